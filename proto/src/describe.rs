@@ -1,0 +1,120 @@
+//! What the proto files say about methods, events and fields.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use prost_reflect::{DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
+
+use crate::POOL;
+
+/// Who may call a method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody: the method has no rule.
+    None,
+    /// Anybody, without a token.
+    Public,
+    /// Another service of the suite.
+    Internal,
+    /// Callers whose roles grant the permission.
+    Permission(String),
+}
+
+fn extension(name: &str) -> Option<ExtensionDescriptor> {
+    POOL.get_extension_by_name(&format!("stoa.options.v1.{name}"))
+}
+
+/// Path of a method as gRPC sends it, `/package.Service/Method`.
+#[must_use]
+pub fn path(method: &MethodDescriptor) -> String {
+    format!("/{}/{}", method.parent_service().full_name(), method.name())
+}
+
+/// All methods of the suite, in the order of the files.
+pub fn methods() -> impl Iterator<Item = MethodDescriptor> {
+    POOL.services().filter(|s| s.full_name().starts_with("stoa.")).flat_map(|s| s.methods().collect::<Vec<_>>())
+}
+
+/// The access rule of a method.
+#[must_use]
+pub fn access(method: &MethodDescriptor) -> Access {
+    let Some(extension) = extension("access") else { return Access::None };
+    let options = method.options();
+    if !options.has_extension(&extension) {
+        return Access::None;
+    }
+    let value = options.get_extension(&extension);
+    let Some(rule) = value.as_message() else { return Access::None };
+    if flag(rule, "public") {
+        Access::Public
+    } else if flag(rule, "internal") {
+        Access::Internal
+    } else {
+        match text(rule, "permission") {
+            permission if permission.is_empty() => Access::None,
+            permission => Access::Permission(permission),
+        }
+    }
+}
+
+/// The response field by which a server stream is resumed.
+#[must_use]
+pub fn resume_field(method: &MethodDescriptor) -> Option<String> {
+    let extension = extension("resume")?;
+    let options = method.options();
+    options.has_extension(&extension).then(|| options.get_extension(&extension).as_str().unwrap_or_default().to_owned())
+}
+
+/// `service.noun.fact` of an event message.
+#[must_use]
+pub fn event_subject(message: &MessageDescriptor) -> Option<String> {
+    let extension = extension("event")?;
+    let options = message.options();
+    if !options.has_extension(&extension) {
+        return None;
+    }
+    options.get_extension(&extension).as_message().map(|m| text(m, "subject"))
+}
+
+/// Subjects of all event messages by full name.
+pub static EVENT_SUBJECTS: LazyLock<BTreeMap<String, String>> =
+    LazyLock::new(|| POOL.all_messages().filter_map(|m| event_subject(&m).map(|s| (m.full_name().to_owned(), s))).collect());
+
+/// Whether a field is marked as personal data.
+#[must_use]
+pub fn is_personal(field: &FieldDescriptor) -> bool {
+    extension("personal").is_some_and(|extension| {
+        let options = field.options();
+        options.has_extension(&extension) && options.get_extension(&extension).as_bool().unwrap_or_default()
+    })
+}
+
+/// Replaces personal fields, at any depth, by `[redacted]`.
+pub fn redact(message: &mut DynamicMessage) {
+    let fields: Vec<FieldDescriptor> = message.fields().map(|(f, _)| f).collect();
+    for field in fields {
+        if is_personal(&field) {
+            message.clear_field(&field);
+            if field.kind() == Kind::String && !field.is_list() {
+                message.set_field(&field, Value::String("[redacted]".to_owned()));
+            }
+            continue;
+        }
+        match message.get_field_mut(&field) {
+            Value::Message(inner) => redact(inner),
+            Value::List(items) => items.iter_mut().for_each(|item| {
+                if let Value::Message(inner) = item {
+                    redact(inner);
+                }
+            }),
+            _ => {}
+        }
+    }
+}
+
+fn flag(message: &DynamicMessage, field: &str) -> bool {
+    message.get_field_by_name(field).and_then(|v| v.as_bool()).unwrap_or_default()
+}
+
+fn text(message: &DynamicMessage, field: &str) -> String {
+    message.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,302 @@
+//! Checks messages against the `buf.validate` annotations of the proto files.
+//!
+//! The rules of all messages are compiled once from the descriptors. A rule
+//! that this module does not know stops the program at start, so that no limit
+//! is written down without being kept.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use prost::{Message, Name};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
+use regex::Regex;
+use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::POOL;
+
+/// A field that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field, for example `partner.display_name` or `rows[2].amount`.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Violations listed in one answer.
+const VIOLATIONS_MAX: usize = 20;
+
+enum Check {
+    Required,
+    StringConst(String),
+    StringLenMin(u64),
+    StringLenMax(u64),
+    StringPattern(Regex),
+    StringIn(Vec<String>),
+    BytesLenMax(u64),
+    NumberMin { bound: i64, exclusive: bool },
+    NumberMax { bound: i64, exclusive: bool },
+    NumberIn(Vec<i64>),
+    EnumDefined,
+    NumberNotIn(Vec<i64>),
+    ItemsMin(u64),
+    ItemsMax(u64),
+    Each(Vec<Check>),
+}
+
+struct FieldRules {
+    field: FieldDescriptor,
+    checks: Vec<Check>,
+    descend: bool,
+}
+
+static RULES: LazyLock<HashMap<String, Vec<FieldRules>>> = LazyLock::new(|| {
+    POOL.all_messages().filter(|m| m.package_name().starts_with("stoa.")).map(|m| (m.full_name().to_owned(), compile(&m))).collect()
+});
+
+/// Compiles all rules now, so that a bad rule is found at start and not at the
+/// first request.
+pub fn prepare() {
+    LazyLock::force(&RULES);
+}
+
+/// What a message breaks, in field order; empty when it is sound.
+#[must_use]
+pub fn violations<M: Message + Name>(message: &M) -> Vec<Violation> {
+    bytes_violations(&M::full_name(), &message.encode_to_vec()).unwrap_or_else(|e| vec![Violation { field: String::new(), message: e }])
+}
+
+/// Checks an encoded message.
+///
+/// # Errors
+/// INVALID_ARGUMENT with every field violation, reason `INVALID_FIELD`.
+pub fn check_bytes(full_name: &str, bytes: &[u8]) -> Result<(), Status> {
+    let found = bytes_violations(full_name, bytes)
+        .map_err(|e| Status::invalid_argument(format!("the message cannot be decoded: {e}; send it as {full_name}")))?;
+    if found.is_empty() { Ok(()) } else { Err(status(&found)) }
+}
+
+/// The answer that names the violations.
+#[must_use]
+pub fn status(violations: &[Violation]) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info("INVALID_FIELD", "stoa", HashMap::new());
+    for violation in violations {
+        details.add_bad_request_violation(violation.field.clone(), violation.message.clone());
+    }
+    // The message is a header: it names the first few, the details name all.
+    let text: Vec<String> = violations.iter().take(5).map(|v| format!("{}: {}", v.field, v.message)).collect();
+    Status::with_error_details(tonic::Code::InvalidArgument, text.join("; "), details)
+}
+
+fn bytes_violations(full_name: &str, bytes: &[u8]) -> Result<Vec<Violation>, String> {
+    let descriptor = POOL.get_message_by_name(full_name).ok_or_else(|| format!("{full_name} is not in the descriptor pool"))?;
+    let message = DynamicMessage::decode(descriptor, bytes).map_err(|e| e.to_string())?;
+    let mut found = Vec::new();
+    check_message(&message, "", &mut found);
+    if let Some(mask) = mask_of(&message) {
+        found.retain(|violation| is_masked(&violation.field, &mask));
+    }
+    Ok(found)
+}
+
+/// Paths of a partial update; nothing where all fields count.
+fn mask_of(message: &DynamicMessage) -> Option<Vec<String>> {
+    let mask = message.get_field_by_name("update_mask")?;
+    let paths = mask.as_message()?.get_field_by_name("paths")?;
+    let paths: Vec<String> = paths.as_list()?.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect();
+    (!paths.is_empty() && !paths.iter().any(|p| p == "*")).then_some(paths)
+}
+
+/// Of the resource in a partial update only the masked fields and what
+/// identifies it count: the others are not looked at.
+fn is_masked(field: &str, mask: &[String]) -> bool {
+    let Some((_, path)) = field.split_once('.') else { return true };
+    let head = path.split(['.', '[']).next().unwrap_or_default();
+    matches!(head, "name" | "etag") || mask.iter().any(|m| m.split('.').next() == Some(head))
+}
+
+fn check_message(message: &DynamicMessage, prefix: &str, found: &mut Vec<Violation>) {
+    let Some(rules) = RULES.get(message.descriptor().full_name()) else { return };
+    for rule in rules {
+        if found.len() >= VIOLATIONS_MAX {
+            return;
+        }
+        let path = if prefix.is_empty() { rule.field.name().to_owned() } else { format!("{prefix}.{}", rule.field.name()) };
+        let present = message.has_field(&rule.field);
+        if !present && rule.field.supports_presence() && !rule.checks.iter().any(|c| matches!(c, Check::Required)) {
+            continue;
+        }
+        let value = message.get_field(&rule.field);
+        for check in &rule.checks {
+            if let Some(message) = broken(check, &value, present, &rule.field) {
+                found.push(Violation { field: path.clone(), message });
+            }
+            if let (Check::Each(checks), Some(items)) = (check, value.as_list()) {
+                for (i, item) in items.iter().enumerate() {
+                    let text = checks.iter().find_map(|c| broken(c, item, true, &rule.field));
+                    found.extend(text.map(|message| Violation { field: format!("{path}[{i}]"), message }));
+                }
+            }
+        }
+        if rule.descend && present {
+            match value.as_ref() {
+                Value::Message(inner) => check_message(inner, &path, found),
+                Value::List(items) => {
+                    for (i, item) in items.iter().enumerate() {
+                        if let Value::Message(inner) = item {
+                            check_message(inner, &format!("{path}[{i}]"), found);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What is wrong, or nothing.
+fn broken(check: &Check, value: &Value, present: bool, field: &FieldDescriptor) -> Option<String> {
+    let chars = || value.as_str().map_or(0, |s| s.chars().count() as u64);
+    let count = || value.as_list().map_or_else(|| value.as_map().map_or(0, |m| m.len() as u64), |l| l.len() as u64);
+    match check {
+        Check::Required => (!present).then(|| "is required; set it".to_owned()),
+        Check::StringConst(c) => (value.as_str() != Some(c)).then(|| format!("must be `{c}`")),
+        Check::StringLenMin(n) => (chars() < *n).then(|| match n {
+            1 => "must not be empty; set it".to_owned(),
+            n => format!("must have at least {n} characters, has {}", chars()),
+        }),
+        Check::StringLenMax(n) => (chars() > *n).then(|| format!("must have at most {n} characters, has {}", chars())),
+        Check::StringPattern(r) => (!r.is_match(value.as_str().unwrap_or_default())).then(|| format!("must match {r}")),
+        Check::StringIn(list) => {
+            (!list.iter().any(|s| Some(s.as_str()) == value.as_str())).then(|| format!("must be one of {}", list.join(", ")))
+        }
+        Check::BytesLenMax(n) => (value.as_bytes().map_or(0, |b| b.len() as u64) > *n).then(|| format!("must have at most {n} bytes")),
+        Check::NumberMin { bound, exclusive } => number(value)
+            .filter(|n| n < bound || (*exclusive && n == bound))
+            .map(|n| format!("must be {} {bound}, is {n}", if *exclusive { "greater than" } else { "at least" })),
+        Check::NumberMax { bound, exclusive } => number(value)
+            .filter(|n| n > bound || (*exclusive && n == bound))
+            .map(|n| format!("must be {} {bound}, is {n}", if *exclusive { "less than" } else { "at most" })),
+        Check::NumberIn(list) => number(value).filter(|n| !list.contains(n)).map(|_| format!("must be one of {}", choices(field, list))),
+        Check::NumberNotIn(list) => {
+            number(value).filter(|n| list.contains(n)).map(|_| format!("must not be {}; choose a value", choices(field, list)))
+        }
+        Check::EnumDefined => match field.kind() {
+            Kind::Enum(e) => number(value)
+                .filter(|n| i32::try_from(*n).is_ok_and(|n| e.get_value(n).is_none()))
+                .map(|n| format!("{n} is not a value of {}", e.full_name())),
+            _ => None,
+        },
+        Check::ItemsMin(n) => (count() < *n).then(|| format!("must have at least {n} entries, has {}", count())),
+        Check::ItemsMax(n) => (count() > *n).then(|| format!("must have at most {n} entries, has {}", count())),
+        Check::Each(_) => None,
+    }
+}
+
+fn choices(field: &FieldDescriptor, numbers: &[i64]) -> String {
+    let names: Vec<String> = numbers
+        .iter()
+        .map(|n| match field.kind() {
+            Kind::Enum(e) => i32::try_from(*n).ok().and_then(|n| e.get_value(n)).map_or_else(|| n.to_string(), |v| v.name().to_owned()),
+            _ => n.to_string(),
+        })
+        .collect();
+    names.join(", ")
+}
+
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::I32(n) => Some(i64::from(*n)),
+        Value::I64(n) => Some(*n),
+        Value::U32(n) => Some(i64::from(*n)),
+        Value::U64(n) => Some(i64::try_from(*n).unwrap_or(i64::MAX)),
+        Value::EnumNumber(n) => Some(i64::from(*n)),
+        _ => None,
+    }
+}
+
+fn compile(message: &MessageDescriptor) -> Vec<FieldRules> {
+    message
+        .fields()
+        .filter_map(|field| {
+            let (checks, ignored) = field_checks(&field);
+            let descend = !ignored && !items_are_ignored(&field) && matches!(field.kind(), Kind::Message(_)) && !field.is_map();
+            let checks = if ignored { Vec::new() } else { checks };
+            (descend || !checks.is_empty()).then_some(FieldRules { field, checks, descend })
+        })
+        .collect()
+}
+
+#[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be kept must stop the program at start")]
+fn field_checks(field: &FieldDescriptor) -> (Vec<Check>, bool) {
+    let extension = POOL.get_extension_by_name("buf.validate.field").expect("buf.validate is vendored");
+    let options = field.options();
+    if !options.has_extension(&extension) {
+        return (Vec::new(), false);
+    }
+    let value = options.get_extension(&extension);
+    let rules = value.as_message().expect("field rules are a message");
+    let mut checks = Vec::new();
+    let mut ignored = false;
+    for (rule, value) in rules.fields() {
+        match (rule.name(), value) {
+            ("required", v) if v.as_bool() == Some(true) => checks.push(Check::Required),
+            // IGNORE_ALWAYS: the handler checks the field by itself.
+            ("ignore", v) if v.as_enum_number() == Some(3) => ignored = true,
+            (_, Value::Message(typed)) => typed_checks(field, typed, &mut checks),
+            (name, _) => panic!("{}: rule {name} is not known", field.full_name()),
+        }
+    }
+    (checks, ignored)
+}
+
+/// `repeated.items.ignore = IGNORE_ALWAYS`: the list is bounded, its entries are
+/// checked by the handler, each by itself.
+fn items_are_ignored(field: &FieldDescriptor) -> bool {
+    let Some(extension) = POOL.get_extension_by_name("buf.validate.field") else { return false };
+    let options = field.options();
+    let rules = options.get_extension(&extension);
+    let inner = |value: &Value, name: &str| value.as_message().and_then(|m| m.get_field_by_name(name).map(|v| v.into_owned()));
+    let items = inner(&rules, "repeated").and_then(|repeated| inner(&repeated, "items"));
+    items.and_then(|items| inner(&items, "ignore")).is_some_and(|v| v.as_enum_number() == Some(3))
+}
+
+#[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be kept must stop the program at start")]
+fn typed_checks(field: &FieldDescriptor, typed: &DynamicMessage, checks: &mut Vec<Check>) {
+    let kind = typed.descriptor().name().to_owned();
+    for (rule, value) in typed.fields() {
+        let text = || value.as_str().unwrap_or_default().to_owned();
+        let size = || number(value).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        let amount = || number(value).expect("bounds are whole numbers");
+        let amounts = || value.as_list().unwrap_or_default().iter().filter_map(number).collect::<Vec<_>>();
+        checks.push(match (kind.as_str(), rule.name()) {
+            ("StringRules", "const") => Check::StringConst(text()),
+            ("StringRules", "min_len") => Check::StringLenMin(size()),
+            ("StringRules", "max_len") => Check::StringLenMax(size()),
+            ("StringRules", "pattern") => Check::StringPattern(Regex::new(&text()).expect("pattern is a regular expression")),
+            ("StringRules", "in") => {
+                Check::StringIn(value.as_list().unwrap_or_default().iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
+            }
+            ("BytesRules", "max_len") => Check::BytesLenMax(size()),
+            ("RepeatedRules", "min_items") => Check::ItemsMin(size()),
+            ("RepeatedRules", "max_items") | ("MapRules", "max_pairs") => Check::ItemsMax(size()),
+            ("RepeatedRules", "items") => {
+                let mut each = Vec::new();
+                let rules = value.as_message().expect("item rules are a message");
+                for (_, inner) in rules.fields().filter(|(f, _)| f.name() != "ignore") {
+                    typed_checks(field, inner.as_message().expect("typed rules are a message"), &mut each);
+                }
+                Check::Each(each)
+            }
+            ("EnumRules", "defined_only") => Check::EnumDefined,
+            ("EnumRules" | "Int32Rules" | "Int64Rules", "in") => Check::NumberIn(amounts()),
+            ("EnumRules" | "Int32Rules" | "Int64Rules", "not_in") => Check::NumberNotIn(amounts()),
+            ("Int32Rules" | "Int64Rules", "gte") => Check::NumberMin { bound: amount(), exclusive: false },
+            ("Int32Rules" | "Int64Rules", "gt") => Check::NumberMin { bound: amount(), exclusive: true },
+            ("Int32Rules" | "Int64Rules", "lte") => Check::NumberMax { bound: amount(), exclusive: false },
+            ("Int32Rules" | "Int64Rules", "lt") => Check::NumberMax { bound: amount(), exclusive: true },
+            (kind, rule) => panic!("{}: rule {kind}.{rule} is not known", field.full_name()),
+        });
+    }
+}
