@@ -1,0 +1,34 @@
+//! Who calls, and what they may do.
+//!
+//! A token is judged by the issuer that it names: the issuer's keys, and the
+//! tenants, audiences and roles that the issuer is bound to. Roles map to
+//! permissions, methods name a permission in the proto, and [`AccessLayer`]
+//! compares the two before a request reaches any service. What is not allowed
+//! is refused, and a token never reaches a log.
+
+mod claims;
+mod default_roles;
+mod issuer;
+mod key;
+mod layer;
+mod local_key;
+mod matrix;
+mod refusal;
+mod roles;
+mod rules;
+mod service;
+mod verify;
+
+#[cfg(test)]
+mod testing;
+
+pub use claims::{Act, Claims};
+pub use key::{SetupError, check_crypto};
+pub use layer::{Access, AccessLayer, Suspension};
+pub use local_key::{LocalKey, TokenRequest};
+pub use matrix::matrix;
+pub use roles::{ADMIN, PLATFORM, Roles, SERVICE};
+pub use rules::{Rule, Rules};
+pub use service::{ServiceKey, ServiceSigner, ServiceVerifier};
+pub use stoa_config::{ClaimNames, Issuer};
+pub use verify::{Identity, Verifier};

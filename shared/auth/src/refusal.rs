@@ -1,0 +1,34 @@
+//! Why a caller is refused, and the finished response that says so. A layer
+//! that returned an `Err` would reach the client without status or reason.
+
+use std::{collections::HashMap, time::Duration};
+
+use stoa_kernel::{Error, Kind};
+use tonic::{Code, Status, body::Body};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// Nobody we know.
+pub(crate) fn invalid(message: impl Into<String>) -> Error {
+    Error::new(Kind::Unauthenticated, "TOKEN_INVALID", message)
+}
+
+/// Somebody we know who may not.
+pub(crate) fn denied(reason: &'static str, message: impl Into<String>) -> Error {
+    Error::new(Kind::PermissionDenied, reason, message)
+}
+
+/// A finished gRPC response.
+pub(crate) fn response(error: &Error) -> http::Response<Body> {
+    let code = match error.kind() {
+        Kind::Unauthenticated => Code::Unauthenticated,
+        Kind::PermissionDenied => Code::PermissionDenied,
+        Kind::Unavailable => Code::Unavailable,
+        _ => Code::Internal,
+    };
+    let metadata: HashMap<String, String> = error.metadata().iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    let mut details = ErrorDetails::with_error_info(error.reason(), "stoa", metadata);
+    if let Some(millis) = error.retry_after() {
+        details.set_retry_info(Some(Duration::from_millis(millis)));
+    }
+    Status::with_error_details(code, error.message(), details).into_http()
+}

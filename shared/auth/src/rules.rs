@@ -1,0 +1,84 @@
+//! Which rule a method has. What is not in the table is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stoa_proto::describe;
+
+use crate::key::SetupError;
+
+/// Who may call a method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// Anybody, without a token.
+    Public,
+    /// Whoever has a token.
+    Authenticated,
+    /// Services of the suite.
+    Internal,
+    /// Callers whose roles grant the permission.
+    Permission(String),
+}
+
+/// Methods of others that the server offers. Each stands here by its full path.
+const FOREIGN: [(&str, Rule); 4] = [
+    ("/grpc.health.v1.Health/Check", Rule::Public),
+    ("/grpc.health.v1.Health/Watch", Rule::Public),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Rule::Authenticated),
+    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Rule::Authenticated),
+];
+
+/// Rules by path, `/package.Service/Method`.
+#[derive(Debug, Clone)]
+pub struct Rules(BTreeMap<String, Rule>);
+
+impl Rules {
+    /// The rules that the proto files state, with those for health and
+    /// reflection.
+    ///
+    /// # Errors
+    /// Where a method of ours has no rule: the process must not start.
+    pub fn of_api() -> Result<Self, SetupError> {
+        let mut open = Vec::new();
+        let mut rules = BTreeMap::from(FOREIGN.map(|(path, rule)| (path.to_owned(), rule)));
+        for method in describe::methods() {
+            let path = describe::path(&method);
+            let rule = match describe::access(&method) {
+                describe::Access::None => {
+                    open.push(path);
+                    continue;
+                }
+                describe::Access::Public => Rule::Public,
+                describe::Access::Internal => Rule::Internal,
+                describe::Access::Permission(permission) => Rule::Permission(permission),
+            };
+            rules.insert(path, rule);
+        }
+        if open.is_empty() { Ok(Self(rules)) } else { Err(SetupError(format!("these methods have no access option: {}", open.join(", ")))) }
+    }
+
+    /// Rules of a table, for tests of other layers.
+    pub fn from_table(table: impl IntoIterator<Item = (String, Rule)>) -> Self {
+        Self(table.into_iter().collect())
+    }
+
+    /// The rule of a path.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Rule> {
+        self.0.get(path)
+    }
+
+    /// All rules, by path.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Rule)> {
+        self.0.iter().map(|(path, rule)| (path.as_str(), rule))
+    }
+
+    /// All permissions that a method asks for.
+    #[must_use]
+    pub fn permissions(&self) -> BTreeSet<String> {
+        let permission = |rule: &Rule| match rule {
+            Rule::Permission(permission) => Some(permission.clone()),
+            _ => None,
+        };
+        self.0.values().filter_map(permission).collect()
+    }
+}

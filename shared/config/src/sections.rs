@@ -1,0 +1,134 @@
+//! The sections other than `auth`. `default.toml` documents their keys.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Secret, source};
+
+/// Kind of store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// One embedded file per service.
+    Sqlite,
+    /// A database server.
+    Postgres,
+}
+
+/// How durable an answered SQLite commit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Synchronous {
+    /// Survives a power cut.
+    Full,
+    /// Survives a crash of the process; a power cut may lose the last commits.
+    Normal,
+}
+
+/// Stores.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Kind of store.
+    pub backend: Backend,
+    /// PostgreSQL: connection URL, `{service}` standing for the service.
+    pub url: Secret,
+    /// SQLite: durability.
+    pub synchronous: Synchronous,
+    /// SQLite: writes that share one commit at most.
+    pub group_max: usize,
+    /// SQLite: connections that read.
+    pub read_connections_max: u32,
+    /// PostgreSQL: connections.
+    pub connections_max: u32,
+}
+
+/// Kind of event bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BusKind {
+    /// Within the process.
+    Embedded,
+    /// NATS JetStream.
+    Jetstream,
+}
+
+/// Event bus.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// Kind of bus.
+    pub kind: BusKind,
+    /// JetStream: servers; may hold a token or password.
+    pub url: Secret,
+    /// JetStream: copies of each stream.
+    pub replicas: u8,
+}
+
+/// Shape of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Traces, metrics and logs.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// OTLP collector; empty for none.
+    pub otlp_endpoint: String,
+    /// Share of traces that are kept.
+    pub sample_ratio: f64,
+    /// Shape of log lines.
+    pub log_format: LogFormat,
+    /// Levels by target.
+    pub log_filter: String,
+}
+
+/// Bounds of the server.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Requests under way at most.
+    pub concurrency_max: usize,
+    /// Bytes of one message at most.
+    pub message_bytes_max: usize,
+    /// Longest deadline of a unary call.
+    pub deadline_ms_max: u64,
+    /// Requests a second of one caller through the gateway.
+    pub rate_per_caller_per_second: u32,
+    /// Requests of one caller at once after a pause.
+    pub rate_burst: u32,
+    /// Memory of analytics' frames at most.
+    pub frame_bytes_max: u64,
+    /// Time that requests under way get when the process stops.
+    pub shutdown_grace_ms: u64,
+}
+
+/// REST, gRPC-Web and event streams.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// Whether the gateway runs where `services` includes it.
+    pub enabled: bool,
+    /// Origins whose pages may call.
+    #[serde(deserialize_with = "source::list")]
+    pub cors_origins: Vec<String>,
+}
+
+/// Retention.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Days that event logs are kept; 0 for ever.
+    pub retention_days: u32,
+    /// Days that JetStream keeps events.
+    pub stream_retention_days: u32,
+    /// Days that a consumer remembers what it applied.
+    pub inbox_retention_days: u32,
+    /// Hours that answers are kept for retries.
+    pub idempotency_retention_hours: u32,
+}

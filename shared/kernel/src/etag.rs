@@ -1,0 +1,44 @@
+//! Etags: the version of an object as callers carry it (AIP-154).
+
+use crate::Error;
+
+/// The etag of a version.
+#[must_use]
+pub fn of(version: i64) -> String {
+    format!("\"{version:x}\"")
+}
+
+/// The version in an etag that a store of ours wrote; 0 for none.
+#[must_use]
+pub fn version(etag: &str) -> i64 {
+    i64::from_str_radix(etag.trim_matches('"'), 16).unwrap_or_default()
+}
+
+/// The etag of the version behind the one in `etag`.
+#[must_use]
+pub fn next(etag: &str) -> String {
+    of(version(etag) + 1)
+}
+
+/// Compares the etag that a caller sent; empty asks for no check.
+///
+/// # Errors
+/// ABORTED `ETAG_MISMATCH`.
+pub fn check(name: &str, sent: &str, version: i64) -> Result<(), Error> {
+    let sent = sent.trim().trim_start_matches("W/");
+    let bare = sent.trim_matches('"');
+    if sent.is_empty() || sent == "*" || bare == format!("{version:x}") { Ok(()) } else { Err(Error::etag_mismatch(name)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_current_version_passes() {
+        assert!(check("programs/a", "", 3).is_ok());
+        assert!(check("programs/a", &of(3), 3).is_ok());
+        assert_eq!(check("programs/a", &of(2), 3).unwrap_err().reason(), "ETAG_MISMATCH");
+        assert_eq!(check("programs/a", "nonsense", 3).unwrap_err().reason(), "ETAG_MISMATCH");
+    }
+}
