@@ -1,0 +1,144 @@
+//! The directory: the copy of onboard's partners, enrollments, tiers and tenant
+//! settings that every other pillar keeps in its own store.
+//!
+//! The copy is folded from onboard's events by version, so that order and
+//! duplicates do not matter. Where it has no row yet, the owner is asked once,
+//! before the write transaction, and its answer enters the copy like an event.
+
+mod copy;
+mod fold;
+mod migration;
+mod read_through;
+
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait,
+    sea_query::{Alias, Expr, ExprTrait, LikeExpr, Query},
+};
+use stoa_kernel::{Cx, Error, Reach, Result, names};
+use stoa_proto::onboard::v1::{Enrollment, EnrollmentStatus, Partner, TenantSettings, Tier};
+use stoa_rpc::Deps;
+
+pub use fold::subscriptions;
+pub use migration::migrations;
+
+/// Settings of a tenant that made none.
+#[must_use]
+pub fn default_settings() -> TenantSettings {
+    TenantSettings {
+        name: "tenantSettings".to_owned(),
+        reporting_currency: "USD".to_owned(),
+        time_zone: "UTC".to_owned(),
+        fiscal_year_start_month: 1,
+        ..TenantSettings::default()
+    }
+}
+
+/// The settings of a tenant, from the copy; defaults where none came yet.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn settings<C: ConnectionTrait>(conn: &C, tenant: &str) -> Result<TenantSettings> {
+    Ok(copy::find(conn, tenant, "tenantSettings").await?.unwrap_or_else(default_settings))
+}
+
+/// A tier by its name, from the copy.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn tier<C: ConnectionTrait>(conn: &C, tenant: &str, name: &str) -> Result<Option<Tier>> {
+    copy::find(conn, tenant, name).await
+}
+
+/// A partner by its id, from the copy or else from its owner. Callers bound to
+/// a partner find only what they may see. Not for use inside a transaction.
+///
+/// # Errors
+/// UNAVAILABLE where there is no copy and the owner cannot be reached.
+pub async fn partner(deps: &Deps, cx: &Cx, id: &str) -> Result<Option<Partner>> {
+    let found = match copy::partner(deps.store.read(), &cx.tenant, id).await? {
+        Some(found) => Some(found),
+        None => read_through::partner(deps, cx, id).await?,
+    };
+    Ok(found.filter(|p| may_see(cx, p)))
+}
+
+/// The partner that a field of a request names.
+///
+/// # Errors
+/// INVALID_ARGUMENT for a malformed name, FAILED_PRECONDITION
+/// `REFERENCE_NOT_FOUND` where there is no such partner or the caller may not
+/// see it.
+pub async fn require_partner(deps: &Deps, cx: &Cx, field: &str, name: &str) -> Result<Partner> {
+    let id = names::id(field, "partners", name)?;
+    partner(deps, cx, id).await?.ok_or_else(|| Error::reference_not_found(field, name))
+}
+
+/// All enrollments of a partner, from the copy or else from their owner. Not
+/// for use inside a transaction.
+///
+/// # Errors
+/// UNAVAILABLE where there is no copy and the owner cannot be reached.
+pub async fn enrollments(deps: &Deps, cx: &Cx, partner_id: &str) -> Result<Vec<Enrollment>> {
+    let known = copy::enrollments(deps.store.read(), &cx.tenant, partner_id).await?;
+    if known.is_empty() { read_through::enrollments(deps, cx, partner_id).await } else { Ok(known) }
+}
+
+/// The partner that a field names, with its enrollments that stand at the
+/// context's instant; suspended ones do not.
+///
+/// # Errors
+/// As [`require_partner`], and FAILED_PRECONDITION `PARTNER_NOT_ENROLLED`.
+pub async fn require_enrolled(deps: &Deps, cx: &Cx, field: &str, name: &str) -> Result<(Partner, Vec<Enrollment>)> {
+    let partner = require_partner(deps, cx, field, name).await?;
+    let id = names::last(&partner.name);
+    let standing = |all: Vec<Enrollment>| all.into_iter().filter(|e| stands(e, cx)).collect::<Vec<_>>();
+    let mut live = standing(enrollments(deps, cx, id).await?);
+    if live.is_empty() {
+        // The copy may lag behind a re-enrollment: the owner decides.
+        live = standing(read_through::enrollments(deps, cx, id).await?);
+    }
+    if live.is_empty() {
+        let message = format!("{name} has no enrollment in force; enroll it or lift its suspension first");
+        return Err(Error::precondition("PARTNER_NOT_ENROLLED", message).with_field(field, "is not enrolled"));
+    }
+    Ok((partner, live))
+}
+
+fn stands(enrollment: &Enrollment, cx: &Cx) -> bool {
+    use stoa_kernel::Timestamp;
+    let from = Timestamp::stored(enrollment.effective_time.as_ref()).unwrap_or_default();
+    let until = Timestamp::stored(enrollment.end_time.as_ref());
+    enrollment.status() == EnrollmentStatus::Enrolled && from <= cx.now && until.is_none_or(|end| cx.now < end)
+}
+
+fn may_see(cx: &Cx, partner: &Partner) -> bool {
+    match &cx.caller.reach {
+        Reach::Tenant => true,
+        Reach::Partner(own) => names::last(&partner.name) == own || partner.visible_to.contains(own),
+    }
+}
+
+/// The condition on a column that holds a partner's id: all partners for the
+/// vendor's people; for a partner's caller its own and those below that its
+/// programs let it see.
+#[must_use]
+pub fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
+    visible_in(cx, partner, "partner_copy")
+}
+
+/// As [`visible`], with the table that knows who may see whom.
+#[must_use]
+pub fn visible_in<C: ColumnTrait>(cx: &Cx, partner: C, table: &'static str) -> Condition {
+    let Reach::Partner(own) = &cx.caller.reach else { return Condition::all() };
+    let below = Query::select()
+        .column(Alias::new("id"))
+        .from(Alias::new(table))
+        .and_where(Expr::col(Alias::new("tenant")).eq(cx.tenant.clone()))
+        .and_where(Expr::col(Alias::new("visible_to")).like(LikeExpr::new(format!("%/{}/%", escape(own))).escape('\\')))
+        .to_owned();
+    Condition::any().add(partner.eq(own.clone())).add(partner.in_subquery(below))
+}
+
+fn escape(id: &str) -> String {
+    id.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}

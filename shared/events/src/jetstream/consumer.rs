@@ -1,0 +1,218 @@
+//! Applies another service's events from the stream.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_nats::jetstream::{
+    AckKind, Message,
+    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+};
+use futures::StreamExt;
+use stoa_kernel::{Clock, Error, Result, clock::wall_now};
+use stoa_proto::events::v1::Event;
+use stoa_store::Store;
+
+use super::{Bus, envelope};
+use crate::{
+    apply::{Applier, Mark, Outcome, Step, backoff_ms},
+    inbox, parked,
+    subscription::Subscription,
+};
+
+/// Events that one transaction applies.
+const BATCH: usize = 256;
+/// Events given out and not acknowledged, for all replicas together.
+const PENDING_MAX: i64 = 4096;
+/// When the server takes a replica for gone and gives its events to another.
+const ACK_WAIT: Duration = Duration::from_secs(60);
+/// The pause after a first failure that may pass.
+const BACKOFF_MS: u64 = 100;
+/// Inbox rows that one call prunes.
+const PRUNE_MAX: u64 = 10_000;
+
+/// Applies what a service's subscriptions take from one source. All replicas of
+/// the service share one durable consumer.
+pub struct Consumer {
+    bus: Bus,
+    store: Store,
+    pull: PullConsumer,
+    appliers: Vec<Applier>,
+    retention: Duration,
+    backoff_ms: u64,
+}
+
+/// A message and what it holds.
+struct Delivery {
+    message: Message,
+    event: Event,
+    attempt: i64,
+}
+
+impl Consumer {
+    /// The consumer of `service` for its subscriptions to `source`. `retention`
+    /// is how long the inbox remembers events.
+    ///
+    /// # Errors
+    /// FAILED_PRECONDITION `INBOX_RETENTION_TOO_SHORT` where the stream keeps
+    /// events for as long or longer: it could deliver one that the inbox has
+    /// forgotten. UNAVAILABLE where the server refuses.
+    pub async fn new(
+        bus: Bus,
+        store: Store,
+        service: &str,
+        source: &'static str,
+        subscriptions: Vec<Subscription>,
+        clock: Clock,
+        retention: Duration,
+    ) -> Result<Self> {
+        let max_age = bus.max_age().await?;
+        if max_age.is_zero() || retention <= max_age {
+            let message = format!(
+                "the inbox of {service} keeps events for {} s and stream {} for {} s (0: for ever); let the inbox keep them longer",
+                retention.as_secs(),
+                bus.config.stream,
+                max_age.as_secs()
+            );
+            return Err(Error::precondition("INBOX_RETENTION_TOO_SHORT", message));
+        }
+        let config = pull::Config {
+            durable_name: Some(format!("{service}-{source}")),
+            filter_subject: envelope::filter(&bus.config.prefix, source),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ACK_WAIT,
+            max_ack_pending: PENDING_MAX,
+            // Parking is ours: the server never gives up.
+            max_deliver: -1,
+            ..Default::default()
+        };
+        let pull = bus.context.create_consumer_on_stream(config, &bus.config.stream).await.map_err(Error::unavailable)?;
+        let taken = subscriptions.into_iter().filter(|subscription| subscription.source == source);
+        let appliers = taken.map(|subscription| Applier::new(store.clone(), subscription, clock.clone())).collect();
+        Ok(Self { bus, store, pull, appliers, retention, backoff_ms: BACKOFF_MS })
+    }
+
+    /// The same consumer with another pause after a first failure.
+    #[must_use]
+    pub const fn backoff_ms(mut self, base: u64) -> Self {
+        self.backoff_ms = base;
+        self
+    }
+
+    /// Applies what the stream has for us now; returns how many events were
+    /// delivered, also where some will be delivered again.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the stream cannot be read; as the store answers.
+    pub async fn run_once(&self) -> Result<u64> {
+        let messages = self.pull.fetch().max_messages(BATCH).messages().await.map_err(Error::unavailable)?;
+        self.take(messages, Vec::new()).await
+    }
+
+    /// As [`Self::run_once`], but waits for an event first.
+    ///
+    /// # Errors
+    /// As [`Self::run_once`].
+    pub async fn wait_and_run(&self, wait: Duration) -> Result<u64> {
+        let mut first = self.pull.batch().max_messages(1).expires(wait).messages().await.map_err(Error::unavailable)?;
+        let Some(message) = first.next().await else { return Ok(0) };
+        let message = message.map_err(Error::unavailable)?;
+        let more = self.pull.fetch().max_messages(BATCH - 1).messages().await.map_err(Error::unavailable)?;
+        self.take(more, vec![message]).await
+    }
+
+    /// Events that the stream has for us and that are not acknowledged.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the server does not answer.
+    pub async fn lag(&self) -> Result<u64> {
+        let info = self.pull.get_info().await.map_err(Error::unavailable)?;
+        Ok(info.num_pending + info.num_ack_pending as u64)
+    }
+
+    /// Parked events of all subscriptions.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn parked_count(&self) -> Result<u64> {
+        let mut total = 0;
+        for applier in &self.appliers {
+            total += parked::count(&self.store, applier.subscription()).await?;
+        }
+        Ok(total)
+    }
+
+    /// Forgets events that the stream cannot deliver any more; returns how many
+    /// rows went.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn prune(&self) -> Result<u64> {
+        let retention = i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX);
+        inbox::prune(&self.store, wall_now().plus_micros(-retention), PRUNE_MAX).await
+    }
+
+    async fn take(&self, mut batch: pull::Batch, mut messages: Vec<Message>) -> Result<u64> {
+        while let Some(message) = batch.next().await {
+            messages.push(message.map_err(Error::unavailable)?);
+        }
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        let count = messages.len() as u64;
+        let mut deliveries = Vec::with_capacity(messages.len());
+        for message in messages {
+            deliveries.extend(open(message).await?);
+        }
+        let result = self.apply(&deliveries).await;
+        for (i, delivery) in deliveries.iter().enumerate() {
+            // Nothing of a batch is acknowledged before its transactions committed.
+            let again = result.as_ref().map_or(true, |failed| failed.contains_key(&i));
+            let pause = Duration::from_millis(backoff_ms(self.backoff_ms, delivery.attempt));
+            let kind = if again { AckKind::Nak(Some(pause)) } else { AckKind::Ack };
+            delivery.message.ack_with(kind).await.map_err(Error::unavailable)?;
+        }
+        self.bus.context.client().flush().await.map_err(Error::unavailable)?;
+        result.map(|_| count)
+    }
+
+    /// Applies all to every subscription; returns which must come again.
+    async fn apply(&self, deliveries: &[Delivery]) -> Result<BTreeMap<usize, Error>> {
+        let mut failed = BTreeMap::new();
+        for applier in &self.appliers {
+            let taken = |i: &usize| applier.subscription().takes(&deliveries[*i].event.subject);
+            let indexes: Vec<usize> = (0..deliveries.len()).filter(taken).collect();
+            let events: Vec<Event> = indexes.iter().map(|i| deliveries[*i].event.clone()).collect();
+            if events.is_empty() {
+                continue;
+            }
+            if let Outcome::Applied = applier.attempt(events, Mark::Inbox).await? {
+                continue;
+            }
+            for i in indexes {
+                let Delivery { event, attempt, .. } = &deliveries[i];
+                if let Step::Again(error) = applier.step(event.clone(), Mark::Inbox, *attempt).await? {
+                    failed.insert(i, error);
+                }
+            }
+        }
+        Ok(failed)
+    }
+}
+
+/// Reads a message. One that is no event of ours is taken off the consumer: it
+/// would come for ever.
+async fn open(message: Message) -> Result<Option<Delivery>> {
+    let attempt = message.info().map_err(Error::unavailable)?.delivered;
+    match envelope::event(message.headers.as_ref(), &message.payload) {
+        Ok(event) => Ok(Some(Delivery { message, event, attempt })),
+        Err(error) => {
+            tracing::error!(
+                subject = message.subject.as_str(),
+                cause = error.cause(),
+                "a message of the stream is no event and is dropped"
+            );
+            message.ack_with(AckKind::Term).await.map_err(Error::unavailable)?;
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Reading the log.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use stoa_kernel::{Cx, Reach, Result, names, page::Page};
+use stoa_proto::events::v1::Event;
+use stoa_store::{
+    DbResult, Store,
+    filter::{self, Field, Kind},
+};
+use tokio::sync::watch;
+
+use crate::{
+    entity::log,
+    source::{Batch, Source},
+};
+
+/// What events can be filtered by.
+const FIELDS: &[Field] = &[
+    Field { api: "aggregate", column: "aggregate", kind: Kind::Text },
+    Field { api: "subject", column: "subject", kind: Kind::Text },
+    Field { api: "partner", column: "partner", kind: Kind::Text },
+    Field { api: "actor", column: "actor", kind: Kind::Text },
+    Field { api: "request_id", column: "request_id", kind: Kind::Text },
+    Field { api: "recorded_time", column: "recorded", kind: Kind::Time },
+];
+
+/// The log of one service.
+#[derive(Clone)]
+pub struct EventLog {
+    store: Store,
+    service: &'static str,
+    wake: watch::Receiver<u64>,
+}
+
+impl EventLog {
+    /// The log of the service that the store belongs to.
+    #[must_use]
+    pub fn new(store: Store, service: &'static str) -> Self {
+        let wake = store.commits();
+        Self::waking(store, service, wake)
+    }
+
+    pub(crate) const fn waking(store: Store, service: &'static str, wake: watch::Receiver<u64>) -> Self {
+        Self { store, service, wake }
+    }
+
+    /// Name of the service whose log it is.
+    #[must_use]
+    pub const fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Events behind a position, of all tenants, in the order of positions.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn read(&self, after: i64, limit: u64) -> Result<Vec<Event>> {
+        let query = log::Entity::find().filter(log::Column::Position.gt(after)).order_by_asc(log::Column::Position).limit(limit);
+        let rows = query.all(self.store.read()).await.db()?;
+        Ok(rows.into_iter().map(Event::from).collect())
+    }
+
+    /// The last position given; 0 for an empty log.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn head(&self) -> Result<i64> {
+        let query = log::Entity::find().select_only().column(log::Column::Position).filter(log::Column::Position.is_not_null());
+        let row = query.order_by_desc(log::Column::Position).limit(1).into_tuple::<Option<i64>>().one(self.store.read()).await.db()?;
+        Ok(row.flatten().unwrap_or_default())
+    }
+
+    /// One page of the caller's tenant's events, and the token of the next.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT `FILTER_INVALID`.
+    pub async fn list(&self, cx: &Cx, page: &Page, filter: &str) -> Result<(Vec<Event>, String)> {
+        let after = page.after.first().and_then(|key| key.parse::<i64>().ok()).unwrap_or_default();
+        let mut query = log::Entity::find()
+            .filter(log::Column::Tenant.eq(&cx.tenant))
+            .filter(log::Column::Position.gt(after))
+            .filter(filter::lower(filter, FIELDS)?);
+        if let Reach::Partner(id) = &cx.caller.reach {
+            query = query.filter(log::Column::Partner.eq(names::name("partners", id)));
+        }
+        let mut rows = query.order_by_asc(log::Column::Position).limit(page.fetch()).all(self.store.read()).await.db()?;
+        let next = page.cut(&mut rows, |row| vec![row.position.unwrap_or_default().to_string()]);
+        Ok((rows.into_iter().map(Event::from).collect(), next))
+    }
+}
+
+#[async_trait::async_trait]
+impl Source for EventLog {
+    async fn read(&self, after: i64, limit: u64) -> Result<Batch> {
+        let events = Self::read(self, after, limit).await?;
+        let through = events.last().map_or(after, |event| event.position);
+        Ok(Batch { events, through })
+    }
+
+    async fn head(&self) -> Result<i64> {
+        Self::head(self).await
+    }
+
+    fn wake(&self) -> watch::Receiver<u64> {
+        self.wake.clone()
+    }
+}

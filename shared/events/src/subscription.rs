@@ -1,0 +1,65 @@
+//! What a service does about another's facts.
+
+use std::{fmt, sync::Arc};
+
+use futures::future::BoxFuture;
+use stoa_kernel::Result;
+use stoa_proto::events::v1::Event;
+use stoa_store::Tx;
+
+/// Applies one event inside the consumer's transaction. It may run again, run
+/// late, or run after a later version of the same aggregate.
+pub type Handler = Arc<dyn for<'a> Fn(&'a Tx, &'a Event) -> BoxFuture<'a, Result<()>> + Send + Sync>;
+
+/// A handler from a function.
+pub fn handler<F>(function: F) -> Handler
+where
+    F: for<'a> Fn(&'a Tx, &'a Event) -> BoxFuture<'a, Result<()>> + Send + Sync + 'static,
+{
+    Arc::new(function)
+}
+
+/// What happens to later events once one cannot be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They are applied: the handler needs the latest state only.
+    Park,
+    /// Those of the same aggregate wait behind it: the handler needs every
+    /// fact, in version order.
+    ParkAggregate,
+}
+
+/// A service's interest in facts of another one.
+#[derive(Clone)]
+pub struct Subscription {
+    /// Name, unique for the source; cursor and parked events are kept under it.
+    pub name: &'static str,
+    /// Service whose log it reads.
+    pub source: &'static str,
+    /// Beginnings of the subjects it takes; empty takes all.
+    pub subjects: &'static [&'static str],
+    /// What happens to later events once one cannot be applied.
+    pub on_failure: OnFailure,
+    /// Applies one event.
+    pub handler: Handler,
+}
+
+impl Subscription {
+    /// Key of the subscription in its store.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.source, self.name)
+    }
+
+    /// Whether the subscription takes facts of a subject.
+    #[must_use]
+    pub fn takes(&self, subject: &str) -> bool {
+        self.subjects.is_empty() || self.subjects.iter().any(|beginning| subject.starts_with(beginning))
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("name", &self.name).field("source", &self.source).finish_non_exhaustive()
+    }
+}

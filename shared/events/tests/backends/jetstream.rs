@@ -1,0 +1,215 @@
+//! Events over a real nats-server, which `STOA_TEST_NATS_URL` names, between
+//! stores on PostgreSQL: what a distributed installation runs on.
+
+use std::time::Duration;
+
+use futures::future::{BoxFuture, join};
+use sea_orm::ConnectionTrait;
+use stoa_events::{
+    OnFailure, Subscription,
+    jetstream::{self, Bus, Consumer, Publisher},
+};
+use stoa_kernel::{Result, ids};
+use stoa_store::{DbResult, Store};
+use tokio::sync::OnceCell;
+
+use crate::{postgres, suite, suite::*};
+
+const MAX_AGE: Duration = Duration::from_secs(600);
+const RETENTION: Duration = Duration::from_secs(900);
+
+/// A stream of its own for each test.
+struct JetStream {
+    bus: Bus,
+    stream: String,
+    publisher: OnceCell<Publisher>,
+}
+
+fn url() -> String {
+    #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
+    std::env::var("STOA_TEST_NATS_URL").expect("the feature `backends` needs STOA_TEST_NATS_URL, a nats-server with JetStream")
+}
+
+impl JetStream {
+    async fn new() -> Self {
+        let stream = unique("STOA_TEST_");
+        let config =
+            jetstream::Config { stream: stream.clone(), prefix: unique("test-"), max_age: MAX_AGE, ..jetstream::Config::new(&url()) };
+        let bus = jetstream::connect(config).await.unwrap();
+        jetstream::ensure_stream(&bus).await.unwrap();
+        jetstream::ensure_stream(&bus).await.unwrap();
+        bus.ping().await.unwrap();
+        Self { bus, stream, publisher: OnceCell::new() }
+    }
+}
+
+/// A name that no other test run uses.
+fn unique(prefix: &str) -> String {
+    format!("{prefix}{}", ids::new_id())
+}
+
+async fn consumer(bus: &Bus, rig: &Rig, store: &Store, service: &str, subscription: Subscription) -> Consumer {
+    let consumer = Consumer::new(bus.clone(), store.clone(), service, "onboard", vec![subscription], rig.clock.clone(), RETENTION);
+    consumer.await.unwrap().backoff_ms(5)
+}
+
+impl Way for JetStream {
+    fn pump<'a>(&'a self, rig: &'a Rig) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async {
+            let make = async || Publisher::new(self.bus.clone(), rig.owner.clone(), rig.log());
+            let publisher = self.publisher.get_or_init(make).await;
+            while publisher.lag().await? > 0 {
+                publisher.run_once().await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn worker<'a>(&'a self, rig: &'a Rig, store: &'a Store, subscription: Subscription) -> BoxFuture<'a, Box<dyn Worker>> {
+        Box::pin(async move {
+            let service = subscription.name;
+            Box::new(consumer(&self.bus, rig, store, service, subscription).await) as Box<dyn Worker>
+        })
+    }
+}
+
+/// Runs a case, and takes away what it needed.
+async fn run(case: impl AsyncFnOnce(Rig)) {
+    with_bus(async |_, rig| case(rig).await).await;
+}
+
+async fn with_bus(case: impl AsyncFnOnce(Bus, Rig)) {
+    let way = JetStream::new().await;
+    let (bus, stream) = (way.bus.clone(), way.stream.clone());
+    postgres::with_rig(way, async |rig| case(bus, rig).await).await;
+    let client = async_nats::connect(url()).await.unwrap();
+    async_nats::jetstream::new(client).delete_stream(stream).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_equals_the_original() {
+    run(suite::a_copy_equals_the_original).await;
+}
+
+#[tokio::test]
+async fn a_failing_event_is_parked_and_its_neighbours_go_on() {
+    run(suite::a_failing_event_is_parked_and_its_neighbours_go_on).await;
+}
+
+#[tokio::test]
+async fn later_events_of_an_aggregate_park_behind() {
+    run(suite::later_events_of_an_aggregate_park_behind).await;
+}
+
+#[tokio::test]
+async fn what_fails_for_a_while_takes_effect_once() {
+    run(suite::what_fails_for_a_while_takes_effect_once).await;
+}
+
+#[tokio::test]
+async fn what_fails_every_time_is_parked_in_the_end() {
+    run(suite::what_fails_every_time_is_parked_in_the_end).await;
+}
+
+#[tokio::test]
+async fn a_panic_in_a_handler_parks() {
+    run(suite::a_panic_in_a_handler_parks).await;
+}
+
+#[tokio::test]
+async fn a_restart_resumes() {
+    run(suite::a_restart_resumes).await;
+}
+
+#[tokio::test]
+async fn a_new_subscriber_starts_at_the_beginning() {
+    run(suite::a_new_subscriber_starts_at_the_beginning).await;
+}
+
+#[tokio::test]
+async fn other_subjects_are_passed_over() {
+    run(suite::other_subjects_are_passed_over).await;
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_delays_only_itself() {
+    run(suite::a_slow_subscriber_delays_only_itself).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn positions_are_gap_free_with_two_relays() {
+    run(suite::positions_are_gap_free).await;
+}
+
+#[tokio::test]
+async fn what_is_delivered_again_has_no_effect() {
+    with_bus(async |bus, rig| {
+        let make = async |service| consumer(&bus, &rig, &rig.consumer, service, copy("copy", OnFailure::Park, &Plan::default())).await;
+        rig.write_concurrently(1, 20, 2).await;
+        rig.settle(&[&make("one").await]).await;
+        // A durable consumer of another name gets the whole stream again.
+        let again = make("two").await;
+        assert_eq!(again.lag().await.unwrap(), 40);
+        rig.settle(&[&again]).await;
+        assert_eq!(effects(&rig.consumer).await.len(), 40);
+        assert_eq!(again.prune().await.unwrap(), 0, "the inbox keeps what the stream may deliver");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn replicas_share_the_work() {
+    with_bus(async |bus, rig| {
+        let make = async || consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &Plan::default())).await;
+        let (one, two) = (make().await, make().await);
+        rig.write_concurrently(1, 300, 2).await;
+        rig.relay().await;
+        while one.lag().await.unwrap() > 0 {
+            let done = join(one.run_once(), two.run_once()).await;
+            assert!(done.0.is_ok() && done.1.is_ok());
+        }
+        assert_eq!(effects(&rig.consumer).await.len(), 600);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_published_again_is_dropped() {
+    with_bus(async |bus, rig| {
+        rig.write_concurrently(1, 10, 1).await;
+        rig.relay().await;
+        let back = "UPDATE event_cursor SET position = 0 WHERE name = 'jetstream'";
+        rig.owner.write(back, |tx, sql| Box::pin(async move { tx.conn().execute_unprepared(sql).await.db().map(|_| ()) })).await.unwrap();
+        rig.relay().await;
+        let consumer = consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &Plan::default())).await;
+        assert_eq!(consumer.lag().await.unwrap(), 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_consumer_can_wait_for_an_event() {
+    with_bus(async |bus, rig| {
+        let consumer = consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &Plan::default())).await;
+        assert_eq!(consumer.wait_and_run(Duration::from_millis(50)).await.unwrap(), 0);
+        rig.write_concurrently(1, 10, 1).await;
+        let later = async {
+            pause().await;
+            rig.relay().await;
+        };
+        let (first, ()) = join(consumer.wait_and_run(Duration::from_secs(20)), later).await;
+        assert!((1..=10).contains(&first.unwrap()));
+        rig.settle(&[&consumer]).await;
+        assert_eq!(effects(&rig.consumer).await.len(), 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_inbox_that_forgets_too_early_is_refused() {
+    with_bus(async |bus, rig| {
+        let made = Consumer::new(bus, rig.consumer.clone(), "sell", "onboard", Vec::new(), rig.clock.clone(), MAX_AGE).await;
+        assert_eq!(made.err().map(|e| e.reason()), Some("INBOX_RETENTION_TOO_SHORT"));
+    })
+    .await;
+}

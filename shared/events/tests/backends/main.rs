@@ -1,0 +1,8 @@
+//! The suite on the servers that a distributed installation needs.
+#![cfg(feature = "backends")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic, in its helpers, too")]
+
+mod jetstream;
+mod postgres;
+#[path = "../suite/mod.rs"]
+mod suite;

@@ -1,0 +1,278 @@
+//! Events inside one process.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic, in its helpers, too")]
+
+mod suite;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{
+    TryStreamExt,
+    future::{BoxFuture, join_all},
+};
+use sea_orm::ConnectionTrait;
+use stoa_events::{Event, EventsApi, OnFailure, ShufflingSource, Source, Subscriber};
+use stoa_kernel::{
+    Cx, Error, Result,
+    page::{Page, PageKey},
+};
+use stoa_proto::events::v1::{ListEventsRequest, ReadEventsRequest, event_service_server::EventService};
+use stoa_store::{Store, StoreConfig};
+use suite::*;
+use tonic::{Request, Status};
+
+/// A rig on SQLite files.
+async fn rig() -> Rig {
+    let dir = tempfile::tempdir().unwrap();
+    let open = move |name: String| -> BoxFuture<'static, Store> {
+        let path = dir.path().join(format!("{name}.db"));
+        Box::pin(async move { Store::open(&StoreConfig::sqlite(&path)).await.unwrap() })
+    };
+    Rig::new(Embedded, Box::new(open)).await
+}
+
+#[tokio::test]
+async fn a_copy_equals_the_original() {
+    suite::a_copy_equals_the_original(rig().await).await;
+}
+
+#[tokio::test]
+async fn a_failing_event_is_parked_and_its_neighbours_go_on() {
+    suite::a_failing_event_is_parked_and_its_neighbours_go_on(rig().await).await;
+}
+
+#[tokio::test]
+async fn later_events_of_an_aggregate_park_behind() {
+    suite::later_events_of_an_aggregate_park_behind(rig().await).await;
+}
+
+#[tokio::test]
+async fn what_fails_for_a_while_takes_effect_once() {
+    suite::what_fails_for_a_while_takes_effect_once(rig().await).await;
+}
+
+#[tokio::test]
+async fn what_fails_every_time_is_parked_in_the_end() {
+    suite::what_fails_every_time_is_parked_in_the_end(rig().await).await;
+}
+
+#[tokio::test]
+async fn a_panic_in_a_handler_parks() {
+    suite::a_panic_in_a_handler_parks(rig().await).await;
+}
+
+#[tokio::test]
+async fn a_restart_resumes() {
+    suite::a_restart_resumes(rig().await).await;
+}
+
+#[tokio::test]
+async fn a_new_subscriber_starts_at_the_beginning() {
+    suite::a_new_subscriber_starts_at_the_beginning(rig().await).await;
+}
+
+#[tokio::test]
+async fn other_subjects_are_passed_over() {
+    suite::other_subjects_are_passed_over(rig().await).await;
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_delays_only_itself() {
+    suite::a_slow_subscriber_delays_only_itself(rig().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn positions_are_gap_free_with_two_relays() {
+    suite::positions_are_gap_free(rig().await).await;
+}
+
+#[tokio::test]
+async fn a_write_that_rolls_back_leaves_no_event() {
+    let rig = rig().await;
+    rig.write("programs/a").await;
+    let failing = rig.owner.write(rig.cx(), |tx, cx| {
+        Box::pin(async move {
+            next_version(tx, cx, "programs/a").await?;
+            Err::<(), _>(broken())
+        })
+    });
+    assert_eq!(failing.await.unwrap_err().reason(), "TEST_BROKEN");
+    rig.write("programs/a").await;
+    rig.relay().await;
+    let events = rig.log().read(0, 10).await.unwrap();
+    assert_eq!(events.iter().map(|e| (e.position, e.version)).collect::<Vec<_>>(), [(1, 1), (2, 2)]);
+    let event = &events[1];
+    assert_eq!((event.subject.as_str(), event.r#type.as_str()), ("onboard.program.updated", "stoa.onboard.v1.ProgramUpdated"));
+    assert_eq!((event.actor.as_str(), event.tenant.as_str()), ("services/test", TENANT));
+    assert_eq!(
+        (event.changed_fields.as_slice(), event.recorded_time),
+        (["display_name".to_owned()].as_slice(), Some(rig.clock.now().proto()))
+    );
+}
+
+#[tokio::test]
+async fn two_events_of_one_version_are_a_conflict() {
+    let rig = rig().await;
+    rig.write("programs/a").await;
+    let again = rig.owner.write(rig.cx(), |tx, cx| {
+        Box::pin(async move {
+            let sql = "UPDATE state SET version = 0";
+            tx.conn().execute_unprepared(sql).await.map_err(Error::internal)?;
+            next_version(tx, cx, "programs/a").await
+        })
+    });
+    assert_eq!(again.await.unwrap_err().reason(), "ETAG_MISMATCH");
+}
+
+#[tokio::test]
+async fn a_fold_over_a_bad_bus_equals_the_plain_fold() {
+    for seed in [1, 2, 3, 0xdead_beef, u64::MAX] {
+        println!("seed {seed}");
+        let rig = rig().await;
+        let plan = Plan::default();
+        plan.fail("programs/p1", 2, 2, away());
+        rig.write_concurrently(3, 7, 9).await;
+        rig.relay().await;
+        let source = || Arc::new(ShufflingSource::new(Arc::new(rig.log()), seed));
+        let worker =
+            || Subscriber::new(rig.consumer.clone(), source(), copy("copy", OnFailure::Park, &plan), rig.clock.clone()).backoff_ms(1);
+        for _ in 0..3 {
+            // A new subscriber after each batch: nothing may depend on memory.
+            worker().run_once().await.unwrap();
+        }
+        rig.write_concurrently(2, 11, 2).await;
+        rig.settle(&[&worker()]).await;
+        assert_eq!(state(&rig.consumer).await, state(&rig.owner).await, "seed {seed}");
+        let done = effects(&rig.consumer).await;
+        assert!(done.len() > 3 * 7 * 9 + 2 * 11 * 2, "seed {seed} repeats nothing");
+        assert!(!done.is_sorted_by_key(|(_, version)| *version), "seed {seed} shuffles nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_bus_loses_nothing_wherever_a_reader_starts() {
+    let rig = rig().await;
+    rig.write_concurrently(1, 100, 3).await;
+    rig.relay().await;
+    for seed in 0..20 {
+        let source = ShufflingSource::new(Arc::new(rig.log()), seed);
+        for start in [0, 1, 17, 150, 299] {
+            let (mut at, mut missing) = (start, (start + 1..=300).collect::<std::collections::BTreeSet<i64>>());
+            let mut late = 0;
+            while at < 300 {
+                let batch = source.read(at, 40).await.unwrap();
+                assert!(batch.through > at && batch.through <= at + 40, "seed {seed} at {at}");
+                for event in batch.events {
+                    late += usize::from(missing.remove(&event.position) && event.position <= at);
+                }
+                at = batch.through;
+            }
+            assert!(missing.is_empty(), "seed {seed} from {start} lost {missing:?}");
+            assert!(start > 17 || late > 0, "seed {seed} delays nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_effect_that_does_not_happen_leaves_the_cursor() {
+    let rig = rig().await;
+    let plan = Plan::default();
+    let subscriber = || Subscriber::new(rig.consumer.clone(), Arc::new(rig.log()), copy("copy", OnFailure::Park, &plan), rig.clock.clone());
+    plan.fail("programs/a", 2, u32::MAX, away());
+    for program in ["programs/a", "programs/b", "programs/a", "programs/b"] {
+        rig.write(program).await;
+    }
+    rig.relay().await;
+    // The process ends while the subscriber waits to try again.
+    let stopped = tokio::time::timeout(Duration::from_millis(200), subscriber().backoff_ms(60_000).run_once()).await;
+    assert!(stopped.is_err());
+    assert_eq!(effects(&rig.consumer).await, [("programs/a".to_owned(), 1), ("programs/b".to_owned(), 1)]);
+    assert_eq!(subscriber().lag().await.unwrap(), 2, "the cursor stands before the event that has no effect yet");
+    plan.mend();
+    rig.settle(&[&subscriber()]).await;
+    assert_eq!(effects(&rig.consumer).await.len(), 4);
+}
+
+#[tokio::test]
+async fn of_two_subscribers_with_one_cursor_each_event_has_one_effect() {
+    let rig = rig().await;
+    rig.write_concurrently(1, 100, 6).await;
+    rig.relay().await;
+    let workers = join_all([0, 1].map(|_| rig.worker(copy("copy", OnFailure::Park, &Plan::default())))).await;
+    loop {
+        // The loser of a race is told so, and reads the cursor again.
+        let done = join_all(workers.iter().map(|worker| worker.run_once())).await;
+        if done.iter().all(|result| matches!(result, Ok(0))) {
+            break;
+        }
+    }
+    assert_eq!(effects(&rig.consumer).await.len(), 600);
+}
+
+fn status(error: Error) -> Status {
+    Status::new(tonic::Code::Unknown, error.reason())
+}
+
+fn request<T>(cx: Cx, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(cx);
+    request
+}
+
+fn api(rig: &Rig) -> EventsApi {
+    EventsApi::new([("onboard", (rig.owner.clone(), Vec::new()))].into(), PageKey::new(b"key"), status)
+}
+
+#[tokio::test]
+async fn the_audit_trail_is_listed_by_page_and_filter() {
+    let rig = rig().await;
+    rig.write_concurrently(1, 5, 3).await;
+    let other = Cx { tenant: "other".to_owned(), ..rig.cx() };
+    write(&rig.owner, other.clone(), "programs/p1").await.unwrap();
+    rig.relay().await;
+    let api = api(&rig);
+    let list = async |cx: Cx, filter: &str, token: &str| -> Result<(Vec<Event>, String), Status> {
+        let message = ListEventsRequest { service: "onboard".into(), page_size: 10, page_token: token.into(), filter: filter.into() };
+        let response = api.list_events(request(cx, message)).await?.into_inner();
+        Ok((response.events, response.next_page_token))
+    };
+    let (mut events, token) = list(rig.cx(), "", "").await.unwrap();
+    let (rest, end) = list(rig.cx(), "", &token).await.unwrap();
+    events.extend(rest);
+    assert_eq!((events.iter().map(|e| e.position).collect::<Vec<_>>(), end.as_str()), ((1..=15).collect(), ""));
+    let (of_one, _) = list(rig.cx(), "aggregate = \"programs/p1\" AND subject = \"onboard.program.updated\"", "").await.unwrap();
+    assert_eq!(of_one.iter().map(|e| e.version).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(list(other, "", "").await.unwrap().0.len(), 1);
+    assert_eq!(list(rig.cx(), "data = 1", "").await.unwrap_err().message(), "FILTER_INVALID");
+    assert_eq!(list(rig.cx(), "", "x").await.unwrap_err().message(), "PAGE_TOKEN_INVALID");
+    let mut partner = rig.cx();
+    partner.caller.reach = stoa_kernel::Reach::Partner("p".to_owned());
+    assert!(list(partner, "", "").await.unwrap().0.is_empty(), "a partner sees its own facts only");
+    assert_eq!(api.list_events(Request::new(ListEventsRequest::default())).await.unwrap_err().message(), "INTERNAL");
+    let unknown = ListEventsRequest { service: "sell".into(), ..Default::default() };
+    assert_eq!(api.list_events(request(rig.cx(), unknown)).await.unwrap_err().message(), "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn the_log_streams_from_a_position_to_its_end() {
+    let rig = rig().await;
+    rig.write_concurrently(1, 600, 2).await;
+    rig.relay().await;
+    let message = ReadEventsRequest { service: "onboard".into(), position: 3 };
+    let stream = api(&rig).read_events(request(rig.cx(), message)).await.unwrap().into_inner();
+    let positions: Vec<i64> = stream.map_ok(|answer| answer.position).try_collect().await.unwrap();
+    assert_eq!(positions, (4..=1200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn readers_of_a_relay_wake_when_it_gave_positions() {
+    let rig = rig().await;
+    let mut wake = Source::wake(&rig.log());
+    rig.write("programs/a").await;
+    assert!(!wake.has_changed().unwrap());
+    rig.relay().await;
+    assert!(wake.has_changed().unwrap());
+    wake.mark_unchanged();
+    let page = Page::read(&PageKey::new(b"key"), &rig.cx(), &[], 0, "").unwrap();
+    assert_eq!(rig.log().list(&rig.cx(), &page, "").await.unwrap().0.len(), 1);
+}

@@ -1,0 +1,8 @@
+//! One suite for every way that events take: `embedded.rs` and `jetstream.rs`
+//! run each of these tests.
+
+mod cases;
+mod rig;
+
+pub(crate) use cases::*;
+pub(crate) use rig::*;

@@ -1,0 +1,77 @@
+//! The request id: given by the caller or by us, the same in the log, in the
+//! context of the operation and in the answer.
+
+use http::{HeaderName, HeaderValue};
+use stoa_auth::Identity;
+use stoa_kernel::{Cx, ids};
+use tonic::body::Body;
+
+use crate::{deadline::Due, expiry::Expiry};
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ID_BYTES_MAX: usize = 100;
+
+tokio::task_local! {
+    static CURRENT: String;
+}
+
+/// Runs a request; failures inside of it tell its id.
+pub(crate) async fn scope<F: Future>(id: String, work: F) -> F::Output {
+    CURRENT.scope(id, work).await
+}
+
+/// Id of the request that this task works on; empty outside of one.
+pub(crate) fn request_id() -> String {
+    CURRENT.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Gives the request an id where it brings none that can be logged, and drops a
+/// context that an in-process caller may have left: only the access layer makes
+/// one.
+pub(crate) fn identify(request: &mut http::Request<Body>) -> String {
+    request.extensions_mut().remove::<Cx>();
+    request.extensions_mut().remove::<Identity>();
+    let given = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok());
+    let sound = |id: &&str| !id.is_empty() && id.len() <= ID_BYTES_MAX && id.bytes().all(|b| b.is_ascii_graphic());
+    if let Some(id) = given.filter(sound) {
+        return id.to_owned();
+    }
+    let id = ids::new_id();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
+    id
+}
+
+/// Behind the access layer: the answer learns when the token ends, and the
+/// context when the answer is due, so that calls to other services end in time.
+pub(crate) fn admitted(mut request: http::Request<Body>) -> http::Request<Body> {
+    if let (Some(expiry), Some(identity)) = (request.extensions().get::<Expiry>(), request.extensions().get::<Identity>()) {
+        expiry.found(identity.expires);
+    }
+    let due = request.extensions().get::<Due>().copied();
+    if let Some(cx) = request.extensions_mut().get_mut::<Cx>() {
+        cx.deadline = due.map(|due| due.0).or(cx.deadline);
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identified(given: &str) -> (String, http::Request<Body>) {
+        let mut request = http::Request::builder().header("x-request-id", given).body(Body::empty()).unwrap();
+        (identify(&mut request), request)
+    }
+
+    #[test]
+    fn sound_ids_are_kept_and_others_replaced() {
+        assert_eq!(identified("order-7").0, "order-7");
+        for bad in ["", "with space", &"x".repeat(101)] {
+            let (id, request) = identified(bad);
+            assert_ne!(id, bad);
+            assert_eq!(request.headers()["x-request-id"], id);
+        }
+    }
+}

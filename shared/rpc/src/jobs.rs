@@ -1,0 +1,84 @@
+//! Runs what is due by the clock.
+
+use std::{sync::LazyLock, time::Duration};
+
+use futures::future::join_all;
+use opentelemetry::{KeyValue, global, metrics::Counter};
+use stoa_kernel::Result;
+use stoa_store::{Store, lease};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::Job;
+
+/// Runs of one job that may pass before another process takes it over.
+const RUNS_MISSED_MAX: u64 = 3;
+
+static RUNS: LazyLock<Counter<u64>> =
+    LazyLock::new(|| global::meter("stoa_rpc").u64_counter("job.runs").with_description("Runs of jobs by outcome").build());
+
+/// Runs every job once, in order; how much was done in all. For tests and for
+/// driven clocks, which know when something is due.
+///
+/// # Errors
+/// The first failure; later jobs do not run.
+pub async fn run_jobs_once(jobs: &[Job]) -> Result<u64> {
+    let mut done = 0;
+    for job in jobs {
+        done += run(job).await?;
+    }
+    Ok(done)
+}
+
+/// Runs every job at its pace until told to stop. Of all processes with the
+/// same store one runs a job, under a lease that it keeps extending; another
+/// takes over when it misses a few runs. The lease saves work; it is not what
+/// makes effects unique. `holder` names this process.
+pub async fn run_jobs(store: Store, holder: String, jobs: Vec<Job>, stop: CancellationToken) {
+    join_all(jobs.iter().map(|job| keep_running(&store, &holder, job, &stop))).await;
+}
+
+async fn keep_running(store: &Store, holder: &str, job: &Job, stop: &CancellationToken) {
+    let name = format!("job/{}", job.name);
+    let every_s = job.every_s.max(1);
+    let mut ticks = tokio::time::interval(Duration::from_secs(every_s));
+    // After a long run the next one waits its time instead of catching up.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut held = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = ticks.tick() => {}
+        }
+        held = match lease::acquire(store, &name, holder, every_s * 1000 * RUNS_MISSED_MAX).await {
+            Ok(lease) => lease,
+            Err(error) => {
+                tracing::warn!(job = job.name, cause = error.cause(), %error, "no lease; the next run tries again");
+                None
+            }
+        };
+        if held.is_some() {
+            // What a run cannot do the next one does: both work on what is due.
+            let _ = run(job).await;
+        }
+    }
+    if let Some(lease) = held
+        && let Err(error) = lease::release(store, &lease).await
+    {
+        tracing::warn!(job = job.name, %error, "the lease stays until it ends by itself");
+    }
+}
+
+async fn run(job: &Job) -> Result<u64> {
+    let span = tracing::info_span!("job", otel.name = job.name, job = job.name);
+    let result = (job.run)().instrument(span.clone()).await;
+    let outcome = if result.is_ok() { "ok" } else { "failed" };
+    RUNS.add(1, &[KeyValue::new("job", job.name), KeyValue::new("outcome", outcome)]);
+    match &result {
+        Ok(0) => tracing::debug!(parent: &span, "nothing was due"),
+        Ok(done) => tracing::info!(parent: &span, done, "a job did what was due"),
+        Err(error) => tracing::error!(parent: &span, cause = error.cause(), %error, "a job failed"),
+    }
+    result
+}

@@ -1,0 +1,131 @@
+//! The server: gRPC, gRPC-Web and plain HTTP on one port.
+
+use std::{convert::Infallible, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    body::Body,
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_web::GrpcWebLayer;
+use tower::{Layer, Service, ServiceExt};
+use tower_http::cors::{AllowHeaders, CorsLayer};
+
+use crate::{Channel, Limits};
+
+/// Headers of answers that pages may read.
+const EXPOSED: [&str; 8] =
+    ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "stoa-position", "etag", "retry-after", "location"];
+
+/// What a server is started with.
+#[derive(Clone, Default)]
+pub struct ServeConfig {
+    /// Bounds.
+    pub limits: Limits,
+    /// Origins whose pages may call.
+    pub cors_origins: Vec<String>,
+    /// Answers what is not gRPC: the gateway. Without it that is not found.
+    pub http: Option<Router>,
+}
+
+/// Serves a stack until told to stop. Stopping is orderly: health says «not
+/// serving», load balancers get time to notice, no more connections are taken,
+/// and what is under way may finish within the grace period.
+///
+/// # Errors
+/// Where an origin cannot be read or the listener fails.
+pub async fn serve(listener: TcpListener, stack: Channel, config: ServeConfig, stop: CancellationToken) -> anyhow::Result<()> {
+    let (health, grpc) = grpc(stack);
+    let front = front(grpc, config.http.clone().unwrap_or_default());
+    // CORS stands outside of everything: a preflight carries no token, and
+    // refusals must be readable by the page as well.
+    let front = cors(&config.cors_origins)?.layer(front);
+
+    let limits = &config.limits;
+    let mut server = Server::builder()
+        // gRPC-Web and the gateway speak HTTP/1.1.
+        .accept_http1(true)
+        .max_concurrent_streams(limits.streams_max)
+        .http2_keepalive_interval(Some(Duration::from_secs(60)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)));
+    if limits.connection_age_s_max > 0 {
+        // A connection pins its client to this process; without an end, new
+        // replicas would stay idle. Streams get as long again to end.
+        let age = Duration::from_secs(limits.connection_age_s_max);
+        server = server.max_connection_age(age).max_connection_age_grace(age);
+    }
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
+    let serving = server.serve_with_incoming_shutdown(front, incoming, leave(stop.clone(), health, limits.lame_duck_ms));
+    tokio::select! {
+        ended = serving => ended.context("the server"),
+        () = grace_over(stop, limits) => {
+            // Some connections never end by themselves; the process must.
+            tracing::warn!("some requests did not finish within the grace period and are cut off");
+            Ok(())
+        }
+    }
+}
+
+/// The stack, and beside it health: load must not hide that the process lives,
+/// and a probe has no token.
+fn grpc(stack: Channel) -> (HealthReporter, Routes) {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let stack = stack.map_request(|request: Request<axum::body::Body>| request.map(Body::new));
+    let router = Routes::new(health).into_axum_router().reset_fallback().fallback_service(stack);
+    (reporter, Routes::from(router).prepare())
+}
+
+/// Tells gRPC from HTTP by the content type, as the protocols themselves do.
+fn front(
+    grpc: Routes,
+    http: Router,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static {
+    let grpc = GrpcWebLayer::new().layer(grpc);
+    tower::service_fn(move |request: Request<Body>| {
+        let (grpc, http) = (grpc.clone(), http.clone());
+        async move {
+            let kind = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+            if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
+                grpc.oneshot(request).await.map(|r| r.map(Body::new))
+            } else {
+                http.oneshot(request.map(axum::body::Body::new)).await.map(|r| r.map(Body::new))
+            }
+        }
+    })
+}
+
+fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
+    let origins = origins
+        .iter()
+        .map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).with_context(|| format!("CORS origin `{origin}`")))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(EXPOSED.map(HeaderName::from_static))
+        .max_age(Duration::from_secs(600)))
+}
+
+/// Resolves when the server has to stop accepting.
+async fn leave(stop: CancellationToken, health: HealthReporter, lame_duck_ms: u64) {
+    stop.cancelled().await;
+    health.set_service_status("", ServingStatus::NotServing).await;
+    pause(Duration::from_millis(lame_duck_ms)).await;
+}
+
+async fn grace_over(stop: CancellationToken, limits: &Limits) {
+    stop.cancelled().await;
+    pause(Duration::from_millis(limits.lame_duck_ms + limits.shutdown_grace_ms)).await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "stopping takes time: balancers must notice, requests must end")]
+async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}

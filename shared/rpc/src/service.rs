@@ -1,0 +1,53 @@
+//! What a service is to the program that runs it.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use sea_orm_migration::MigrationTrait;
+use stoa_events::Subscription;
+use stoa_kernel::{Clock, Result, page::PageKey};
+use stoa_store::Store;
+use tonic::service::Routes;
+
+use crate::Peers;
+
+/// What a service is given.
+#[derive(Clone)]
+pub struct Deps {
+    /// Name of the service, for example `sell`.
+    pub service: &'static str,
+    /// Its own store.
+    pub store: Store,
+    /// Business time.
+    pub clock: Clock,
+    /// Key that page tokens are signed with.
+    pub page_key: PageKey,
+    /// The other services.
+    pub peers: Peers,
+}
+
+/// Work that is due by the clock rather than by a request.
+#[derive(Clone)]
+pub struct Job {
+    /// Name, unique within the service: `sell.expire_deals`.
+    pub name: &'static str,
+    /// Seconds of wall time between two runs.
+    pub every_s: u64,
+    /// Does what is due; returns how much was done. May run again at any time
+    /// and in two processes at once: its effects are unique by a business key.
+    pub run: Arc<dyn Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync>,
+}
+
+/// What a service hands over.
+pub struct Service {
+    /// Name of the service.
+    pub name: &'static str,
+    /// Its methods.
+    pub routes: Routes,
+    /// Migrations of its store, in order.
+    pub migrations: Vec<Box<dyn MigrationTrait>>,
+    /// Events that it listens to.
+    pub subscriptions: Vec<Subscription>,
+    /// Work that is due by the clock.
+    pub jobs: Vec<Job>,
+}

@@ -1,0 +1,126 @@
+//! The size of a message, told by its prefix: too large a one is refused before
+//! it is read, on streams as well.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use stoa_kernel::{Error, Kind};
+use tonic::{Status, body::Body};
+
+use crate::answer::status;
+
+/// A flag and the length that stand before each gRPC message.
+const PREFIX_BYTES: usize = 5;
+
+/// A request body whose messages have at most `max` bytes each.
+pub(crate) struct Limited {
+    inner: Body,
+    max: usize,
+    prefix: [u8; PREFIX_BYTES],
+    prefix_read: usize,
+    message_left: usize,
+    refused: bool,
+}
+
+impl Limited {
+    pub(crate) fn new(inner: Body, max: usize) -> Self {
+        Self { inner, max, prefix: [0; PREFIX_BYTES], prefix_read: 0, message_left: 0, refused: false }
+    }
+
+    /// Follows the messages through a chunk; the length of one that is too long.
+    fn scan(&mut self, mut chunk: &[u8]) -> Result<(), usize> {
+        while !chunk.is_empty() {
+            if self.message_left > 0 {
+                let step = self.message_left.min(chunk.len());
+                self.message_left -= step;
+                chunk = &chunk[step..];
+                continue;
+            }
+            let step = (PREFIX_BYTES - self.prefix_read).min(chunk.len());
+            self.prefix[self.prefix_read..self.prefix_read + step].copy_from_slice(&chunk[..step]);
+            self.prefix_read += step;
+            chunk = &chunk[step..];
+            if self.prefix_read == PREFIX_BYTES {
+                self.prefix_read = 0;
+                let [_, a, b, c, d] = self.prefix;
+                let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+                if length > self.max {
+                    return Err(length);
+                }
+                self.message_left = length;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl http_body::Body for Limited {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.refused {
+            return Poll::Ready(None);
+        }
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+            && let Err(length) = self.scan(data)
+        {
+            self.refused = true;
+            return Poll::Ready(Some(Err(too_large(length, self.max))));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.refused || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+fn too_large(length: usize, max: usize) -> Status {
+    status(
+        Error::new(Kind::ResourceExhausted, "TOO_LARGE", format!("the message has {length} bytes, {max} are accepted; send less at once"))
+            .with_metadata("bytes_max", max.to_string()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    fn message(length: u32) -> Vec<u8> {
+        let mut bytes = vec![0];
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(vec![7; length as usize]);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn messages_are_followed_however_they_are_cut() {
+        let stream: Vec<u8> = [message(10), message(0), message(3), message(10)].concat();
+        for cut in 1..stream.len() {
+            let chunks = stream.chunks(cut).map(|c| Ok::<_, Status>(Frame::data(Bytes::copy_from_slice(c)))).collect::<Vec<_>>();
+            let body = Body::new(http_body_util::StreamBody::new(futures::stream::iter(chunks)));
+            let read = Limited::new(body, 10).collect().await.unwrap().to_bytes();
+            assert_eq!(read, stream, "cut at {cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_too_long_is_refused_by_its_prefix() {
+        let stream: Vec<u8> = [message(10), message(11)].concat();
+        let body = Body::new(http_body_util::Full::new(Bytes::from(stream)));
+        let status = Limited::new(body, 10).collect().await.unwrap_err();
+        assert_eq!(crate::error(&status).reason(), "TOO_LARGE");
+    }
+}

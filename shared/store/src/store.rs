@@ -1,0 +1,197 @@
+//! The store: one handle for both backends.
+
+use std::{fmt, sync::Arc};
+
+use futures::future::BoxFuture;
+use prost::Message;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
+use sea_orm_migration::MigrationTrait;
+use stoa_kernel::{Cx, Result};
+use stoa_proto::Mutation;
+use tokio::sync::watch;
+
+use crate::{
+    DbResult, StoreConfig,
+    config::Target,
+    connect,
+    migration::{self, Migrator},
+    once, postgres,
+    writer::Queue,
+};
+
+/// A store. Clones share connections and the writer.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    config: StoreConfig,
+    read: DatabaseConnection,
+    backend: Backend,
+    commits: watch::Sender<u64>,
+}
+
+enum Backend {
+    /// All writes go through one task.
+    Sqlite(Queue),
+    /// Every write has a connection of the pool.
+    Postgres,
+}
+
+impl Store {
+    /// Opens a store; a SQLite file is made where there is none, without tables.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT naming the setting; UNAVAILABLE where the database
+    /// cannot be reached. Nothing is left open.
+    pub async fn open(config: &StoreConfig) -> Result<Self> {
+        let commits = watch::Sender::new(0);
+        let (read, backend) = match config.target()? {
+            Target::Postgres => (connect::postgres(config).await?, Backend::Postgres),
+            Target::Sqlite(path) => {
+                let writer = connect::sqlite_writer(&path, config).await?;
+                let readers = connect::sqlite_readers(&path, config).await;
+                if readers.is_err() {
+                    writer.close_by_ref().await.db()?;
+                }
+                (readers?, Backend::Sqlite(Queue::start(path, config, writer, commits.clone())))
+            }
+        };
+        Ok(Self(Arc::new(Inner { config: config.clone(), read, backend, commits })))
+    }
+
+    /// Applies the migrations that the store does not have yet, in order: this
+    /// crate's own, then `migrations`. Always pass all of them: one that was
+    /// applied and is not given means that the program is older than its store.
+    ///
+    /// On SQLite all of them are one transaction. On PostgreSQL each is one,
+    /// under a lock that concurrent callers wait for.
+    ///
+    /// # Errors
+    /// INTERNAL where a migration failed or is missing; UNAVAILABLE where the
+    /// database cannot be reached.
+    pub async fn migrate(&self, migrations: Vec<Box<dyn MigrationTrait>>) -> Result<()> {
+        let migrator = Migrator::new(migrations)?;
+        match &self.0.backend {
+            Backend::Sqlite(_) => self.write(migrator, |tx, migrator| Box::pin(migrator.apply(tx.conn()))).await,
+            Backend::Postgres => migration::on_postgres(&self.0.config, &migrator).await,
+        }
+    }
+
+    /// Connections to read by; on SQLite they refuse writes. No read
+    /// transaction may outlive one page.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.0.read
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.0.read.get_database_backend()
+    }
+
+    /// Runs an operation in a write transaction and answers after its commit.
+    /// An operation that fails, panics or whose caller has gone leaves nothing.
+    ///
+    /// # Errors
+    /// The operation's own; ABORTED `CONTENTION`, RESOURCE_EXHAUSTED
+    /// `OVERLOADED` or UNAVAILABLE, to be retried; INTERNAL where it panicked.
+    /// After UNAVAILABLE it is unknown whether it was committed.
+    pub async fn write<A, T, F>(&self, args: A, op: F) -> Result<T>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a Tx, &'a A) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
+    {
+        match &self.0.backend {
+            Backend::Sqlite(queue) => queue.submit(args, op).await,
+            Backend::Postgres => {
+                let done = postgres::write(&self.0.read, &args, &op).await?;
+                self.0.commits.send_modify(|n| *n += 1);
+                Ok(done)
+            }
+        }
+    }
+
+    /// As [`Store::write`], but a request that carries a request id is done
+    /// once: the same request again is answered with the first answer. Failures
+    /// are not kept.
+    ///
+    /// # Errors
+    /// ALREADY_EXISTS `REQUEST_ID_REUSED` where the id came with another
+    /// request; else as [`Store::write`].
+    pub async fn write_once<R, T, F>(&self, cx: &Cx, request: R, op: F) -> Result<T>
+    where
+        R: Message + Mutation + Send + Sync + 'static,
+        T: Message + Default + Send + 'static,
+        F: for<'a> Fn(&'a Tx, &'a Cx, &'a R) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
+    {
+        if request.request_id().is_empty() {
+            return self.write((cx.clone(), request), move |tx, (cx, request)| op(tx, cx, request)).await;
+        }
+        self.write(once::Once::new(cx, request, op), |tx, once| Box::pin(once.run(tx))).await
+    }
+
+    /// Changes after every commit of this process.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.0.commits.subscribe()
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where it does not.
+    pub async fn ping(&self) -> Result<()> {
+        if let Backend::Sqlite(queue) = &self.0.backend {
+            queue.require_open()?;
+        }
+        self.0.read.ping().await.db()
+    }
+
+    /// Finishes the writes that wait, then closes all connections.
+    pub async fn close(&self) {
+        if let Backend::Sqlite(queue) = &self.0.backend {
+            queue.close().await;
+        }
+        if let Err(e) = self.0.read.close_by_ref().await {
+            tracing::warn!(error = %e, "the store did not close cleanly");
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.0.config).finish()
+    }
+}
+
+/// The transaction of one operation.
+#[derive(Debug)]
+pub struct Tx(DatabaseTransaction);
+
+impl Tx {
+    pub(crate) const fn new(transaction: DatabaseTransaction) -> Self {
+        Self(transaction)
+    }
+
+    /// To query by.
+    #[must_use]
+    pub fn conn(&self) -> &DatabaseTransaction {
+        &self.0
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.0.get_database_backend()
+    }
+
+    pub(crate) async fn commit(self) -> Result<()> {
+        self.0.commit().await.db()
+    }
+
+    pub(crate) async fn rollback(self) -> Result<()> {
+        self.0.rollback().await.db()
+    }
+}
