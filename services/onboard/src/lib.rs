@@ -1,0 +1,60 @@
+//! ONBOARD: who the partners are and how they came to be.
+//!
+//! Owns tenant settings, programs with tiers, prospects, agreements, partners
+//! with their hierarchy, enrollments, onboarding plans, persons and CAM
+//! assignments. Each noun is a folder: rules in `mod.rs` (pure), rows and
+//! queries in `store.rs`, transport in `api.rs`, larger operations in a file of
+//! their own.
+
+mod agreement;
+mod cam_assignment;
+mod enrollment;
+mod migration;
+mod onboarding_plan;
+mod partner;
+mod person;
+mod program;
+mod prospect;
+mod scope;
+mod tenant_settings;
+mod tier;
+
+use stoa_proto::onboard::v1 as pb;
+use stoa_rpc::{Deps, Service};
+use tonic::service::Routes;
+
+pub use migration::migrations;
+
+/// Name of the service in the log, the configuration and the event subjects.
+pub const NAME: &str = "onboard";
+
+/// Implements every RPC service of onboard; each room adds its own.
+#[derive(Clone)]
+struct Api {
+    deps: Deps,
+}
+
+/// What onboard offers: RPC services, migrations, subscriptions and jobs.
+#[must_use]
+pub fn service(deps: Deps) -> Service {
+    let api = Api { deps: deps.clone() };
+    let mut routes = Routes::builder();
+    routes
+        .add_service(pb::tenant_settings_service_server::TenantSettingsServiceServer::new(api.clone()))
+        .add_service(pb::program_service_server::ProgramServiceServer::new(api.clone()))
+        .add_service(pb::tier_service_server::TierServiceServer::new(api.clone()))
+        .add_service(pb::prospect_service_server::ProspectServiceServer::new(api.clone()))
+        .add_service(pb::agreement_service_server::AgreementServiceServer::new(api.clone()))
+        .add_service(pb::partner_service_server::PartnerServiceServer::new(api.clone()))
+        .add_service(pb::enrollment_service_server::EnrollmentServiceServer::new(api.clone()))
+        .add_service(pb::onboarding_plan_service_server::OnboardingPlanServiceServer::new(api.clone()))
+        .add_service(pb::person_service_server::PersonServiceServer::new(api.clone()))
+        .add_service(pb::cam_assignment_service_server::CamAssignmentServiceServer::new(api));
+    Service {
+        name: NAME,
+        routes: routes.routes(),
+        migrations: migrations(),
+        subscriptions: [onboarding_plan::subscriptions(&deps.clock), partner::subscriptions(&deps.clock)].concat(),
+        jobs: vec![enrollment::lapse_job(&deps), onboarding_plan::stall_job(&deps)],
+    }
+}

@@ -1,0 +1,14 @@
+//! The tables of onboard. Every table starts with the tenant; `document` holds
+//! the encoded message, the other columns are what queries need.
+
+mod m0001_foundation;
+
+use sea_orm_migration::MigrationTrait;
+
+/// All migrations of the service's store, the event log's included.
+#[must_use]
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    let mut all = stoa_events::migrations();
+    all.push(Box::new(m0001_foundation::Foundation));
+    all
+}
