@@ -1,0 +1,95 @@
+//! Certification award: a person holds a certification.
+//!
+//! | from | to | by |
+//! | --- | --- | --- |
+//! | (none) | EARNED | AwardCertification |
+//! | EARNED | VALID | its `earn_time`: what was earned is valid at once |
+//! | VALID | EXPIRED | its `expire_time`, recorded by a sweep |
+//! | VALID at `revoke_time` | REVOKED | RevokeCertificationAward |
+//!
+//! The state is judged by the instant ([`judged`]). Rows and events keep the
+//! last recorded fact: EARNED, EXPIRED or REVOKED.
+
+mod api;
+mod operations;
+pub(crate) mod store;
+mod sweep;
+
+use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
+use stoa_proto::enable::v1::{AwardCertificationRequest, Certification, CertificationAward, CertificationAwardState as State};
+
+pub(crate) use sweep::expire_job;
+
+/// A new award, valid from the instant it was earned.
+fn earned(id: &str, request: &AwardCertificationRequest, partner: &str, of: &Certification, at: Timestamp, cx: &Cx) -> CertificationAward {
+    CertificationAward {
+        name: names::name("certificationAwards", id),
+        certification: of.name.clone(),
+        product_line: of.product_line.clone(),
+        partner: partner.to_owned(),
+        person: request.person.clone(),
+        state: State::Earned as i32,
+        earn_time: Some(at.proto()),
+        expire_time: Some(at.plus_days(i64::from(of.validity_days)).proto()),
+        revoke_time: None,
+        revoke_reason: String::new(),
+        etag: etag::of(1),
+        create_time: Some(cx.now.proto()),
+        update_time: Some(cx.now.proto()),
+    }
+}
+
+/// The state at an instant.
+fn state_at(award: &CertificationAward, at: Timestamp) -> State {
+    let reached = |time: &Option<prost_types::Timestamp>| Timestamp::stored(time.as_ref()).is_some_and(|t| t <= at);
+    match () {
+        () if reached(&award.revoke_time) => State::Revoked,
+        () if reached(&award.expire_time) => State::Expired,
+        () if reached(&award.earn_time) => State::Valid,
+        () => State::Unspecified,
+    }
+}
+
+/// The award as it is to be shown at an instant.
+fn judged(mut award: CertificationAward, at: Timestamp) -> CertificationAward {
+    let state = state_at(&award, at);
+    award.set_state(state);
+    award
+}
+
+/// When the sweep records that the award ran out; nothing where it did, or was
+/// revoked.
+fn due_time(award: &CertificationAward) -> Option<Timestamp> {
+    Timestamp::stored(award.expire_time.as_ref()).filter(|_| award.state() == State::Earned)
+}
+
+/// Takes an award back as of an instant at which it was valid, whether or not
+/// its end was recorded meanwhile.
+fn revoked(current: &CertificationAward, reason: &str, at: Timestamp, cx: &Cx) -> Result<CertificationAward> {
+    let state = if current.revoke_time.is_some() { State::Revoked } else { state_at(current, at) };
+    match state {
+        State::Valid => {}
+        State::Unspecified => return Err(Error::invalid("revoke_time", "must not lie before the award's earn_time")),
+        other => return Err(Error::state(&current.name, other.as_str_name(), State::Valid.as_str_name())),
+    }
+    let mut next = revised(current, State::Revoked, cx);
+    next.revoke_time = Some(at.proto());
+    next.revoke_reason = reason.to_owned();
+    Ok(next)
+}
+
+/// The award whose end is recorded.
+fn expired(current: &CertificationAward, cx: &Cx) -> CertificationAward {
+    revised(current, State::Expired, cx)
+}
+
+fn revised(current: &CertificationAward, state: State, cx: &Cx) -> CertificationAward {
+    let mut next = current.clone();
+    next.set_state(state);
+    next.etag = etag::next(&current.etag);
+    next.update_time = Some(cx.now.proto());
+    next
+}
+
+#[cfg(test)]
+mod tests;

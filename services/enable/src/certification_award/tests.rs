@@ -1,0 +1,172 @@
+use proptest::prelude::*;
+use stoa_events::Event;
+use stoa_kernel::Clock;
+use stoa_proto::enable::v1::{
+    Certification, CreateCertificationRequest, GetCertificationAwardRequest, ListCertificationAwardsRequest,
+    RevokeCertificationAwardRequest, certification_award_service_server::CertificationAwardService,
+    certification_service_server::CertificationService,
+};
+use tonic::Code;
+
+use super::*;
+use crate::testing::{Bench, occurred, reason};
+
+const VALIDITY: i64 = 10;
+
+fn cx(day: i64) -> Cx {
+    let (clock, _) = Clock::driven(Timestamp::from_micros(1_700_000_000_000_000).plus_days(day));
+    Cx::service("t", "enable", &clock, "")
+}
+
+fn award() -> CertificationAward {
+    let certification = Certification { validity_days: VALIDITY as i32, ..Certification::default() };
+    earned("a", &AwardCertificationRequest::default(), "partners/p", &certification, cx(0).now, &cx(0))
+}
+
+proptest! {
+    /// Commands and sweeps on rising days, revocations as of any day before.
+    #[test]
+    fn any_sequence_keeps_the_invariants(commands in prop::collection::vec((any::<bool>(), 0_i64..4, 0_i64..20), 0..12)) {
+        let (mut award, mut day) = (award(), 0);
+        for (revoke, passed, back) in commands {
+            day += passed;
+            let (before, cx) = (award.clone(), cx(day));
+            if revoke {
+                let at = cx.now.plus_days(-back);
+                match revoked(&award, "why", at, &cx) {
+                    Ok(next) => {
+                        prop_assert_eq!(state_at(&before, at), State::Valid);
+                        prop_assert!(before.revoke_time.is_none(), "revoked once");
+                        prop_assert_eq!(state_at(&next, cx.now), State::Revoked);
+                        award = next;
+                    }
+                    Err(error) => prop_assert!(["STATE_INVALID", "INVALID_FIELD"].contains(&error.reason())),
+                }
+            } else if due_time(&award).is_some_and(|due| due <= cx.now) {
+                award = expired(&award, &cx);
+                prop_assert_eq!(state_at(&before, cx.now), State::Expired, "recording changes no answer");
+                prop_assert_eq!(state_at(&award, cx.now), State::Expired);
+                prop_assert_eq!(due_time(&award), None, "recorded once");
+            }
+            let versions = etag::version(&award.etag) - etag::version(&before.etag);
+            prop_assert_eq!(versions, i64::from(award != before), "a refused command changes nothing");
+            prop_assert_eq!(award.state() == State::Revoked, award.revoke_time.is_some());
+            prop_assert_eq!(&award.earn_time, &before.earn_time);
+            prop_assert_eq!(&award.expire_time, &before.expire_time);
+        }
+    }
+}
+
+#[test]
+fn an_award_is_valid_up_to_its_last_instant_and_not_at_its_end() {
+    let award = award();
+    let end = cx(VALIDITY).now;
+    assert_eq!(state_at(&award, cx(0).now), State::Valid);
+    assert_eq!(state_at(&award, end.plus_micros(-1)), State::Valid);
+    assert_eq!(state_at(&award, end), State::Expired);
+    assert_eq!(revoked(&award, "why", end, &cx(VALIDITY)).unwrap_err().reason(), "STATE_INVALID");
+    assert_eq!(revoked(&award, "why", cx(-1).now, &cx(1)).unwrap_err().fields()[0].field, "revoke_time");
+}
+
+async fn with_certification() -> Bench {
+    let bench = Bench::new().await;
+    let certification = Certification { display_name: "Sales".into(), validity_days: VALIDITY as i32, ..Certification::default() };
+    let request =
+        CreateCertificationRequest { certification_id: "sales".into(), certification: Some(certification), request_id: String::new() };
+    bench.api.create_certification(bench.vendor(request)).await.unwrap();
+    bench
+}
+
+fn asked(id: &str, partner: &str) -> AwardCertificationRequest {
+    AwardCertificationRequest {
+        certification_award_id: id.to_owned(),
+        certification: "certifications/sales".into(),
+        partner: format!("partners/{partner}"),
+        person: "persons/ada".into(),
+        ..AwardCertificationRequest::default()
+    }
+}
+
+async fn award_as_of(bench: &Bench, id: &str, days: i64) -> CertificationAward {
+    let request = AwardCertificationRequest { earn_time: bench.in_days(days), ..asked(id, "acme") };
+    bench.api.award_certification(bench.vendor(request)).await.unwrap().into_inner()
+}
+
+async fn get(bench: &Bench, id: &str) -> CertificationAward {
+    let request = GetCertificationAwardRequest { name: format!("certificationAwards/{id}") };
+    bench.api.get_certification_award(bench.vendor(request)).await.unwrap().into_inner()
+}
+
+async fn listed(bench: &Bench, filter: &str) -> Vec<String> {
+    let request = ListCertificationAwardsRequest { filter: filter.to_owned(), ..ListCertificationAwardsRequest::default() };
+    let found = bench.api.list_certification_awards(bench.vendor(request)).await.unwrap().into_inner().certification_awards;
+    found.iter().map(|a| format!("{} {}", names::last(&a.name), a.state().as_str_name().rsplit('_').next().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn an_award_expires_at_its_instant_and_the_sweep_records_it_once() {
+    let bench = with_certification().await;
+    let job = expire_job(&bench.api.deps);
+    let award = award_as_of(&bench, "a", -2).await;
+    assert_eq!(award.state(), State::Valid);
+    let due = bench.now().plus_days(VALIDITY - 2);
+    assert_eq!(award.expire_time, Some(due.proto()));
+
+    bench.handle.set(due.plus_micros(-1));
+    assert_eq!((bench.run(&job).await, get(&bench, "a").await.state()), (0, State::Valid));
+    bench.handle.set(due);
+    assert_eq!(get(&bench, "a").await.state(), State::Expired, "before any sweep");
+    assert_eq!(listed(&bench, "state = EXPIRED").await, ["a EXPIRED"]);
+    assert_eq!(listed(&bench, "state = VALID").await, Vec::<String>::new());
+    bench.handle.set(due.plus_days(3));
+    assert_eq!((bench.run(&job).await, bench.run(&job).await), (1, 0));
+
+    let events = bench.events().await;
+    let facts: Vec<(&str, i64)> = events.iter().map(|e| (e.subject.as_str(), e.version)).skip(1).collect();
+    assert_eq!(facts, [("enable.certification_award.earned", 1), ("enable.certification_award.expired", 2)]);
+    assert_eq!(occurred(&events[2]), due, "as of the instant, not of the sweep");
+    assert_eq!(events[2].actor, "services/enable");
+    assert_eq!(listed(&bench, "state = EXPIRED AND partner = \"partners/acme\"").await, ["a EXPIRED"]);
+}
+
+#[tokio::test]
+async fn a_revoked_award_does_not_expire() {
+    let bench = with_certification().await;
+    award_as_of(&bench, "a", 0).await;
+    award_as_of(&bench, "b", 0).await;
+    bench.handle.set(bench.now().plus_days(4));
+    let revoke = |etag: String| RevokeCertificationAwardRequest {
+        name: "certificationAwards/a".into(),
+        reason: "fraud".into(),
+        etag,
+        revoke_time: bench.in_days(-1),
+        ..RevokeCertificationAwardRequest::default()
+    };
+    let stale = bench.api.revoke_certification_award(bench.vendor(revoke(etag::of(9)))).await;
+    assert_eq!(reason(stale), "ETAG_MISMATCH");
+    let revoked = bench.api.revoke_certification_award(bench.vendor(revoke(etag::of(1)))).await.unwrap().into_inner();
+    assert_eq!((revoked.state(), revoked.etag.as_str()), (State::Revoked, etag::of(2).as_str()));
+    assert_eq!(reason(bench.api.revoke_certification_award(bench.vendor(revoke(String::new()))).await), "STATE_INVALID");
+    assert_eq!(listed(&bench, "").await, ["a REVOKED", "b VALID"]);
+
+    bench.handle.set(bench.now().plus_days(VALIDITY));
+    assert_eq!(bench.run(&expire_job(&bench.api.deps)).await, 1, "only the other one");
+    assert_eq!(listed(&bench, "state = REVOKED OR state = EXPIRED").await, ["a REVOKED", "b EXPIRED"]);
+    let revocations: Vec<Event> = bench.events().await.into_iter().filter(|e| e.subject.ends_with(".revoked")).collect();
+    assert_eq!(occurred(&revocations[0]), bench.now().plus_days(-VALIDITY - 1));
+}
+
+#[tokio::test]
+async fn a_partner_awards_nothing_and_sees_its_own() {
+    let bench = with_certification().await;
+    bench.api.award_certification(bench.vendor(asked("own", "acme"))).await.unwrap();
+    bench.api.award_certification(bench.vendor(asked("foreign", "other"))).await.unwrap();
+    assert_eq!(reason(bench.api.award_certification(bench.of("acme", asked("x", "acme"))).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.award_certification(bench.vendor(asked("own", "acme"))).await), "ALREADY_EXISTS");
+    let get = |id: &str| GetCertificationAwardRequest { name: format!("certificationAwards/{id}") };
+    assert!(bench.api.get_certification_award(bench.of("acme", get("own"))).await.is_ok());
+    let hidden = bench.api.get_certification_award(bench.of("acme", get("foreign"))).await.unwrap_err();
+    let missing = bench.api.get_certification_award(bench.of("acme", get("missing"))).await.unwrap_err();
+    assert_eq!((hidden.code(), missing.code()), (Code::NotFound, Code::NotFound));
+    assert_eq!(hidden.message().replace("foreign", "missing"), missing.message(), "told apart by nothing");
+}

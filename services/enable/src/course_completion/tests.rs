@@ -1,0 +1,116 @@
+use stoa_proto::enable::v1::{
+    Course, CourseCompletion, CreateCourseRequest, GetCourseCompletionRequest, ListCourseCompletionsRequest, RecordCourseCompletionRequest,
+    UpdateCourseRequest, course_completion_service_server::CourseCompletionService, course_service_server::CourseService,
+};
+use tonic::Code;
+
+use super::*;
+use crate::testing::{Bench, occurred, reason};
+
+#[test]
+fn the_version_asked_for_must_exist() {
+    let course = Course { version: 2, ..Course::default() };
+    assert_eq!(version(&course, 0).unwrap(), 2);
+    assert_eq!(version(&course, 1).unwrap(), 1);
+    assert_eq!(version(&course, 3).unwrap_err().reason(), "COURSE_VERSION_UNKNOWN");
+}
+
+#[test]
+fn the_id_tells_persons_courses_and_versions_apart() {
+    assert_eq!(id("p", "c", 1), id("p", "c", 1));
+    let all = [id("p", "c", 1), id("q", "c", 1), id("p", "d", 1), id("p", "c", 2)];
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+}
+
+fn completion(partner: &str, person: &str) -> RecordCourseCompletionRequest {
+    RecordCourseCompletionRequest {
+        partner: partner.to_owned(),
+        person: format!("persons/{person}"),
+        course: "courses/intro".into(),
+        ..RecordCourseCompletionRequest::default()
+    }
+}
+
+async fn with_course() -> Bench {
+    let bench = Bench::new().await;
+    let course = Course { display_name: "Intro".into(), product_line: "productLines/storage".into(), ..Course::default() };
+    let request = CreateCourseRequest { course_id: "intro".into(), course: Some(course), request_id: "r".into() };
+    let first = bench.api.create_course(bench.vendor(request.clone())).await.unwrap().into_inner();
+    let again = bench.api.create_course(bench.vendor(request)).await.unwrap().into_inner();
+    assert_eq!(first, again, "a retry returns the first answer");
+    bench
+}
+
+async fn record(bench: &Bench, request: RecordCourseCompletionRequest) -> CourseCompletion {
+    bench.api.record_course_completion(bench.vendor(request)).await.unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn a_completion_is_recorded_once_for_person_course_and_version() {
+    let bench = with_course().await;
+    let past = RecordCourseCompletionRequest { complete_time: bench.in_days(-3), ..completion("partners/acme", "ada") };
+    let first = record(&bench, past).await;
+    assert_eq!(first.product_line, "productLines/storage");
+    assert_eq!(record(&bench, completion("partners/acme", "ada")).await, first, "the first record stays");
+    record(&bench, completion("partners/acme", "bob")).await;
+    let newer = Course { name: "courses/intro".into(), display_name: "Intro".into(), version: 2, ..Course::default() };
+    let update = UpdateCourseRequest {
+        course: Some(newer),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["version".into()] }),
+        request_id: String::new(),
+    };
+    bench.api.update_course(bench.vendor(update)).await.unwrap();
+    assert_eq!(record(&bench, completion("partners/acme", "ada")).await.course_version, 2);
+
+    let recorded = "course_completion.recorded";
+    assert_eq!(bench.subjects().await, ["course.created", recorded, recorded, "course.updated", recorded]);
+    let event = &bench.events().await[1];
+    assert_eq!(occurred(event), bench.now().plus_days(-3));
+    assert_eq!((event.partner.as_str(), event.version), ("partners/acme", 1));
+    let carried: CourseCompletionRecorded = stoa_events::decode(event).unwrap();
+    assert_eq!(carried.course_completion, Some(first));
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_and_changes_nothing() {
+    let bench = with_course().await;
+    let refused = [
+        ("REFERENCE_NOT_FOUND", RecordCourseCompletionRequest { course: "courses/none".into(), ..completion("partners/acme", "ada") }),
+        ("COURSE_VERSION_UNKNOWN", RecordCourseCompletionRequest { course_version: 2, ..completion("partners/acme", "ada") }),
+        ("TIME_IN_FUTURE", RecordCourseCompletionRequest { complete_time: bench.in_days(1), ..completion("partners/acme", "ada") }),
+        ("INVALID_FIELD", RecordCourseCompletionRequest { person: "ada".into(), ..completion("partners/acme", "ada") }),
+        ("INVALID_FIELD", completion("", "ada")),
+        ("UNAVAILABLE", completion("partners/unknown", "ada")),
+    ];
+    for (wanted, request) in refused {
+        assert_eq!(reason(bench.api.record_course_completion(bench.vendor(request.clone())).await), wanted, "{request:?}");
+    }
+    assert_eq!(bench.subjects().await, ["course.created"]);
+}
+
+#[tokio::test]
+async fn a_partner_records_for_itself_and_sees_itself_and_those_below() {
+    let bench = with_course().await;
+    let own = bench.api.record_course_completion(bench.of("acme", completion("", "ada"))).await.unwrap().into_inner();
+    assert_eq!(own.partner, "partners/acme");
+    let below = record(&bench, completion("partners/below", "bob")).await;
+    let other = record(&bench, completion("partners/other", "eve")).await;
+    for named in ["partners/other", "partners/below"] {
+        assert_eq!(reason(bench.api.record_course_completion(bench.of("acme", completion(named, "x"))).await), "SCOPE_EXCEEDED");
+    }
+    let taken = bench.api.record_course_completion(bench.of("acme", completion("", "eve"))).await;
+    assert_eq!(reason(taken), "REFERENCE_NOT_FOUND", "another partner's completion is not shown");
+
+    let get = |name: &str| GetCourseCompletionRequest { name: name.to_owned() };
+    assert!(bench.api.get_course_completion(bench.of("acme", get(&below.name))).await.is_ok());
+    let hidden = bench.api.get_course_completion(bench.of("acme", get(&other.name))).await.unwrap_err();
+    assert_eq!(hidden.code(), Code::NotFound);
+    assert_eq!(bench.api.get_course_completion(bench.stranger(get(&own.name))).await.unwrap_err().code(), Code::NotFound);
+
+    let listed = |filter: &str| ListCourseCompletionsRequest { filter: filter.to_owned(), ..ListCourseCompletionsRequest::default() };
+    let all = bench.api.list_course_completions(bench.of("acme", listed(""))).await.unwrap().into_inner().course_completions;
+    assert_eq!(all.len(), 2);
+    let filter = "person = \"persons/bob\" AND product_line = \"productLines/storage\"";
+    let some = bench.api.list_course_completions(bench.of("acme", listed(filter))).await.unwrap().into_inner().course_completions;
+    assert_eq!(some, [below]);
+}

@@ -1,0 +1,79 @@
+//! Portal activity: views of the portal, counted per partner, element and
+//! business day. A view is known by (partner, activity id) and counts once.
+
+mod api;
+mod record;
+pub(crate) mod store;
+
+use std::collections::BTreeMap;
+
+use stoa_kernel::{Cx, Timestamp, etag, ids, names};
+use stoa_proto::enable::v1::PortalActivity;
+
+/// A view that was found sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct View {
+    /// Place in the request.
+    index: usize,
+    /// Id of the partner.
+    partner: String,
+    activity_id: String,
+    /// Id of the person.
+    person: String,
+    element: String,
+    at: Timestamp,
+    /// Business day of the view.
+    date: String,
+}
+
+/// Views of one partner, element and business day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    count: i64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+/// Partner, element and business day.
+type Key<'a> = (&'a str, &'a str, &'a str);
+
+/// Counts views per partner, element and business day, in a fixed order, so
+/// that two batches lock rows in the same one.
+fn tally<'a>(views: impl Iterator<Item = &'a View>) -> BTreeMap<Key<'a>, Tally> {
+    let mut tallies = BTreeMap::new();
+    for view in views {
+        let key = (view.partner.as_str(), view.element.as_str(), view.date.as_str());
+        let tally = tallies.entry(key).or_insert(Tally { count: 0, first: view.at, last: view.at });
+        tally.count += 1;
+        tally.first = tally.first.min(view.at);
+        tally.last = tally.last.max(view.at);
+    }
+    tallies
+}
+
+/// The activity's id follows from what it counts.
+fn id((partner, element, date): Key<'_>) -> String {
+    ids::derived(&[partner, element, date])
+}
+
+/// The activity with a tally counted in; the first one where there is none yet.
+fn counted(current: Option<&PortalActivity>, key: Key<'_>, tally: Tally, cx: &Cx) -> PortalActivity {
+    let mut next = current.cloned().unwrap_or_else(|| PortalActivity {
+        name: names::name("portalActivities", &id(key)),
+        partner: names::name("partners", key.0),
+        element: key.1.to_owned(),
+        date: key.2.to_owned(),
+        create_time: Some(cx.now.proto()),
+        ..PortalActivity::default()
+    });
+    let known = |time: &Option<prost_types::Timestamp>, other: Timestamp| Timestamp::stored(time.as_ref()).unwrap_or(other);
+    next.view_count += tally.count;
+    next.first_view_time = Some(known(&next.first_view_time, tally.first).min(tally.first).proto());
+    next.last_view_time = Some(known(&next.last_view_time, tally.last).max(tally.last).proto());
+    next.etag = etag::next(&next.etag);
+    next.update_time = Some(cx.now.proto());
+    next
+}
+
+#[cfg(test)]
+mod tests;

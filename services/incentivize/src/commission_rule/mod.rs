@@ -1,0 +1,137 @@
+//! Commission rule: what a partner earns when a deal is won. Never changed.
+
+mod api;
+pub(crate) mod store;
+
+use stoa_events::Fact;
+use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
+use stoa_proto::{
+    incentivize::v1::{CommissionRule, CommissionRuleCreated, CreateCommissionRuleRequest, ErrorReason, commission_rule::Reward},
+    onboard::v1::PartnerType,
+    sell::v1::Deal,
+};
+use stoa_store::Tx;
+
+use crate::amounts;
+
+/// A new rule from what the caller sent.
+fn new(id: &str, input: &CommissionRule, cx: &Cx) -> Result<CommissionRule> {
+    match &input.reward {
+        None => {
+            let message = "must be set: give rate_basis_points or flat_amount";
+            return Err(Error::invalid("commission_rule.reward", message).with_reason(ErrorReason::RewardMissing.as_str_name()));
+        }
+        Some(Reward::FlatAmount(amount)) => drop(amounts::positive("commission_rule.flat_amount", Some(amount))?),
+        Some(Reward::RateBasisPoints(_)) => {}
+    }
+    names::optional_id("commission_rule.product_line", "productLines", &input.product_line)?;
+    if !input.tier.is_empty() {
+        names::nested("commission_rule.tier", "programs", "tiers", &input.tier)?;
+    }
+    let from = match &input.effective_time {
+        Some(time) => Timestamp::from_proto("commission_rule.effective_time", time)?,
+        None => cx.now,
+    };
+    let until = input.expire_time.as_ref().map(|t| Timestamp::from_proto("commission_rule.expire_time", t)).transpose()?;
+    if until.is_some_and(|until| until <= from) {
+        let error = Error::invalid("commission_rule.expire_time", "must lie behind effective_time");
+        return Err(error.with_reason(ErrorReason::PeriodInvalid.as_str_name()));
+    }
+    Ok(CommissionRule {
+        name: names::name("commissionRules", id),
+        effective_time: Some(from.proto()),
+        expire_time: until.map(Timestamp::proto),
+        etag: etag::of(1),
+        create_time: Some(cx.now.proto()),
+        update_time: Some(cx.now.proto()),
+        ..input.clone()
+    })
+}
+
+/// Whether a rule rewards a partner of a type and some tiers for a deal won at
+/// an instant.
+pub(crate) fn fits(rule: &CommissionRule, deal: &Deal, won: Timestamp, partner_type: PartnerType, tiers: &[String]) -> bool {
+    let from = Timestamp::stored(rule.effective_time.as_ref()).unwrap_or_default();
+    let until = Timestamp::stored(rule.expire_time.as_ref());
+    let territory = deal.customer.as_ref().map_or("", |c| c.territory.as_str());
+    from <= won
+        && until.is_none_or(|until| won < until)
+        && (rule.product_line.is_empty() || rule.product_line == deal.product_line)
+        && (rule.territory.is_empty() || rule.territory == territory)
+        && (rule.partner_type() == PartnerType::Unspecified || rule.partner_type() == partner_type)
+        && (rule.tier.is_empty() || tiers.contains(&rule.tier))
+}
+
+async fn create(tx: &Tx, cx: &Cx, request: &CreateCommissionRuleRequest) -> Result<CommissionRule> {
+    cx.require_tenant_reach()?;
+    let id = ids::chosen_or_new("commission_rule_id", &request.commission_rule_id)?;
+    let rule = new(&id, &request.commission_rule.clone().unwrap_or_default(), cx)?;
+    store::insert(tx, cx, &rule).await?;
+    let event = CommissionRuleCreated { commission_rule: Some(rule.clone()) };
+    stoa_events::append(tx, cx, Fact::new(&rule.name, 1), &event).await?;
+    Ok(rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_kernel::Clock;
+    use stoa_proto::{common::v1::Money, sell::v1::Customer};
+
+    use super::*;
+
+    fn day(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn rule() -> CommissionRule {
+        CommissionRule {
+            reward: Some(Reward::RateBasisPoints(400)),
+            effective_time: Some(day("2026-01-01").proto()),
+            expire_time: Some(day("2026-07-01").proto()),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_rule_holds_from_its_first_instant_to_before_its_last() {
+        let fits = |won: Timestamp| fits(&rule(), &Deal::default(), won, PartnerType::Var, &[]);
+        assert!(!fits(day("2026-01-01").plus_micros(-1)));
+        assert!(fits(day("2026-01-01")));
+        assert!(fits(day("2026-07-01").plus_micros(-1)));
+        assert!(!fits(day("2026-07-01")));
+    }
+
+    #[test]
+    fn every_condition_that_is_named_must_hold() {
+        let customer = Customer { territory: "us-east".into(), ..Default::default() };
+        let deal = Deal { product_line: "productLines/gtx".into(), customer: Some(customer), ..Default::default() };
+        let tiers = ["programs/p/tiers/gold".to_owned()];
+        let check = |rule: CommissionRule| fits(&rule, &deal, day("2026-02-01"), PartnerType::Var, &tiers);
+        assert!(check(CommissionRule { product_line: "productLines/gtx".into(), ..rule() }));
+        assert!(!check(CommissionRule { product_line: "productLines/mg".into(), ..rule() }));
+        assert!(check(CommissionRule { territory: "us-east".into(), ..rule() }));
+        assert!(!check(CommissionRule { territory: "us-west".into(), ..rule() }));
+        assert!(check(CommissionRule { partner_type: PartnerType::Var as i32, ..rule() }));
+        assert!(!check(CommissionRule { partner_type: PartnerType::Msp as i32, ..rule() }));
+        assert!(check(CommissionRule { tier: tiers[0].clone(), ..rule() }));
+        assert!(!check(CommissionRule { tier: "programs/p/tiers/silver".into(), ..rule() }));
+    }
+
+    #[test]
+    fn bad_rules_name_their_field() {
+        let cx = Cx::service("t", "incentivize", &Clock::system(), "");
+        let refused = |input: CommissionRule| {
+            let error = new("r", &input, &cx).unwrap_err();
+            (error.fields()[0].field.clone(), error.reason())
+        };
+        let flat = |minor_units, code: &str| Some(Reward::FlatAmount(Money { minor_units, currency_code: code.into() }));
+        let field = |name: &str| format!("commission_rule.{name}");
+        assert_eq!(refused(CommissionRule { reward: None, ..rule() }), (field("reward"), "REWARD_MISSING"));
+        assert_eq!(refused(CommissionRule { reward: flat(-1, "USD"), ..rule() }), (field("flat_amount.minor_units"), "INVALID_FIELD"));
+        assert_eq!(refused(CommissionRule { reward: flat(1, "QQQ"), ..rule() }), (field("flat_amount.currency_code"), "CURRENCY_UNKNOWN"));
+        let empty = CommissionRule { expire_time: rule().effective_time, ..rule() };
+        assert_eq!(refused(empty), (field("expire_time"), "PERIOD_INVALID"));
+        assert_eq!(refused(CommissionRule { product_line: "gtx".into(), ..rule() }), (field("product_line"), "INVALID_FIELD"));
+        assert_eq!(refused(CommissionRule { tier: "gold".into(), ..rule() }), (field("tier"), "INVALID_FIELD"));
+    }
+}

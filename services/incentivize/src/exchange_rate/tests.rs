@@ -1,0 +1,54 @@
+//! Rates through the API, on a store.
+
+use stoa_proto::incentivize::v1::{
+    BatchCreateExchangeRatesRequest, CreateExchangeRateRequest, ExchangeRate, ListExchangeRatesRequest,
+    exchange_rate_service_server::ExchangeRateService,
+};
+
+use crate::testing::{Bench, reason};
+
+fn rate(base: &str, date: &str, rate_nanos: i64) -> ExchangeRate {
+    ExchangeRate { base_currency: base.into(), quote_currency: "USD".into(), date: date.into(), rate_nanos, ..Default::default() }
+}
+
+#[tokio::test]
+async fn a_rate_is_set_once() {
+    let bench = Bench::new().await;
+    let set = |nanos| CreateExchangeRateRequest { exchange_rate: Some(rate("EUR", "2026-01-31", nanos)), ..Default::default() };
+    let first = bench.api.create_exchange_rate(bench.vendor(set(1_080_000_000))).await.unwrap().into_inner();
+    bench.days(1);
+    let again = bench.api.create_exchange_rate(bench.vendor(set(1_080_000_000))).await.unwrap().into_inner();
+    assert_eq!(first, again);
+    assert_eq!(reason(bench.api.create_exchange_rate(bench.vendor(set(1_090_000_000))).await), "EXCHANGE_RATE_CONFLICT");
+    assert_eq!(reason(bench.api.create_exchange_rate(bench.of("acme", set(1))).await), "SCOPE_EXCEEDED");
+    let subjects: Vec<String> = bench.events().await.into_iter().map(|e| e.subject).collect();
+    assert_eq!(subjects, ["incentivize.exchange_rate.set"]);
+}
+
+#[tokio::test]
+async fn a_bad_rate_does_not_take_its_neighbors_along() {
+    let bench = Bench::new().await;
+    let exchange_rates = vec![
+        rate("EUR", "2026-01-30", 1_080_000_000),
+        rate("QQQ", "2026-01-30", 1),
+        rate("JPY", "2026-01-30", 0),
+        rate("EUR", "2026-01-30", 1_090_000_000),
+        rate("EUR", "2026-01-30", 1_080_000_000),
+        rate("JPY", "2026-01-30", 6_600_000),
+    ];
+    let batch = || BatchCreateExchangeRatesRequest { exchange_rates: exchange_rates.clone(), ..Default::default() };
+    let answer = bench.api.batch_create_exchange_rates(bench.vendor(batch())).await.unwrap().into_inner();
+    assert_eq!((answer.created_count, answer.exchange_rates.len()), (2, 3));
+    let rejections: Vec<_> = answer.rejections.iter().map(|r| (r.index, r.field.as_str(), r.reason.as_str())).collect();
+    let expected =
+        [(1, "base_currency", "CURRENCY_UNKNOWN"), (2, "rate_nanos", "INVALID_FIELD"), (3, "rate_nanos", "EXCHANGE_RATE_CONFLICT")];
+    assert_eq!(rejections, expected);
+    let again = bench.api.batch_create_exchange_rates(bench.vendor(batch())).await.unwrap().into_inner();
+    assert_eq!(again.created_count, 0);
+    let filter = "base_currency = \"EUR\" AND date <= \"2026-01-31\"".to_owned();
+    let list = ListExchangeRatesRequest { filter, ..Default::default() };
+    let listed = bench.api.list_exchange_rates(bench.of("acme", list)).await.unwrap().into_inner().exchange_rates;
+    assert_eq!(listed.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["exchangeRates/eur-usd-2026-01-30"]);
+    let too_many = BatchCreateExchangeRatesRequest { exchange_rates: vec![rate("EUR", "2026-01-30", 1); 1001], ..Default::default() };
+    assert_eq!(reason(bench.api.batch_create_exchange_rates(bench.vendor(too_many)).await), "INVALID_FIELD");
+}

@@ -1,0 +1,41 @@
+//! Sums in SQL that cannot overflow: 64-bit columns are added as high and low
+//! halves and put together in 128 bits.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ConnectionTrait, EntityTrait, QuerySelect, Select,
+    sea_query::{Expr, SimpleExpr},
+};
+use stoa_kernel::Result;
+use stoa_store::DbResult;
+
+/// Where amounts are cut in two.
+const CUT: i128 = 1_000_000_000;
+
+/// `SUM` of an expression's high half; `column` is ours, never a caller's.
+pub(super) fn high(column: &str) -> SimpleExpr {
+    Expr::cust(format!("CAST(COALESCE(SUM(({column}) / {CUT}), 0) AS BIGINT)"))
+}
+
+/// `SUM` of its low half.
+pub(super) fn low(column: &str) -> SimpleExpr {
+    Expr::cust(format!("CAST(COALESCE(SUM(({column}) % {CUT}), 0) AS BIGINT)"))
+}
+
+/// The two halves put together.
+pub(super) const fn whole(high: i64, low: i64) -> i128 {
+    high as i128 * CUT + low as i128
+}
+
+/// Sum of a column of the selected rows by currency.
+pub(crate) async fn by_currency<C, E, K>(conn: &C, rows: Select<E>, currency: K, column: &str) -> Result<BTreeMap<String, i128>>
+where
+    C: ConnectionTrait,
+    E: EntityTrait,
+    K: sea_orm::ColumnTrait,
+{
+    let grouped = rows.select_only().column(currency).column_as(high(column), "high").column_as(low(column), "low").group_by(currency);
+    let sums: Vec<(String, i64, i64)> = grouped.into_tuple().all(conn).await.db()?;
+    Ok(sums.into_iter().map(|(code, high, low)| (code, whole(high, low))).collect())
+}

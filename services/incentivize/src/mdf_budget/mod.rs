@@ -1,0 +1,166 @@
+//! MDF budget: what there is to spend in a period. Approved requests commit
+//! parts of it; committed is never more than there is.
+
+mod api;
+pub(crate) mod store;
+
+use stoa_events::Fact;
+use stoa_kernel::{Cx, Error, Money, Result, Timestamp, etag, ids, names};
+use stoa_proto::incentivize::v1::{
+    CreateMdfBudgetRequest, ErrorReason, MdfBudget, MdfBudgetCommitted, MdfBudgetCreated, MdfBudgetReleased, MdfRequest,
+};
+use stoa_store::Tx;
+
+use crate::{amounts, dates, ledger};
+
+/// A new budget from what the caller sent.
+pub(crate) fn new(id: &str, input: &MdfBudget, cx: &Cx) -> Result<MdfBudget> {
+    let amount = amounts::positive("mdf_budget.amount", input.amount.as_ref())?;
+    dates::period(("mdf_budget.start_date", &input.start_date), ("mdf_budget.end_date", &input.end_date))?;
+    Ok(MdfBudget {
+        name: names::name("mdfBudgets", id),
+        committed_amount: Some(Money::zero(amount.currency).proto()),
+        etag: etag::of(1),
+        create_time: Some(cx.now.proto()),
+        update_time: Some(cx.now.proto()),
+        ..input.clone()
+    })
+}
+
+/// The budget with an amount taken for a request.
+pub(crate) fn committed(budget: &MdfBudget, request: &MdfRequest, amount: Money, cx: &Cx) -> Result<MdfBudget> {
+    let whole = amounts::stored(budget.amount.as_ref())?;
+    let before = amounts::stored(budget.committed_amount.as_ref())?;
+    amounts::same_currency("amount", amount, "the budget", whole)?;
+    // Dates of one form: they compare as text.
+    if request.usage_start_date < budget.start_date || request.usage_start_date > budget.end_date {
+        let message = format!(
+            "{} pays for usage from {} to {}, not for {}; choose the budget of that period",
+            budget.name, budget.start_date, budget.end_date, request.usage_start_date
+        );
+        return Err(Error::precondition(ErrorReason::MdfBudgetPeriodMismatch.as_str_name(), message)
+            .with_field("mdf_budget", "is of another period"));
+    }
+    let remaining = amounts::less(whole, before)?;
+    if amount.minor > remaining.minor {
+        let message = format!("{} has {} left; approve less or choose another budget", budget.name, remaining.human());
+        return Err(Error::precondition(ErrorReason::MdfBudgetExceeded.as_str_name(), message)
+            .with_field("amount", "is more than the budget has left")
+            .with_metadata("remaining_minor_units", remaining.minor.to_string()));
+    }
+    Ok(revised(budget, before.add(amount)?, cx))
+}
+
+/// The budget with an amount given back by a request.
+pub(crate) fn released(budget: &MdfBudget, amount: Money, cx: &Cx) -> Result<MdfBudget> {
+    let before = amounts::stored(budget.committed_amount.as_ref())?;
+    let after = amounts::less(before, amount)?;
+    if after.minor < 0 {
+        return Err(Error::internal(format!("{} would get back more than it gave", budget.name)));
+    }
+    Ok(revised(budget, after, cx))
+}
+
+fn revised(budget: &MdfBudget, committed: Money, cx: &Cx) -> MdfBudget {
+    MdfBudget {
+        committed_amount: Some(committed.proto()),
+        etag: etag::next(&budget.etag),
+        update_time: Some(cx.now.proto()),
+        ..budget.clone()
+    }
+}
+
+async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfBudgetRequest) -> Result<MdfBudget> {
+    cx.require_tenant_reach()?;
+    let id = ids::chosen_or_new("mdf_budget_id", &request.mdf_budget_id)?;
+    let budget = new(&id, &request.mdf_budget.clone().unwrap_or_default(), cx)?;
+    store::insert(tx, cx, &budget).await?;
+    stoa_events::append(tx, cx, Fact::new(&budget.name, 1), &MdfBudgetCreated { mdf_budget: Some(budget.clone()) }).await?;
+    ledger::post(tx, cx, &ledger::budget_created(&budget)?, cx.now).await?;
+    Ok(budget)
+}
+
+/// Takes an amount for a request that is approved in this transaction. The
+/// budget's row stays locked until it ends.
+pub(crate) async fn commit(tx: &Tx, cx: &Cx, request: &MdfRequest, amount: Money) -> Result<()> {
+    let missing = || Error::reference_not_found("mdf_budget", &request.mdf_budget);
+    let current = store::lock(tx, cx, names::last(&request.mdf_budget)).await?.ok_or_else(missing)?;
+    let budget = committed(&current, request, amount, cx)?;
+    store::save(tx, cx, &budget).await?;
+    let event = MdfBudgetCommitted { mdf_budget: Some(budget.clone()) };
+    stoa_events::append(tx, cx, fact(&budget, cx.now), &event).await?;
+    ledger::post(tx, cx, &ledger::reserved(request)?, cx.now).await
+}
+
+/// Gives back what a request, in the version it has after the fact, releases.
+pub(crate) async fn release(tx: &Tx, cx: &Cx, request: &MdfRequest, amount: Money, at: Timestamp) -> Result<()> {
+    if amount.minor == 0 {
+        return Ok(());
+    }
+    let missing = || Error::internal(format!("the budget of {} is gone", request.name));
+    let current = store::lock(tx, cx, names::last(&request.mdf_budget)).await?.ok_or_else(missing)?;
+    let budget = released(&current, amount, cx)?;
+    store::save(tx, cx, &budget).await?;
+    let event = MdfBudgetReleased { mdf_budget: Some(budget.clone()) };
+    stoa_events::append(tx, cx, fact(&budget, at), &event).await?;
+    ledger::post(tx, cx, &ledger::released(request, amount)?, cx.now).await
+}
+
+fn fact(budget: &MdfBudget, at: Timestamp) -> Fact<'_> {
+    Fact::new(&budget.name, etag::version(&budget.etag)).occurred(at).changed(vec!["committed_amount".to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_kernel::Clock;
+    use stoa_proto::common::v1::Money as Amount;
+
+    use super::*;
+
+    fn cx() -> Cx {
+        Cx::service("t", "incentivize", &Clock::system(), "")
+    }
+
+    fn usd(minor_units: i64) -> Option<Amount> {
+        Some(Amount { minor_units, currency_code: "USD".into() })
+    }
+
+    fn budget() -> MdfBudget {
+        let input = MdfBudget { amount: usd(100), start_date: "2026-01-01".into(), end_date: "2026-03-31".into(), ..Default::default() };
+        new("b", &input, &cx()).unwrap()
+    }
+
+    fn money(minor: i64) -> Money {
+        amounts::stored(usd(minor).as_ref()).unwrap()
+    }
+
+    #[test]
+    fn no_more_is_committed_than_there_is() {
+        let request = |day: &str| MdfRequest { usage_start_date: day.into(), ..Default::default() };
+        let inside = request("2026-03-31");
+        let first = committed(&budget(), &inside, money(60), &cx()).unwrap();
+        let error = committed(&first, &inside, money(41), &cx()).unwrap_err();
+        assert_eq!((error.reason(), error.metadata()[0].1.as_str()), ("MDF_BUDGET_EXCEEDED", "40"));
+        let full = committed(&first, &inside, money(40), &cx()).unwrap();
+        assert_eq!(full.committed_amount, usd(100));
+        assert_eq!(released(&full, money(100), &cx()).unwrap().committed_amount, usd(0));
+        assert_eq!(released(&full, money(101), &cx()).unwrap_err().reason(), "INTERNAL");
+        assert_eq!(committed(&first, &request("2026-04-01"), money(1), &cx()).unwrap_err().reason(), "MDF_BUDGET_PERIOD_MISMATCH");
+        let eur = Money { minor: 1, currency: iso_currency::Currency::EUR };
+        assert_eq!(committed(&first, &inside, eur, &cx()).unwrap_err().reason(), "CURRENCY_MISMATCH");
+    }
+
+    #[test]
+    fn bad_budgets_name_their_field() {
+        for (amount, end, field, reason) in [
+            (None, "2026-03-31", "mdf_budget.amount", "INVALID_FIELD"),
+            (usd(-1), "2026-03-31", "mdf_budget.amount.minor_units", "INVALID_FIELD"),
+            (usd(0), "2026-03-31", "mdf_budget.amount.minor_units", "INVALID_FIELD"),
+            (usd(1), "2025-12-31", "mdf_budget.end_date", "PERIOD_INVALID"),
+            (usd(1), "2026-02-30", "mdf_budget.end_date", "INVALID_FIELD"),
+        ] {
+            let error = new("b", &MdfBudget { amount, end_date: end.into(), ..budget() }, &cx()).unwrap_err();
+            assert_eq!((error.fields()[0].field.as_str(), error.reason()), (field, reason));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! From a request to a paid claim, through the API, on a store.
+
+use stoa_events::Event;
+use stoa_kernel::{Timestamp, names};
+use stoa_proto::incentivize::v1::{
+    ApproveMdfClaimRequest, ApproveMdfRequestRequest, CancelMdfRequestRequest, GetMdfBudgetRequest, GetMdfClaimRequest,
+    GetMdfRequestRequest, GetTrialBalanceRequest, LedgerTransactionKind as Kind, ListLedgerTransactionsRequest, ListMdfBudgetsRequest,
+    ListMdfClaimsRequest, ListMdfRequestsRequest, MdfBudget, MdfClaim, MdfClaimState, MdfRequest, MdfRequestState, PayMdfClaimRequest,
+    RejectMdfClaimRequest, StartMdfRequestRequest, SubmitMdfClaimRequest, SubmitMdfRequestRequest, ledger_service_server::LedgerService,
+    mdf_budget_service_server::MdfBudgetService, mdf_claim_service_server::MdfClaimService, mdf_request_service_server::MdfRequestService,
+};
+use tonic::Status;
+
+use crate::testing::{Bench, reason, usd};
+
+fn request(id: &str) -> String {
+    names::name("mdfRequests", id)
+}
+
+fn claim(id: &str) -> String {
+    names::name("mdfClaims", id)
+}
+
+impl Bench {
+    async fn submit(&self, id: &str) -> Result<MdfRequest, Status> {
+        let message = SubmitMdfRequestRequest { name: request(id), ..Default::default() };
+        self.api.submit_mdf_request(self.of("acme", message)).await.map(tonic::Response::into_inner)
+    }
+
+    async fn approve(&self, id: &str, budget: &str, minor: i64) -> Result<MdfRequest, Status> {
+        let budget = if budget.is_empty() { String::new() } else { names::name("mdfBudgets", budget) };
+        let message = ApproveMdfRequestRequest { name: request(id), amount: usd(minor), mdf_budget: budget, ..Default::default() };
+        self.api.approve_mdf_request(self.vendor(message)).await.map(tonic::Response::into_inner)
+    }
+
+    async fn submit_claim(&self, id: &str) -> Result<MdfClaim, Status> {
+        let message = SubmitMdfClaimRequest { name: claim(id), ..Default::default() };
+        self.api.submit_mdf_claim(self.of("acme", message)).await.map(tonic::Response::into_inner)
+    }
+
+    async fn approve_claim(&self, id: &str, minor: i64) -> Result<MdfClaim, Status> {
+        let message = ApproveMdfClaimRequest { name: claim(id), amount: usd(minor), ..Default::default() };
+        self.api.approve_mdf_claim(self.vendor(message)).await.map(tonic::Response::into_inner)
+    }
+
+    async fn pay(&self, id: &str) -> Result<MdfClaim, Status> {
+        let message = PayMdfClaimRequest { name: claim(id), payment_reference: "T-1".into(), ..Default::default() };
+        self.api.pay_mdf_claim(self.vendor(message)).await.map(tonic::Response::into_inner)
+    }
+
+    /// An approved request of 100.00 on a budget of 1000.00.
+    async fn approved(&self) -> MdfRequest {
+        self.budget("b", 100_000).await;
+        self.draft("r", usd(12_000)).await.unwrap();
+        self.submit("r").await.unwrap();
+        self.approve("r", "b", 10_000).await.unwrap()
+    }
+
+    async fn request_now(&self, id: &str) -> MdfRequest {
+        let message = GetMdfRequestRequest { name: request(id) };
+        self.api.get_mdf_request(self.vendor(message)).await.unwrap().into_inner()
+    }
+
+    async fn budget_now(&self) -> MdfBudget {
+        let message = GetMdfBudgetRequest { name: "mdfBudgets/b".into() };
+        self.api.get_mdf_budget(self.vendor(message)).await.unwrap().into_inner()
+    }
+
+    async fn proven(&self) {
+        let books = self.books().await;
+        assert!(books.balanced, "{:?}", books.findings);
+        assert!(books.sums.iter().all(|sum| sum.minor_units == 0));
+    }
+}
+
+#[tokio::test]
+async fn from_request_to_paid_claim() {
+    let bench = Bench::new().await;
+    let approved = bench.approved().await;
+    assert_eq!((approved.partner.as_str(), approved.state()), ("partners/acme", MdfRequestState::Approved));
+    assert_eq!(bench.budget_now().await.committed_amount, usd(10_000));
+    let start = StartMdfRequestRequest { name: request("r"), ..Default::default() };
+    bench.api.start_mdf_request(bench.of("acme", start)).await.unwrap();
+
+    bench.claim("c1", "r", usd(7_000)).await.unwrap();
+    bench.claim("c2", "r", usd(4_000)).await.unwrap();
+    bench.submit_claim("c1").await.unwrap();
+    assert_eq!(reason(bench.submit_claim("c2").await), "MDF_CLAIM_EXCEEDS_APPROVED");
+    assert_eq!(reason(bench.approve_claim("c1", 7_001).await), "MDF_APPROVAL_EXCEEDS_REQUEST");
+    bench.approve_claim("c1", 6_000).await.unwrap();
+    assert_eq!(bench.request_now("r").await.claimed_amount, usd(6_000));
+    assert_eq!(reason(bench.pay("c2").await), "STATE_INVALID");
+    bench.pay("c1").await.unwrap();
+    assert_eq!(reason(bench.pay("c1").await), "STATE_INVALID", "nothing is paid twice");
+    bench.submit_claim("c2").await.unwrap();
+    bench.approve_claim("c2", 4_000).await.unwrap();
+    assert_eq!(bench.request_now("r").await.state(), MdfRequestState::InExecution);
+    bench.pay("c2").await.unwrap();
+
+    let done = bench.request_now("r").await;
+    assert_eq!((done.state(), done.paid_amount), (MdfRequestState::Completed, usd(10_000)));
+    bench.proven().await;
+    let listed = bench.api.list_ledger_transactions(bench.vendor(Default::default())).await.unwrap().into_inner().ledger_transactions;
+    let kinds: Vec<Kind> = listed.iter().map(|t| t.kind()).collect();
+    for (kind, count) in [(Kind::MdfBudgetCreated, 1), (Kind::MdfReserved, 1), (Kind::MdfClaimApproved, 2), (Kind::MdfClaimPaid, 2)] {
+        assert_eq!(kinds.iter().filter(|k| **k == kind).count(), count, "{kind:?}");
+    }
+    assert!(listed.iter().all(|t| t.post_date == "2026-02-01"));
+}
+
+#[tokio::test]
+async fn a_budget_is_never_overdrawn() {
+    let bench = Bench::new().await;
+    bench.approved().await;
+    bench.draft("q", usd(200_000)).await.unwrap();
+    bench.submit("q").await.unwrap();
+    assert_eq!(reason(bench.approve("q", "", 1).await), "MDF_BUDGET_MISSING");
+    assert_eq!(reason(bench.approve("q", "none", 1).await), "REFERENCE_NOT_FOUND");
+    assert_eq!(reason(bench.approve("q", "b", 90_001).await), "MDF_BUDGET_EXCEEDED");
+    assert_eq!(reason(bench.approve("q", "b", -1).await), "INVALID_FIELD");
+    assert_eq!(bench.request_now("q").await.state(), MdfRequestState::Submitted, "a refusal changes nothing");
+    bench.approve("q", "b", 90_000).await.unwrap();
+    bench.proven().await;
+}
+
+#[tokio::test]
+async fn what_was_not_claimed_goes_back_at_the_deadline() {
+    let bench = Bench::new().await;
+    bench.approved().await;
+    for (id, minor) in [("c1", 3_000), ("c2", 2_000), ("late", 1_000)] {
+        bench.claim(id, "r", usd(minor)).await.unwrap();
+    }
+    bench.submit_claim("c1").await.unwrap();
+    bench.submit_claim("c2").await.unwrap();
+    let deadline: Timestamp = "2026-05-16".parse().unwrap();
+    bench.handle.set(deadline);
+    assert_eq!(reason(bench.submit_claim("late").await), "MDF_CLAIM_DEADLINE_PASSED");
+    bench.days(2);
+    let job = crate::mdf_request::expiry_job(&bench.api.deps);
+    assert_eq!((job.run)().await.unwrap(), 1);
+    assert_eq!((job.run)().await.unwrap(), 0);
+    let expired = bench.request_now("r").await;
+    assert_eq!((expired.state(), expired.released_amount), (MdfRequestState::Expired, usd(5_000)));
+    assert_eq!(bench.budget_now().await.committed_amount, usd(5_000));
+    let event = bench.events().await.into_iter().find(|e| e.subject == "incentivize.mdf_request.expired").unwrap();
+    assert_eq!(Timestamp::stored(event.occurred_time.as_ref()), Some(deadline));
+    assert_eq!((event.actor.as_str(), event.partner.as_str()), ("services/incentivize", "partners/acme"));
+
+    let reject = RejectMdfClaimRequest { name: claim("c1"), reason: "no proof".into(), ..Default::default() };
+    bench.api.reject_mdf_claim(bench.vendor(reject)).await.unwrap();
+    bench.approve_claim("c2", 1_500).await.unwrap();
+    bench.pay("c2").await.unwrap();
+    assert_eq!(bench.budget_now().await.committed_amount, usd(1_500));
+    bench.proven().await;
+}
+
+#[tokio::test]
+async fn a_due_release_counts_before_the_sweep() {
+    let bench = Bench::new().await;
+    bench.budget("b", 10_000).await;
+    bench.draft("r", usd(10_000)).await.unwrap();
+    bench.submit("r").await.unwrap();
+    bench.approve("r", "b", 10_000).await.unwrap();
+    bench.draft("q", usd(10_000)).await.unwrap();
+    bench.submit("q").await.unwrap();
+    assert_eq!(reason(bench.approve("q", "b", 1).await), "MDF_BUDGET_EXCEEDED");
+    bench.handle.set("2026-05-16".parse().unwrap());
+    // The draft of the same month is too late as well; one for June is not.
+    assert_eq!(reason(bench.approve("q", "b", 1).await), "MDF_CLAIM_DEADLINE_PASSED");
+    let june = MdfRequest {
+        partner: "partners/acme".into(),
+        display_name: "June".into(),
+        amount: usd(10_000),
+        usage_start_date: "2026-06-01".into(),
+        usage_end_date: "2026-06-30".into(),
+        ..Default::default()
+    };
+    let create =
+        stoa_proto::incentivize::v1::CreateMdfRequestRequest { mdf_request_id: "j".into(), mdf_request: Some(june), ..Default::default() };
+    bench.api.create_mdf_request(bench.vendor(create)).await.unwrap();
+    bench.submit("j").await.unwrap();
+    bench.approve("j", "b", 10_000).await.unwrap();
+    assert_eq!(bench.request_now("r").await.state(), MdfRequestState::Expired, "recorded by the command that needed it");
+    bench.proven().await;
+}
+
+#[tokio::test]
+async fn canceling_gives_back() {
+    let bench = Bench::new().await;
+    bench.approved().await;
+    bench.claim("c", "r", usd(1_000)).await.unwrap();
+    bench.submit_claim("c").await.unwrap();
+    let cancel = || CancelMdfRequestRequest { name: request("r"), reason: "changed plans".into(), ..Default::default() };
+    assert_eq!(reason(bench.api.cancel_mdf_request(bench.of("acme", cancel())).await), "MDF_CLAIMS_OPEN");
+    bench.approve_claim("c", 1_000).await.unwrap();
+    bench.pay("c").await.unwrap();
+    bench.api.cancel_mdf_request(bench.of("acme", cancel())).await.unwrap();
+    assert_eq!(bench.budget_now().await.committed_amount, usd(1_000));
+    bench.proven().await;
+}
+
+#[tokio::test]
+async fn every_caller_sees_and_changes_its_own() {
+    let bench = Bench::new().await;
+    bench.approved().await;
+    bench.claim("c", "r", usd(1_000)).await.unwrap();
+    let get = || GetMdfClaimRequest { name: claim("c") };
+    assert!(bench.api.get_mdf_claim(bench.of("acme", get())).await.is_ok());
+    let foreign = bench.api.get_mdf_claim(bench.of("other", get())).await.unwrap_err();
+    let missing = bench.api.get_mdf_claim(bench.of("other", GetMdfClaimRequest { name: claim("x") })).await.unwrap_err();
+    assert_eq!(foreign.code(), tonic::Code::NotFound);
+    assert_eq!(foreign.message().replace(&claim("c"), &claim("x")), missing.message());
+    assert_eq!(bench.api.get_mdf_claim(bench.stranger(get())).await.unwrap_err().code(), tonic::Code::NotFound);
+
+    let submit = || SubmitMdfClaimRequest { name: claim("c"), ..Default::default() };
+    assert_eq!(reason(bench.api.submit_mdf_claim(bench.of("other", submit())).await), "NOT_FOUND");
+    let approve = ApproveMdfRequestRequest { name: request("r"), ..Default::default() };
+    assert_eq!(reason(bench.api.approve_mdf_request(bench.of("acme", approve)).await), "SCOPE_EXCEEDED");
+    let pay = PayMdfClaimRequest { name: claim("c"), ..Default::default() };
+    assert_eq!(reason(bench.api.pay_mdf_claim(bench.of("acme", pay)).await), "SCOPE_EXCEEDED");
+
+    let budget = || GetMdfBudgetRequest { name: "mdfBudgets/b".into() };
+    assert_eq!(reason(bench.api.get_mdf_budget(bench.of("acme", budget())).await), "NOT_FOUND");
+    let budgets = bench.api.list_mdf_budgets(bench.of("acme", ListMdfBudgetsRequest::default())).await.unwrap().into_inner();
+    assert!(budgets.mdf_budgets.is_empty());
+    let list = || ListMdfRequestsRequest { filter: "state = APPROVED AND partner = \"partners/acme\"".into(), ..Default::default() };
+    assert_eq!(bench.api.list_mdf_requests(bench.vendor(list())).await.unwrap().into_inner().mdf_requests.len(), 1);
+    assert_eq!(bench.api.list_mdf_requests(bench.of("other", list())).await.unwrap().into_inner().mdf_requests.len(), 0);
+    let list = ListMdfClaimsRequest { filter: "state = PAID".into(), ..Default::default() };
+    assert_eq!(bench.api.list_mdf_claims(bench.vendor(list)).await.unwrap().into_inner().mdf_claims.len(), 0);
+    let mine = ListLedgerTransactionsRequest::default();
+    let own = bench.api.list_ledger_transactions(bench.of("acme", mine.clone())).await.unwrap().into_inner();
+    assert_eq!(own.ledger_transactions.len(), 1, "the reservation, not the budget");
+    assert!(bench.api.list_ledger_transactions(bench.of("other", mine)).await.unwrap().into_inner().ledger_transactions.is_empty());
+    let balance = GetTrialBalanceRequest { name: "trialBalance".into() };
+    assert_eq!(reason(bench.api.get_trial_balance(bench.of("acme", balance.clone())).await), "SCOPE_EXCEEDED");
+    let theirs = bench.api.get_trial_balance(bench.stranger(balance)).await.unwrap().into_inner();
+    assert_eq!((theirs.transaction_count, theirs.balanced), (0, true));
+}
+
+#[tokio::test]
+async fn a_distributor_sees_below_it_and_changes_nothing_there() {
+    let bench = Bench::new().await;
+    let input = MdfRequest {
+        display_name: "Below".into(),
+        amount: usd(100),
+        usage_start_date: "2026-03-01".into(),
+        usage_end_date: "2026-03-01".into(),
+        ..Default::default()
+    };
+    let create =
+        stoa_proto::incentivize::v1::CreateMdfRequestRequest { mdf_request_id: "r".into(), mdf_request: Some(input), ..Default::default() };
+    bench.api.create_mdf_request(bench.of("below", create.clone())).await.unwrap();
+    assert!(bench.api.get_mdf_request(bench.of("acme", GetMdfRequestRequest { name: request("r") })).await.is_ok());
+    assert_eq!(reason(bench.submit("r").await), "SCOPE_EXCEEDED");
+    let mut for_other = create;
+    for_other.mdf_request.as_mut().unwrap().partner = "partners/other".into();
+    assert_eq!(reason(bench.api.create_mdf_request(bench.of("acme", for_other)).await), "SCOPE_EXCEEDED");
+}
+
+#[tokio::test]
+async fn retries_and_stale_writers_change_nothing() {
+    let bench = Bench::new().await;
+    bench.approved().await;
+    bench.claim("c", "r", usd(1_000)).await.unwrap();
+    let submitted = bench.submit_claim("c").await.unwrap();
+    let approve = |etag: &str, minor| ApproveMdfClaimRequest {
+        name: claim("c"),
+        amount: usd(minor),
+        etag: etag.into(),
+        request_id: "once".into(),
+        ..Default::default()
+    };
+    assert_eq!(reason(bench.api.approve_mdf_claim(bench.vendor(approve("\"1\"", 1_000))).await), "ETAG_MISMATCH");
+    let first = bench.api.approve_mdf_claim(bench.vendor(approve(&submitted.etag, 1_000))).await.unwrap().into_inner();
+    let again = bench.api.approve_mdf_claim(bench.vendor(approve(&submitted.etag, 1_000))).await.unwrap().into_inner();
+    assert_eq!((first.state(), &first), (MdfClaimState::Approved, &again));
+    assert_eq!(reason(bench.api.approve_mdf_claim(bench.vendor(approve(&submitted.etag, 900))).await), "REQUEST_ID_REUSED");
+    bench.proven().await;
+}
+
+#[tokio::test]
+async fn one_currency_runs_through_the_chain() {
+    let bench = Bench::new().await;
+    bench.approved().await;
+    let eur = |minor_units| Some(stoa_proto::common::v1::Money { minor_units, currency_code: "EUR".into() });
+    assert_eq!(reason(bench.claim("c", "r", eur(1)).await), "CURRENCY_MISMATCH");
+    bench.draft("e", eur(100)).await.unwrap();
+    bench.submit("e").await.unwrap();
+    let approve = ApproveMdfRequestRequest { name: request("e"), mdf_budget: "mdfBudgets/b".into(), ..Default::default() };
+    assert_eq!(reason(bench.api.approve_mdf_request(bench.vendor(approve)).await), "CURRENCY_MISMATCH");
+    assert_eq!(reason(bench.draft("n", usd(-1)).await), "INVALID_FIELD");
+    let unknown = Some(stoa_proto::common::v1::Money { minor_units: 1, currency_code: "QQQ".into() });
+    assert_eq!(reason(bench.draft("n", unknown).await), "CURRENCY_UNKNOWN");
+}
+
+#[tokio::test]
+async fn every_version_has_one_event() {
+    let bench = Bench::new().await;
+    bench.approved().await;
+    bench.claim("c", "r", usd(10_000)).await.unwrap();
+    bench.submit_claim("c").await.unwrap();
+    bench.approve_claim("c", 10_000).await.unwrap();
+    bench.pay("c").await.unwrap();
+    let events = bench.events().await;
+    let of = |aggregate: &str| -> Vec<(i64, String)> {
+        let mine = events.iter().filter(|e: &&Event| e.aggregate == aggregate);
+        mine.map(|e| (e.version, e.subject.rsplit('.').next().unwrap().to_owned())).collect()
+    };
+    let expected = |facts: &[&str]| -> Vec<(i64, String)> { (1..).zip(facts.iter().map(|f| (*f).to_owned())).collect() };
+    assert_eq!(of("mdfRequests/r"), expected(&["created", "submitted", "approved", "claimed", "completed"]));
+    assert_eq!(of("mdfClaims/c"), expected(&["created", "submitted", "approved", "paid"]));
+    assert_eq!(of("mdfBudgets/b"), expected(&["created", "committed"]));
+    assert_eq!(events.iter().filter(|e| e.subject == "incentivize.ledger_transaction.posted").count(), 4);
+}

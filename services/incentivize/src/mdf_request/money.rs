@@ -1,0 +1,152 @@
+//! What happens to the money of a request. Pure.
+
+use stoa_kernel::{Cx, Error, Kind, Money, Result, Timestamp};
+use stoa_proto::incentivize::v1::{ErrorReason, MdfRequest, MdfRequestState as State};
+
+use super::{deadline, in_time, is_open, moved, revised};
+use crate::amounts;
+
+/// The four amounts of an approved request.
+struct Amounts {
+    approved: Money,
+    released: Money,
+    claimed: Money,
+    paid: Money,
+}
+
+fn amounts_of(request: &MdfRequest) -> Result<Amounts> {
+    let asked = amounts::stored(request.amount.as_ref())?;
+    Ok(Amounts {
+        approved: amounts::stored_or_zero(request.approved_amount.as_ref(), asked)?,
+        released: amounts::stored_or_zero(request.released_amount.as_ref(), asked)?,
+        claimed: amounts::stored_or_zero(request.claimed_amount.as_ref(), asked)?,
+        paid: amounts::stored_or_zero(request.paid_amount.as_ref(), asked)?,
+    })
+}
+
+impl Amounts {
+    /// Approved, neither given back nor claimed.
+    fn free(&self) -> Result<Money> {
+        amounts::less(amounts::less(self.approved, self.released)?, self.claimed)
+    }
+}
+
+/// What a claim changes on its request.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Claimed {
+    /// The request after it.
+    pub(crate) request: MdfRequest,
+    /// What goes back to the budget.
+    pub(crate) released: Money,
+}
+
+/// Approves all or a part of what was asked for.
+pub(crate) fn approved(current: &MdfRequest, amount: Option<Money>, budget: &str, reason: &str, cx: &Cx) -> Result<MdfRequest> {
+    let mut next = moved(current, &[State::Submitted], State::Approved, cx)?;
+    in_time(current, cx)?;
+    let asked = amounts::stored(current.amount.as_ref())?;
+    let amount = amount.unwrap_or(asked);
+    amounts::same_currency("amount", amount, "the request", asked)?;
+    refuse_more("amount", amount, asked)?;
+    next.mdf_budget = budget.to_owned();
+    next.approved_amount = Some(amount.proto());
+    next.reason = reason.to_owned();
+    next.decide_time = Some(cx.now.proto());
+    Ok(next)
+}
+
+/// Refuses to approve more than was asked for.
+pub(crate) fn refuse_more(field: &str, amount: Money, asked: Money) -> Result<()> {
+    if amount.minor <= asked.minor {
+        return Ok(());
+    }
+    let message = format!("must be at most the {} that were asked for, is {}", asked.human(), amount.human());
+    Err(Error::new(Kind::InvalidArgument, ErrorReason::MdfApprovalExceedsRequest.as_str_name(), format!("{field} {message}"))
+        .with_field(field, message))
+}
+
+/// Cancels a request; returns what goes back to the budget.
+pub(crate) fn canceled(current: &MdfRequest, reason: &str, cx: &Cx) -> Result<(MdfRequest, Money)> {
+    let from = [State::Draft, State::Submitted, State::Approved, State::InExecution];
+    let next = moved(current, &from, State::Canceled, cx)?;
+    let now = amounts_of(current)?;
+    if now.claimed != now.paid {
+        let message = format!("{} has claims that are undecided or unpaid; reject or pay them first", current.name);
+        return Err(Error::precondition(ErrorReason::MdfClaimsOpen.as_str_name(), message));
+    }
+    let (mut next, released) = emptied(next, cx.now)?;
+    next.reason = reason.to_owned();
+    Ok((next, released))
+}
+
+/// The request as its claim deadline left it, and what goes back to the
+/// budget; nothing where the deadline is to come or ends nothing. Claims that
+/// came in time are decided and paid after it, too.
+pub(crate) fn expired(current: &MdfRequest, cx: &Cx) -> Result<Option<(MdfRequest, Money)>> {
+    if !is_open(current.state()) || cx.now < deadline(current) {
+        return Ok(None);
+    }
+    let mut next = current.clone();
+    next.set_state(State::Expired);
+    emptied(revised(next, cx), deadline(current)).map(Some)
+}
+
+/// Gives back all that is free; the request ends.
+fn emptied(mut request: MdfRequest, at: Timestamp) -> Result<(MdfRequest, Money)> {
+    let now = amounts_of(&request)?;
+    let free = now.free()?;
+    request.released_amount = Some(now.released.add(free)?.proto());
+    request.end_time = Some(at.proto());
+    Ok((request, free))
+}
+
+/// The request with a claim of an amount submitted on it.
+pub(crate) fn submitted_claim(current: &MdfRequest, amount: Money, cx: &Cx) -> Result<Claimed> {
+    in_time(current, cx)?;
+    if !is_open(current.state()) {
+        return Err(Error::state(&current.name, current.state().as_str_name(), "a request that is APPROVED or IN_EXECUTION"));
+    }
+    let now = amounts_of(current)?;
+    amounts::same_currency("mdf_claim.amount", amount, "the request", now.approved)?;
+    let free = now.free()?;
+    if amount.minor > free.minor {
+        let message = format!("{} has {} left to claim, the claim is over {}", current.name, free.human(), amount.human());
+        return Err(Error::precondition(ErrorReason::MdfClaimExceedsApproved.as_str_name(), message)
+            .with_field("mdf_claim.amount", "is more than is left to claim")
+            .with_metadata("remaining_minor_units", free.minor.to_string()));
+    }
+    let mut next = current.clone();
+    next.claimed_amount = Some(now.claimed.add(amount)?.proto());
+    Ok(Claimed { request: revised(next, cx), released: Money::zero(amount.currency) })
+}
+
+/// The request with a submitted claim cut by an amount: all of it where it was
+/// rejected. Where the request has ended, the amount goes back to the budget.
+pub(crate) fn cut(current: &MdfRequest, by: Money, cx: &Cx) -> Result<Claimed> {
+    let now = amounts_of(current)?;
+    let mut next = current.clone();
+    next.claimed_amount = Some(amounts::less(now.claimed, by)?.proto());
+    let goes_back = !is_open(current.state());
+    if goes_back {
+        next.released_amount = Some(now.released.add(by)?.proto());
+    }
+    let released = if goes_back { by } else { Money::zero(by.currency) };
+    Ok(Claimed { request: revised(next, cx), released })
+}
+
+/// The request with an approved claim paid; completed where all that was
+/// approved is paid.
+pub(crate) fn paid(current: &MdfRequest, amount: Money, cx: &Cx) -> Result<Claimed> {
+    let now = amounts_of(current)?;
+    let paid = now.paid.add(amount)?;
+    if paid.minor > now.claimed.minor {
+        return Err(Error::internal(format!("{} would be paid more than is claimed", current.name)));
+    }
+    let mut next = current.clone();
+    next.paid_amount = Some(paid.proto());
+    if is_open(current.state()) && paid.minor >= now.approved.minor {
+        next.set_state(State::Completed);
+        next.end_time = Some(cx.now.proto());
+    }
+    Ok(Claimed { request: revised(next, cx), released: Money::zero(amount.currency) })
+}

@@ -1,0 +1,149 @@
+use proptest::prelude::*;
+use stoa_kernel::Clock;
+use stoa_proto::common::v1::Money as Amount;
+
+use super::*;
+
+fn at(now: Timestamp) -> Cx {
+    let (clock, _) = Clock::driven(now);
+    Cx::service("t", "incentivize", &clock, "")
+}
+
+fn day(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn usd(minor_units: i64) -> Option<Amount> {
+    Some(Amount { minor_units, currency_code: "USD".into() })
+}
+
+fn money(minor: i64) -> Money {
+    amounts::stored(usd(minor).as_ref()).unwrap()
+}
+
+fn input() -> MdfRequest {
+    MdfRequest {
+        display_name: "Road show".into(),
+        amount: usd(100),
+        usage_start_date: "2026-03-01".into(),
+        usage_end_date: "2026-03-31".into(),
+        ..Default::default()
+    }
+}
+
+fn draft(zone: &str) -> MdfRequest {
+    new("r", &input(), "partners/p", zone, &at(day("2026-02-01"))).unwrap()
+}
+
+fn open(approved_minor: i64) -> MdfRequest {
+    let cx = at(day("2026-02-01"));
+    approved(&submitted(&draft("UTC"), &cx).unwrap(), Some(money(approved_minor)), "mdfBudgets/b", "", &cx).unwrap()
+}
+
+#[test]
+fn the_claim_deadline_is_45_days_after_the_last_day_in_the_tenants_zone() {
+    assert_eq!(deadline(&draft("UTC")), day("2026-05-16"));
+    assert_eq!(deadline(&draft("America/New_York")), day("2026-05-16T04:00:00Z"));
+}
+
+#[test]
+fn the_deadline_is_judged_by_the_instant() {
+    let request = open(100);
+    let due = deadline(&request);
+    let before = at(due.plus_micros(-1));
+    assert!(submitted_claim(&request, money(10), &before).is_ok());
+    assert_eq!(expired(&request, &before).unwrap(), None);
+    assert_eq!(submitted_claim(&request, money(10), &at(due)).unwrap_err().reason(), "MDF_CLAIM_DEADLINE_PASSED");
+    let (ended, released) = expired(&request, &at(due.plus_days(3))).unwrap().unwrap();
+    assert_eq!((ended.state(), released), (State::Expired, money(100)));
+    assert_eq!(Timestamp::stored(ended.end_time.as_ref()), Some(due), "it ended at its due instant, not at the sweep's");
+    let asked = submitted(&draft("UTC"), &at(day("2026-02-01"))).unwrap();
+    assert_eq!(approved(&asked, None, "mdfBudgets/b", "", &at(due)).unwrap_err().reason(), "MDF_CLAIM_DEADLINE_PASSED");
+}
+
+#[test]
+fn no_more_is_approved_than_asked_nor_claimed_than_approved() {
+    let cx = at(day("2026-02-01"));
+    let asked = submitted(&draft("UTC"), &cx).unwrap();
+    let too_much = approved(&asked, Some(money(101)), "mdfBudgets/b", "", &cx).unwrap_err();
+    assert_eq!((too_much.reason(), too_much.fields()[0].field.as_str()), ("MDF_APPROVAL_EXCEEDS_REQUEST", "amount"));
+    let euro = Money { minor: 1, currency: iso_currency::Currency::EUR };
+    assert_eq!(approved(&asked, Some(euro), "mdfBudgets/b", "", &cx).unwrap_err().reason(), "CURRENCY_MISMATCH");
+    let claimed = submitted_claim(&open(80), money(50), &cx).unwrap().request;
+    assert_eq!(submitted_claim(&claimed, money(31), &cx).unwrap_err().reason(), "MDF_CLAIM_EXCEEDS_APPROVED");
+    assert!(submitted_claim(&claimed, money(30), &cx).is_ok());
+}
+
+#[test]
+fn a_claim_that_came_in_time_outlives_the_deadline() {
+    let cx = at(day("2026-04-01"));
+    let claimed = submitted_claim(&open(100), money(60), &cx).unwrap().request;
+    let late = at(day("2026-06-01"));
+    let (ended, released) = expired(&claimed, &late).unwrap().unwrap();
+    assert_eq!(released, money(40), "what was not claimed");
+    let cut = cut(&ended, money(25), &late).unwrap();
+    assert_eq!(cut.released, money(25), "what the decision takes off the claim");
+    let paid = paid(&cut.request, money(35), &late).unwrap().request;
+    assert_eq!((paid.state(), paid.paid_amount), (State::Expired, usd(35)));
+}
+
+#[test]
+fn paying_what_was_approved_completes_the_request() {
+    let cx = at(day("2026-04-01"));
+    let one = submitted_claim(&open(100), money(60), &cx).unwrap().request;
+    let two = submitted_claim(&one, money(40), &cx).unwrap().request;
+    let half = paid(&two, money(60), &cx).unwrap().request;
+    assert_eq!(half.state(), State::Approved);
+    assert_eq!(canceled(&half, "changed plans", &cx).unwrap_err().reason(), "MDF_CLAIMS_OPEN");
+    assert_eq!(paid(&half, money(40), &cx).unwrap().request.state(), State::Completed);
+    assert_eq!(paid(&half, money(41), &cx).unwrap_err().reason(), "INTERNAL");
+}
+
+#[test]
+fn canceling_gives_back_what_is_not_paid() {
+    let cx = at(day("2026-04-01"));
+    let claimed = submitted_claim(&open(100), money(60), &cx).unwrap().request;
+    let paid = paid(&claimed, money(60), &cx).unwrap().request;
+    let (ended, released) = canceled(&paid, "changed plans", &cx).unwrap();
+    assert_eq!((ended.state(), released), (State::Canceled, money(40)));
+    assert_eq!(canceled(&ended, "again", &cx).unwrap_err().reason(), "STATE_INVALID");
+}
+
+#[test]
+fn bad_requests_name_their_field() {
+    let refused = |input: MdfRequest| {
+        let error = new("r", &input, "partners/p", "UTC", &at(day("2026-02-01"))).unwrap_err();
+        (error.fields()[0].field.clone(), error.reason())
+    };
+    let field = |name: &str| format!("mdf_request.{name}");
+    assert_eq!(refused(MdfRequest { amount: usd(-5), ..input() }), (field("amount.minor_units"), "INVALID_FIELD"));
+    let unknown = Some(Amount { minor_units: 5, currency_code: "QQQ".into() });
+    assert_eq!(refused(MdfRequest { amount: unknown, ..input() }), (field("amount.currency_code"), "CURRENCY_UNKNOWN"));
+    assert_eq!(refused(MdfRequest { usage_end_date: "2026-02-28".into(), ..input() }), (field("usage_end_date"), "PERIOD_INVALID"));
+    assert_eq!(refused(MdfRequest { marketing_campaign: "x".into(), ..input() }), (field("marketing_campaign"), "INVALID_FIELD"));
+}
+
+proptest! {
+    #[test]
+    fn any_sequence_keeps_the_table(commands in prop::collection::vec(0_u8..7, 0..20)) {
+        let mut request = draft("UTC");
+        let mut now = day("2026-02-01");
+        for command in commands {
+            let cx = at(now);
+            let result = match command {
+                0 => submitted(&request, &cx),
+                1 => approved(&request, None, "mdfBudgets/b", "", &cx),
+                2 => rejected(&request, "no", &cx),
+                3 => started(&request, &cx),
+                4 => canceled(&request, "no", &cx).map(|(next, _)| next),
+                5 => expired(&request, &cx).map(|next| next.map_or(request.clone(), |(next, _)| next)),
+                _ => { now = now.plus_days(30); continue }
+            };
+            let Ok(next) = result else { continue };
+            let ended = !matches!(request.state(), State::Draft | State::Submitted | State::Approved | State::InExecution);
+            prop_assert!(!ended || next == request, "an ended request stays as it is");
+            prop_assert!((next.state() as i32) >= (request.state() as i32), "no way leads back");
+            request = next;
+        }
+    }
+}

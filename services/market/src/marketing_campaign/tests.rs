@@ -1,0 +1,326 @@
+use proptest::prelude::*;
+use stoa_kernel::Clock;
+use stoa_proto::market::v1::{
+    ApproveMarketingCampaignRequest, CancelMarketingCampaignRequest, CompleteMarketingCampaignRequest, CreateMarketingCampaignRequest,
+    DeployMarketingCampaignRequest, GetMarketingCampaignRequest, ListMarketingCampaignsRequest, MarketingCampaignDeployed,
+    RejectMarketingCampaignRequest, ReportMarketingCampaignResultsRequest, ScheduleMarketingCampaignRequest,
+    SubmitMarketingCampaignRequest, UpdateMarketingCampaignRequest, marketing_campaign_service_server::MarketingCampaignService,
+};
+use tonic::{Code, Response, Status};
+
+use super::*;
+use crate::testing::{Bench, occurred, reason};
+
+const COMMANDS: [Command; 8] = [
+    Command::Submit,
+    Command::Approve,
+    Command::Reject,
+    Command::Schedule,
+    Command::Deploy,
+    Command::Complete,
+    Command::ReportResults,
+    Command::Cancel,
+];
+
+fn cx(day: i64) -> Cx {
+    let (clock, _) = Clock::driven(Timestamp::from_micros(1_700_000_000_000_000).plus_days(day));
+    Cx::service("t", "market", &clock, "")
+}
+
+fn draft() -> MarketingCampaign {
+    let input = MarketingCampaign { display_name: "C".into(), co_branded: true, ..MarketingCampaign::default() };
+    new("c", &input, "partners/p", cx(0).now, &cx(0)).unwrap()
+}
+
+fn apply(campaign: &MarketingCampaign, command: Command, days_off: i64, cx: &Cx) -> Result<MarketingCampaign> {
+    match command {
+        Command::Schedule => scheduled(campaign, cx.now.plus_days(days_off), cx),
+        _ => moved(campaign, command, cx.now.plus_days(days_off.min(0)), cx),
+    }
+}
+
+proptest! {
+    /// Commands on rising days, as of days before, or scheduled for days after.
+    #[test]
+    fn any_sequence_keeps_the_invariants(commands in prop::collection::vec((0_usize..8, 0_i64..3, -4_i64..4), 0..25)) {
+        let (mut campaign, mut day) = (draft(), 0);
+        for (command, passed, off) in commands {
+            day += passed;
+            let (before, cx, command) = (campaign.clone(), cx(day), COMMANDS[command]);
+            let (from, to, _) = command.row();
+            match apply(&campaign, command, off, &cx) {
+                Ok(next) => {
+                    prop_assert!(from.contains(&before.state()), "the table allows it");
+                    prop_assert_eq!(next.state(), to);
+                    prop_assert_eq!(etag::version(&next.etag), etag::version(&before.etag) + 1);
+                    let at = |c: &MarketingCampaign| Timestamp::stored(c.state_time.as_ref()).unwrap();
+                    prop_assert!(at(&before) <= at(&next) && at(&next) <= cx.now, "facts lie in order, none ahead");
+                    campaign = next;
+                }
+                Err(error) => {
+                    let reason = if from.contains(&before.state()) { "TIME_BEFORE_STATE" } else { "STATE_INVALID" };
+                    prop_assert_eq!(error.reason(), reason);
+                    prop_assert_eq!(&campaign, &before, "a refused command changes nothing");
+                }
+            }
+            let state = campaign.state();
+            let reached = |s: &[State]| s.contains(&state);
+            let out = reached(&[State::Deployed, State::Completed, State::ResultsReported]);
+            prop_assert_eq!(campaign.deploy_time.is_some(), out, "deployed once, and never taken back");
+            prop_assert_eq!(campaign.complete_time.is_some(), reached(&[State::Completed, State::ResultsReported]));
+            prop_assert!(!out || (campaign.submit_time.is_some() && campaign.approve_time.is_some() && campaign.schedule_time.is_some()));
+            prop_assert_eq!(due_time(&campaign).is_some(), state == State::Scheduled);
+        }
+    }
+}
+
+#[test]
+fn rejected_canceled_and_reported_are_terminal() {
+    for state in [State::Rejected, State::Canceled, State::ResultsReported] {
+        let mut campaign = draft();
+        campaign.set_state(state);
+        for command in COMMANDS {
+            assert_eq!(moved(&campaign, command, cx(1).now, &cx(1)).unwrap_err().reason(), "STATE_INVALID", "{state:?} {command:?}");
+        }
+    }
+}
+
+#[test]
+fn a_scheduled_campaign_is_deployed_from_its_instant_on() {
+    let mut campaign = draft();
+    campaign.set_state(State::Approved);
+    let campaign = scheduled(&campaign, cx(5).now, &cx(1)).unwrap();
+    assert_eq!(judged(campaign.clone(), cx(5).now.plus_micros(-1)), campaign);
+    let shown = judged(campaign, cx(5).now);
+    assert_eq!((shown.state(), shown.deploy_time), (State::Deployed, Some(cx(5).now.proto())));
+}
+
+#[test]
+fn behind_the_draft_only_the_mdf_request_may_be_named() {
+    let mut campaign = draft();
+    let with = |c: &MarketingCampaign| MarketingCampaign { mdf_request: "mdfRequests/m".into(), ..c.clone() };
+    let renamed = |c: &MarketingCampaign| MarketingCampaign { display_name: "other".into(), ..c.clone() };
+    assert_eq!(changed(&campaign, &renamed(&campaign), None, &cx(1)).unwrap().1, ["display_name"]);
+    campaign.set_state(State::Scheduled);
+    assert_eq!(changed(&campaign, &with(&campaign), None, &cx(1)).unwrap().1, ["mdf_request"]);
+    assert_eq!(changed(&campaign, &renamed(&campaign), None, &cx(1)).unwrap_err().reason(), "STATE_INVALID");
+    campaign.set_state(State::Deployed);
+    assert_eq!(changed(&campaign, &with(&campaign), None, &cx(1)).unwrap_err().reason(), "STATE_INVALID");
+    assert!(changed(&campaign, &campaign, None, &cx(1)).unwrap().1.is_empty());
+}
+
+const NAME: &str = "marketingCampaigns/c";
+
+type Answer = Result<Response<MarketingCampaign>, Status>;
+
+fn drafted(id: &str, partner: &str) -> CreateMarketingCampaignRequest {
+    let campaign = MarketingCampaign {
+        partner: partner.to_owned(),
+        display_name: "Autumn".into(),
+        co_branded: true,
+        state: State::Deployed as i32,
+        lead_count: 7,
+        ..MarketingCampaign::default()
+    };
+    CreateMarketingCampaignRequest {
+        marketing_campaign_id: id.to_owned(),
+        marketing_campaign: Some(campaign),
+        ..CreateMarketingCampaignRequest::default()
+    }
+}
+
+async fn submit(bench: &Bench) -> Answer {
+    let request = SubmitMarketingCampaignRequest { name: NAME.into(), ..SubmitMarketingCampaignRequest::default() };
+    bench.api.submit_marketing_campaign(bench.of("acme", request)).await
+}
+
+async fn approve(bench: &Bench) -> Answer {
+    let request = ApproveMarketingCampaignRequest { name: NAME.into(), ..ApproveMarketingCampaignRequest::default() };
+    bench.api.approve_marketing_campaign(bench.vendor(request)).await
+}
+
+async fn schedule(bench: &Bench, days: i64) -> Answer {
+    let request = ScheduleMarketingCampaignRequest {
+        name: NAME.into(),
+        schedule_time: bench.in_days(days),
+        ..ScheduleMarketingCampaignRequest::default()
+    };
+    bench.api.schedule_marketing_campaign(bench.of("acme", request)).await
+}
+
+async fn complete(bench: &Bench) -> Answer {
+    let request = CompleteMarketingCampaignRequest { name: NAME.into(), ..CompleteMarketingCampaignRequest::default() };
+    bench.api.complete_marketing_campaign(bench.of("acme", request)).await
+}
+
+async fn get(bench: &Bench) -> MarketingCampaign {
+    let request = GetMarketingCampaignRequest { name: NAME.into() };
+    bench.api.get_marketing_campaign(bench.of("acme", request)).await.unwrap().into_inner()
+}
+
+async fn listed(bench: &Bench, filter: &str) -> usize {
+    let request = ListMarketingCampaignsRequest { filter: filter.to_owned(), ..ListMarketingCampaignsRequest::default() };
+    bench.api.list_marketing_campaigns(bench.vendor(request)).await.unwrap().into_inner().marketing_campaigns.len()
+}
+
+/// A campaign of `acme` that is approved.
+async fn approved() -> Bench {
+    let bench = Bench::new().await;
+    let draft = bench.api.create_marketing_campaign(bench.of("acme", drafted("c", ""))).await.unwrap().into_inner();
+    assert_eq!((draft.partner.as_str(), draft.state(), draft.lead_count), ("partners/acme", State::Draft, 0), "output is not input");
+    submit(&bench).await.unwrap();
+    approve(&bench).await.unwrap();
+    bench
+}
+
+#[tokio::test]
+async fn a_scheduled_campaign_deploys_at_its_instant_by_the_job() {
+    let bench = approved().await;
+    let job = deploy_job(&bench.api.deps);
+    let due = bench.now().plus_days(5);
+    assert_eq!(schedule(&bench, 5).await.unwrap().into_inner().state(), State::Scheduled);
+    bench.handle.set(due.plus_micros(-1));
+    assert_eq!((bench.run(&job).await, get(&bench).await.state()), (0, State::Scheduled));
+    bench.handle.set(due.plus_days(1));
+    assert_eq!(get(&bench).await.state(), State::Deployed, "before any sweep");
+    let since = format!("state = DEPLOYED AND deploy_time <= \"{due}\" AND partner = \"partners/acme\"");
+    assert_eq!((listed(&bench, &since).await, listed(&bench, "state = SCHEDULED").await), (1, 0));
+    assert_eq!((bench.run(&job).await, bench.run(&job).await), (1, 0));
+    assert_eq!((listed(&bench, &since).await, listed(&bench, "state = SCHEDULED").await), (1, 0));
+
+    let results = ReportMarketingCampaignResultsRequest {
+        name: NAME.into(),
+        audience_count: 900,
+        response_count: 80,
+        lead_count: 9,
+        ..ReportMarketingCampaignResultsRequest::default()
+    };
+    assert_eq!(reason(bench.api.report_marketing_campaign_results(bench.of("acme", results.clone())).await), "STATE_INVALID");
+    complete(&bench).await.unwrap();
+    let done = bench.api.report_marketing_campaign_results(bench.of("acme", results)).await.unwrap().into_inner();
+    assert_eq!((done.state(), done.audience_count, done.response_count, done.lead_count), (State::ResultsReported, 900, 80, 9));
+
+    let facts = ["created", "submitted", "approved", "scheduled", "deployed", "completed", "results_reported"];
+    assert_eq!(bench.subjects().await, facts.map(|fact| format!("marketing_campaign.{fact}")));
+    let events = bench.events().await;
+    assert_eq!(events.iter().map(|e| e.version).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!((occurred(&events[4]), events[4].actor.as_str(), events[4].partner.as_str()), (due, "services/market", "partners/acme"));
+    let deployed: MarketingCampaignDeployed = stoa_events::decode(&events[4]).unwrap();
+    let campaign = deployed.marketing_campaign.unwrap();
+    assert!(campaign.co_branded && campaign.deploy_time == Some(due.proto()));
+}
+
+#[tokio::test]
+async fn a_command_that_comes_before_the_job_finds_the_campaign_deployed() {
+    let bench = approved().await;
+    let seen = schedule(&bench, 2).await.unwrap().into_inner();
+    bench.handle.set(bench.now().plus_days(3));
+    let cancel = CancelMarketingCampaignRequest { name: NAME.into(), reason: "late".into(), ..CancelMarketingCampaignRequest::default() };
+    assert_eq!(reason(bench.api.cancel_marketing_campaign(bench.of("acme", cancel)).await), "STATE_INVALID");
+    assert_eq!(bench.subjects().await.len(), 4, "a refused command records nothing");
+    let request = CompleteMarketingCampaignRequest { name: NAME.into(), etag: seen.etag, ..CompleteMarketingCampaignRequest::default() };
+    assert_eq!(bench.api.complete_marketing_campaign(bench.of("acme", request)).await.unwrap().into_inner().state(), State::Completed);
+    assert_eq!(bench.subjects().await[4..], ["marketing_campaign.deployed", "marketing_campaign.completed"]);
+    assert_eq!(occurred(&bench.events().await[4]), bench.now().plus_days(-1));
+}
+
+#[tokio::test]
+async fn history_is_taken_in_the_order_of_its_facts() {
+    let bench = Bench::new().await;
+    let draft = CreateMarketingCampaignRequest { draft_time: bench.in_days(-30), ..drafted("c", "partners/acme") };
+    bench.api.create_marketing_campaign(bench.vendor(draft)).await.unwrap();
+    let submit =
+        SubmitMarketingCampaignRequest { name: NAME.into(), submit_time: bench.in_days(-20), ..SubmitMarketingCampaignRequest::default() };
+    bench.api.submit_marketing_campaign(bench.vendor(submit)).await.unwrap();
+    let approve = |days| ApproveMarketingCampaignRequest {
+        name: NAME.into(),
+        approve_time: bench.in_days(days),
+        ..ApproveMarketingCampaignRequest::default()
+    };
+    assert_eq!(reason(bench.api.approve_marketing_campaign(bench.vendor(approve(-21))).await), "TIME_BEFORE_STATE");
+    assert_eq!(reason(bench.api.approve_marketing_campaign(bench.vendor(approve(1))).await), "TIME_IN_FUTURE");
+    bench.api.approve_marketing_campaign(bench.vendor(approve(-19))).await.unwrap();
+    let deployed = schedule(&bench, -18).await.unwrap().into_inner();
+    assert_eq!((deployed.state(), deployed.deploy_time), (State::Deployed, bench.in_days(-18)));
+    let days: Vec<i64> = bench.events().await.iter().map(|e| (occurred(e).micros() - bench.now().micros()) / 86_400_000_000).collect();
+    assert_eq!(days, [-30, -20, -19, -18, -18]);
+}
+
+#[tokio::test]
+async fn rejected_canceled_and_deployed_by_hand() {
+    let bench = Bench::new().await;
+    for id in ["c", "d", "e"] {
+        bench.api.create_marketing_campaign(bench.vendor(drafted(id, "partners/acme"))).await.unwrap();
+    }
+    submit(&bench).await.unwrap();
+    let reject =
+        RejectMarketingCampaignRequest { name: NAME.into(), reason: "off brand".into(), ..RejectMarketingCampaignRequest::default() };
+    assert_eq!(reason(bench.api.reject_marketing_campaign(bench.of("acme", reject.clone())).await), "SCOPE_EXCEEDED");
+    let rejected = bench.api.reject_marketing_campaign(bench.vendor(reject)).await.unwrap().into_inner();
+    assert_eq!((rejected.state(), rejected.close_reason.as_str()), (State::Rejected, "off brand"));
+    assert_eq!(reason(approve(&bench).await), "STATE_INVALID");
+
+    let cancel = CancelMarketingCampaignRequest {
+        name: "marketingCampaigns/d".into(),
+        reason: "no budget".into(),
+        ..CancelMarketingCampaignRequest::default()
+    };
+    let canceled = bench.api.cancel_marketing_campaign(bench.of("acme", cancel)).await.unwrap().into_inner();
+    assert_eq!((canceled.state(), canceled.close_reason.as_str()), (State::Canceled, "no budget"));
+    assert_eq!((listed(&bench, "state = DRAFT").await, listed(&bench, "state = REJECTED OR state = CANCELED").await), (1, 2));
+
+    let bench = approved().await;
+    schedule(&bench, 5).await.unwrap();
+    let deploy = DeployMarketingCampaignRequest { name: NAME.into(), ..DeployMarketingCampaignRequest::default() };
+    let deployed = bench.api.deploy_marketing_campaign(bench.of("acme", deploy)).await.unwrap().into_inner();
+    assert_eq!(deployed.deploy_time, Some(bench.now().proto()));
+    bench.handle.set(bench.now().plus_days(9));
+    assert_eq!(bench.run(&deploy_job(&bench.api.deps)).await, 0, "it is out");
+}
+
+#[tokio::test]
+async fn a_partner_acts_for_itself_alone() {
+    let bench = Bench::new().await;
+    for (id, partner) in [("c", "partners/acme"), ("below", "partners/below"), ("other", "partners/other")] {
+        bench.api.create_marketing_campaign(bench.vendor(drafted(id, partner))).await.unwrap();
+    }
+    for named in ["partners/below", "partners/other"] {
+        assert_eq!(reason(bench.api.create_marketing_campaign(bench.of("acme", drafted("x", named))).await), "SCOPE_EXCEEDED");
+    }
+    let submit =
+        |id: &str| SubmitMarketingCampaignRequest { name: format!("marketingCampaigns/{id}"), ..SubmitMarketingCampaignRequest::default() };
+    assert_eq!(bench.api.submit_marketing_campaign(bench.of("acme", submit("other"))).await.unwrap_err().code(), Code::NotFound);
+    let seen = bench.api.submit_marketing_campaign(bench.of("acme", submit("below"))).await.unwrap_err();
+    assert_eq!(seen.code(), Code::PermissionDenied, "it is seen, and not acted for");
+    assert_eq!(bench.api.submit_marketing_campaign(bench.stranger(submit("c"))).await.unwrap_err().code(), Code::NotFound);
+    let mine = bench.api.list_marketing_campaigns(bench.of("acme", ListMarketingCampaignsRequest::default())).await.unwrap();
+    assert_eq!(mine.into_inner().marketing_campaigns.len(), 2);
+    let get = |id: &str| GetMarketingCampaignRequest { name: format!("marketingCampaigns/{id}") };
+    assert!(bench.api.get_marketing_campaign(bench.of("acme", get("below"))).await.is_ok());
+    assert_eq!(bench.api.get_marketing_campaign(bench.of("acme", get("other"))).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn two_writers_on_one_etag_and_a_request_that_is_sent_twice() {
+    let bench = Bench::new().await;
+    let request = CreateMarketingCampaignRequest { request_id: "r".into(), ..drafted("", "partners/acme") };
+    let first = bench.api.create_marketing_campaign(bench.vendor(request.clone())).await.unwrap().into_inner();
+    let again = bench.api.create_marketing_campaign(bench.vendor(request.clone())).await.unwrap().into_inner();
+    assert_eq!(first, again);
+    let other = CreateMarketingCampaignRequest { marketing_campaign_id: "z".into(), ..request };
+    assert_eq!(reason(bench.api.create_marketing_campaign(bench.vendor(other)).await), "REQUEST_ID_REUSED");
+
+    let update = |name: &str| UpdateMarketingCampaignRequest {
+        marketing_campaign: Some(MarketingCampaign { display_name: name.to_owned(), ..first.clone() }),
+        update_mask: Some(FieldMask { paths: vec!["display_name".into()] }),
+        request_id: String::new(),
+    };
+    let (a, b) = tokio::join!(
+        bench.api.update_marketing_campaign(bench.vendor(update("A"))),
+        bench.api.update_marketing_campaign(bench.vendor(update("B")))
+    );
+    let lost: Vec<Answer> = [a, b].into_iter().filter(Result::is_err).collect();
+    assert_eq!(lost.len(), 1);
+    assert_eq!(reason(lost.into_iter().next().unwrap()), "ETAG_MISMATCH");
+    assert_eq!(bench.subjects().await, ["marketing_campaign.created", "marketing_campaign.updated"]);
+}

@@ -1,0 +1,121 @@
+//! Registration of a connector: how its rows are to be understood.
+
+use std::collections::BTreeSet;
+
+use prost_types::FieldMask;
+use stoa_kernel::{Cx, Error, Result, etag, ids, mask, money, names};
+use stoa_proto::sell::v1::{
+    CreateCrmConnectorRequest, CrmConnector, CrmDealField as Field, CrmFieldOwner as Owner, ErrorReason, UpdateCrmConnectorRequest,
+};
+use stoa_store::Tx;
+
+use super::connector_store as store;
+use crate::product_line;
+
+/// Fields that a caller may change.
+const CHANGEABLE: [&str; 6] = ["display_name", "system", "product_map", "stage_map", "currency_code", "field_owners"];
+
+/// Whether the CRM's value of a field counts. By default all of them do but the
+/// partner, which is ours once the deal is here.
+pub(super) fn is_remote(connector: &CrmConnector, field: Field) -> bool {
+    match connector.field_owners.iter().find(|rule| rule.field() == field) {
+        Some(rule) => rule.owner() == Owner::Remote,
+        None => field != Field::Partner,
+    }
+}
+
+/// What must hold for every registration.
+fn check(connector: &CrmConnector) -> Result<()> {
+    money::currency("crm_connector.currency_code", &connector.currency_code)?;
+    once("crm_connector.product_map", connector.product_map.iter().map(|rule| rule.remote_product.as_str()))?;
+    once("crm_connector.stage_map", connector.stage_map.iter().map(|rule| rule.remote_stage.as_str()))?;
+    once("crm_connector.field_owners", connector.field_owners.iter().map(|rule| rule.field().as_str_name()))
+}
+
+fn once<'a>(field: &str, keys: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for key in keys {
+        if !seen.insert(key) {
+            let message = format!("lists `{key}` twice; keep one of them");
+            return Err(Error::invalid(field, message).with_reason(ErrorReason::MapDuplicate.as_str_name()));
+        }
+    }
+    Ok(())
+}
+
+async fn check_product_lines(tx: &Tx, cx: &Cx, connector: &CrmConnector) -> Result<()> {
+    let lines: BTreeSet<&str> = connector.product_map.iter().map(|rule| rule.product_line.as_str()).collect();
+    for line in lines {
+        product_line::require(tx, cx, "crm_connector.product_map.product_line", line).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCrmConnectorRequest) -> Result<CrmConnector> {
+    cx.require_tenant_reach()?;
+    let id = ids::chosen_or_new("crm_connector_id", &request.crm_connector_id)?;
+    let connector = CrmConnector {
+        name: names::name("crmConnectors", &id),
+        etag: etag::of(1),
+        create_time: Some(cx.now.proto()),
+        update_time: Some(cx.now.proto()),
+        ..request.crm_connector.clone().unwrap_or_default()
+    };
+    check(&connector)?;
+    check_product_lines(tx, cx, &connector).await?;
+    store::insert(tx, cx, &connector).await?;
+    Ok(connector)
+}
+
+/// The registration after a change.
+fn changed(current: &CrmConnector, input: &CrmConnector, mask: Option<&FieldMask>, cx: &Cx) -> Result<(CrmConnector, bool)> {
+    etag::check(&current.name, &input.etag, etag::version(&current.etag))?;
+    let mut next = current.clone();
+    let differs = !mask::apply(mask, &CHANGEABLE, input, &mut next)?.is_empty();
+    check(&next)?;
+    if differs {
+        next.etag = etag::next(&current.etag);
+        next.update_time = Some(cx.now.proto());
+    }
+    Ok((next, differs))
+}
+
+pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCrmConnectorRequest) -> Result<CrmConnector> {
+    cx.require_tenant_reach()?;
+    let input = request.crm_connector.clone().unwrap_or_default();
+    let id = names::id("crm_connector.name", "crmConnectors", &input.name)?;
+    let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(&input.name))?;
+    let (connector, differs) = changed(&current, &input, request.update_mask.as_ref(), cx)?;
+    if differs {
+        check_product_lines(tx, cx, &connector).await?;
+        store::save(tx, cx, &connector).await?;
+    }
+    Ok(connector)
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_proto::sell::v1::{CrmFieldRule, CrmProductRule};
+
+    use super::*;
+
+    #[test]
+    fn a_map_lists_a_spelling_once() {
+        let rule = |remote: &str| CrmProductRule { remote_product: remote.into(), product_line: "productLines/gtx".into() };
+        let with = |rules| CrmConnector { currency_code: "USD".into(), product_map: rules, ..Default::default() };
+        assert!(check(&with(vec![rule("GTX Pro"), rule("GTXPro")])).is_ok());
+        assert_eq!(check(&with(vec![rule("GTXPro"), rule("GTXPro")])).unwrap_err().reason(), "MAP_DUPLICATE");
+        assert_eq!(check(&CrmConnector { currency_code: "XYZ".into(), ..Default::default() }).unwrap_err().reason(), "CURRENCY_UNKNOWN");
+    }
+
+    #[test]
+    fn the_partner_is_ours_unless_the_registration_says_otherwise() {
+        let mut connector = CrmConnector::default();
+        assert!(!is_remote(&connector, Field::Partner) && is_remote(&connector, Field::Amount));
+        connector.field_owners = vec![
+            CrmFieldRule { field: Field::Partner.into(), owner: Owner::Remote.into() },
+            CrmFieldRule { field: Field::Amount.into(), owner: Owner::Local.into() },
+        ];
+        assert!(is_remote(&connector, Field::Partner) && !is_remote(&connector, Field::Amount));
+    }
+}

@@ -1,0 +1,198 @@
+//! A row in our words, or everything that is wrong with it.
+
+use stoa_kernel::{Error, Money, Timestamp, money};
+use stoa_proto::sell::v1::{
+    CrmConnector, CrmFindingKind as Finding, CrmRow, CrmRowError, Customer, DealRow, ErrorReason, PipelineStage as Stage,
+};
+use stoa_proto::validate;
+
+use crate::deal;
+
+/// A deal as a row says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mapped {
+    pub(super) display_name: String,
+    pub(super) partner: String,
+    pub(super) product_line: String,
+    pub(super) customer: Option<Customer>,
+    pub(super) amount: Option<Money>,
+    pub(super) close_date: String,
+    pub(super) stage: Stage,
+    /// Registered since; nothing for an unregistered deal.
+    pub(super) registered: Option<Timestamp>,
+    /// When it was won or lost; nothing for an open deal.
+    pub(super) closed: Option<Timestamp>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What a row breaks of the limits that stand in the proto.
+pub(super) fn violations(row: &CrmRow) -> Vec<CrmRowError> {
+    let mut errors: Vec<CrmRowError> = validate::violations(row).into_iter().map(|v| error(&v.field, "INVALID_FIELD", v.message)).collect();
+    if row.deal.is_none() && !row.deleted {
+        errors.push(error("deal", "INVALID_FIELD", "is required; set it".to_owned()));
+    }
+    if let Some(time) = &row.remote_time
+        && let Err(e) = Timestamp::from_proto("remote_time", time)
+    {
+        errors.extend(of(&e));
+    }
+    errors
+}
+
+/// The errors of a failure, as a row carries them.
+pub(super) fn of(failure: &Error) -> Vec<CrmRowError> {
+    if failure.fields().is_empty() {
+        return vec![error("", failure.reason(), failure.message().to_owned())];
+    }
+    failure.fields().iter().map(|f| error(&f.field, failure.reason(), f.message.clone())).collect()
+}
+
+pub(super) fn error(field: &str, reason: &str, message: String) -> CrmRowError {
+    let reason = reason.strip_prefix("ERROR_REASON_").unwrap_or(reason);
+    CrmRowError { field: field.to_owned(), reason: reason.to_owned(), message }
+}
+
+/// Collects what is wrong and goes on, so that a row is answered once for all.
+struct Errors(Vec<CrmRowError>);
+
+impl Errors {
+    fn take<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+        result.map_err(|e| self.0.extend(of(&e))).ok()
+    }
+
+    fn add(&mut self, field: &str, reason: ErrorReason, message: String) {
+        self.0.push(error(field, reason.as_str_name(), message));
+    }
+}
+
+/// The deal that a row describes.
+pub(super) fn map(connector: &CrmConnector, row: &DealRow, now: Timestamp) -> Result<Mapped, Vec<CrmRowError>> {
+    let mut errors = Errors(Vec::new());
+    let product_line = product_line(connector, row, &mut errors);
+    let stage = stage(connector, row, &mut errors);
+    let amount = amount(connector, row, &mut errors);
+    errors.take(deal::check_close_date("deal.close_date", &row.close_date));
+    errors.take(stoa_kernel::names::optional_id("deal.partner", "partners", &row.partner));
+    let engaged = instant("deal.registered_time", row.registered_time.as_ref(), now, &mut errors);
+    let closed = closed(row, stage, engaged, now, &mut errors);
+    if !errors.0.is_empty() {
+        return Err(errors.0);
+    }
+    let customer = customer(row);
+    let findings = findings(row, customer.as_ref(), stage, amount);
+    let known = customer.is_some() && !row.partner.is_empty();
+    Ok(Mapped {
+        display_name: display_name(row),
+        partner: row.partner.clone(),
+        product_line,
+        registered: engaged.filter(|_| known),
+        customer,
+        amount,
+        close_date: row.close_date.clone(),
+        stage,
+        closed,
+        findings,
+    })
+}
+
+fn product_line(connector: &CrmConnector, row: &DealRow, errors: &mut Errors) -> String {
+    if let Some(rule) = connector.product_map.iter().find(|rule| rule.remote_product == row.product) {
+        return rule.product_line.clone();
+    }
+    let message = format!("`{}` is not in the product map of {}; add it", row.product, connector.name);
+    errors.add("deal.product", ErrorReason::ProductUnmapped, message);
+    String::new()
+}
+
+fn stage(connector: &CrmConnector, row: &DealRow, errors: &mut Errors) -> Stage {
+    if let Some(rule) = connector.stage_map.iter().find(|rule| rule.remote_stage == row.stage) {
+        return rule.pipeline_stage();
+    }
+    let message = format!("`{}` is not in the stage map of {}; add it", row.stage, connector.name);
+    errors.add("deal.stage", ErrorReason::StageUnmapped, message);
+    Stage::Unspecified
+}
+
+fn amount(connector: &CrmConnector, row: &DealRow, errors: &mut Errors) -> Option<Money> {
+    let code = if row.currency_code.is_empty() { &connector.currency_code } else { &row.currency_code };
+    let currency = errors.take(money::currency("deal.currency_code", code))?;
+    row.amount_minor_units.map(|minor| Money { minor, currency })
+}
+
+fn instant(field: &str, time: Option<&prost_types::Timestamp>, now: Timestamp, errors: &mut Errors) -> Option<Timestamp> {
+    let at = errors.take(Timestamp::from_proto(field, time?))?;
+    if at > now {
+        errors.add(field, ErrorReason::DateInvalid, format!("must not lie in the future, is {at}"));
+    }
+    Some(at)
+}
+
+/// Only a closed deal has an end, and it has one.
+fn closed(row: &DealRow, stage: Stage, engaged: Option<Timestamp>, now: Timestamp, errors: &mut Errors) -> Option<Timestamp> {
+    if !matches!(stage, Stage::Won | Stage::Lost) {
+        return None;
+    }
+    let at = instant("deal.close_time", row.close_time.as_ref(), now, errors);
+    match (at, engaged) {
+        (None, _) if row.close_time.is_none() => {
+            errors.add("deal.close_time", ErrorReason::DateInvalid, "is required for a deal that is won or lost; set it".to_owned());
+        }
+        (Some(at), Some(engaged)) if at < engaged => {
+            errors.add("deal.close_time", ErrorReason::DateInvalid, "must not lie before registered_time".to_owned());
+        }
+        _ => {}
+    }
+    at
+}
+
+/// The account; nothing where the row names none.
+fn customer(row: &DealRow) -> Option<Customer> {
+    if row.account_name.is_empty() && row.account_reference.is_empty() && row.account_domain.is_empty() {
+        return None;
+    }
+    Some(Customer {
+        display_name: row.account_name.clone(),
+        domain: row.account_domain.clone(),
+        country_code: row.country_code.clone(),
+        territory: row.territory.clone(),
+        vertical: row.vertical.clone(),
+        size_segment: row.size_segment.clone(),
+        direct_account: row.direct_account,
+        account_reference: row.account_reference.clone(),
+        tax_id: String::new(),
+    })
+}
+
+fn display_name(row: &DealRow) -> String {
+    if !row.display_name.is_empty() {
+        return row.display_name.clone();
+    }
+    let whole = if row.account_name.is_empty() { row.product.clone() } else { format!("{}: {}", row.account_name, row.product) };
+    whole.chars().take(200).collect()
+}
+
+fn findings(row: &DealRow, customer: Option<&Customer>, stage: Stage, amount: Option<Money>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if customer.is_none() {
+        findings.push(Finding::NoAccount);
+    }
+    if row.registered_time.is_none() {
+        findings.push(Finding::NoEngageDate);
+    }
+    if stage == Stage::Won && amount.is_none() {
+        findings.push(Finding::NoAmount);
+    }
+    findings
+}
+
+/// A finding in words.
+pub(super) fn words(finding: Finding) -> &'static str {
+    match finding {
+        Finding::Unspecified => "",
+        Finding::NoAccount => "no account: taken as an unregistered deal; set the account in the CRM",
+        Finding::NoEngageDate => "nobody engaged yet: taken as an unregistered deal",
+        Finding::NoAmount => "won without an amount: it counts as no revenue; set the amount in the CRM",
+        Finding::Overlap => "another partner was registered for this customer and product line at the same time",
+        Finding::Superseded => "older than what was taken already: nothing changed",
+    }
+}

@@ -1,0 +1,147 @@
+use std::sync::Arc;
+
+use futures::FutureExt;
+use stoa_kernel::{Cx, Error, Result, names, page::Page};
+use stoa_proto::sell::v1::{
+    AdvanceDealStageRequest, ApproveDealRegistrationRequest, CorrectDealRequest, CreateDealRequest, Credit, Deal,
+    ExtendDealProtectionRequest, GetDealRequest, ListDealsRequest, ListDealsResponse, LoseDealRequest, RejectDealRegistrationRequest,
+    RequestDealActionRequest, SubmitDealRegistrationRequest, UpdateDealRequest, WinDealRequest, WithdrawDealRegistrationRequest,
+    deal_service_server::DealService,
+};
+use stoa_rpc::{answer, enter};
+use tonic::{Request, Response, Status};
+
+use super::{close, credited, decide, store, submit};
+use crate::Api;
+
+impl Api {
+    /// Refuses credits of partners that do not exist; read before the write,
+    /// because the owner may have to be asked.
+    async fn require_partners(&self, cx: &Cx, field: &str, credits: &[Credit]) -> Result<()> {
+        for partner in credited(credits) {
+            stoa_directory::require_partner(&self.deps, cx, field, partner).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_checked(&self, cx: &Cx, request: CreateDealRequest) -> Result<Deal> {
+        if let Some(deal) = &request.deal {
+            if !deal.partner.is_empty() {
+                stoa_directory::require_partner(&self.deps, cx, "deal.partner", &deal.partner).await?;
+            }
+            self.require_partners(cx, "deal.credits.partner", &deal.credits).await?;
+        }
+        self.deps.store.write_once(cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await
+    }
+
+    async fn update_checked(&self, cx: &Cx, request: UpdateDealRequest) -> Result<Deal> {
+        if let Some(deal) = &request.deal {
+            self.require_partners(cx, "deal.credits.partner", &deal.credits).await?;
+        }
+        self.deps.store.write_once(cx, request, |tx, cx, request| super::update(tx, cx, request).boxed()).await
+    }
+
+    async fn submit_checked(&self, cx: &Cx, request: SubmitDealRegistrationRequest) -> Result<Deal> {
+        let authorized = Arc::new(submit::authorized(&self.deps, cx, &request.name).await?);
+        self.deps
+            .store
+            .write_once(cx, request, move |tx, cx, request| {
+                let authorized = authorized.clone();
+                async move { submit::submit(tx, cx, request, &authorized).await }.boxed()
+            })
+            .await
+    }
+
+    async fn correct_checked(&self, cx: &Cx, request: CorrectDealRequest) -> Result<Deal> {
+        self.require_partners(cx, "credits.partner", &request.credits).await?;
+        self.deps.store.write_once(cx, request, |tx, cx, request| close::correct(tx, cx, request).boxed()).await
+    }
+}
+
+#[tonic::async_trait]
+impl DealService for Api {
+    async fn create_deal(&self, request: Request<CreateDealRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.create_checked(&cx, request).await)
+    }
+
+    async fn get_deal(&self, request: Request<GetDealRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(
+            async {
+                let id = names::id("name", "deals", &request.name)?;
+                store::find(self.deps.store.read(), &cx, id).await?.ok_or_else(|| Error::not_found(&request.name))
+            }
+            .await,
+        )
+    }
+
+    async fn list_deals(&self, request: Request<ListDealsRequest>) -> Result<Response<ListDealsResponse>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(
+            async {
+                let query = ["ListDeals", &request.filter];
+                let page = Page::read(&self.deps.page_key, &cx, &query, request.page_size, &request.page_token)?;
+                let mut deals = store::list(self.deps.store.read(), &cx, &page, &request.filter).await?;
+                let next_page_token = page.cut(&mut deals, |d| vec![names::last(&d.name).to_owned()]);
+                Ok(ListDealsResponse { deals, next_page_token })
+            }
+            .await,
+        )
+    }
+
+    async fn update_deal(&self, request: Request<UpdateDealRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.update_checked(&cx, request).await)
+    }
+
+    async fn submit_deal_registration(&self, request: Request<SubmitDealRegistrationRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.submit_checked(&cx, request).await)
+    }
+
+    async fn approve_deal_registration(&self, request: Request<ApproveDealRegistrationRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| decide::approve(tx, cx, request).boxed()).await)
+    }
+
+    async fn reject_deal_registration(&self, request: Request<RejectDealRegistrationRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| decide::reject(tx, cx, request).boxed()).await)
+    }
+
+    async fn request_deal_action(&self, request: Request<RequestDealActionRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| decide::request_action(tx, cx, request).boxed()).await)
+    }
+
+    async fn withdraw_deal_registration(&self, request: Request<WithdrawDealRegistrationRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| decide::withdraw(tx, cx, request).boxed()).await)
+    }
+
+    async fn extend_deal_protection(&self, request: Request<ExtendDealProtectionRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| decide::extend(tx, cx, request).boxed()).await)
+    }
+
+    async fn advance_deal_stage(&self, request: Request<AdvanceDealStageRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| close::advance(tx, cx, request).boxed()).await)
+    }
+
+    async fn win_deal(&self, request: Request<WinDealRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| close::win(tx, cx, request).boxed()).await)
+    }
+
+    async fn lose_deal(&self, request: Request<LoseDealRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| close::lose(tx, cx, request).boxed()).await)
+    }
+
+    async fn correct_deal(&self, request: Request<CorrectDealRequest>) -> Result<Response<Deal>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.correct_checked(&cx, request).await)
+    }
+}

@@ -1,0 +1,66 @@
+//! Protection: a date beside the state. What counts is the instant, not a mark
+//! that a sweep would set.
+
+use stoa_kernel::{Cx, Error, Result, Timestamp};
+use stoa_proto::sell::v1::{Deal, ErrorReason, RegistrationState as State};
+
+use super::{pipeline, revised};
+
+/// Days that an approved deal is protected.
+pub(super) const DAYS: i64 = 90;
+
+/// Extensions that a deal may have.
+const EXTENSIONS_MAX: i32 = 2;
+
+/// Days before the end of protection that its partner is reminded of.
+const REMINDERS: [i32; 3] = [14, 7, 1];
+
+fn end(deal: &Deal) -> Option<Timestamp> {
+    Timestamp::stored(deal.protect_end_time.as_ref())
+}
+
+/// Whether the deal is protected at an instant; no longer at the end itself.
+pub(crate) fn stands(deal: &Deal, now: Timestamp) -> bool {
+    end(deal).is_some_and(|end| now < end)
+}
+
+/// Protects until an instant. Reminders whose instant has passed are left out.
+pub(super) fn protect(deal: &mut Deal, until: Timestamp, now: Timestamp) {
+    deal.protect_end_time = Some(until.proto());
+    let passed = REMINDERS.into_iter().filter(|days| until.plus_days(-i64::from(*days)) <= now);
+    deal.reminded_days = passed.min().unwrap_or_default();
+}
+
+/// The deal with a longer protection, from its end or from now on.
+pub(super) fn extended(current: &Deal, days: i32, cx: &Cx) -> Result<Deal> {
+    pipeline::require_open(current)?;
+    let state = current.registration_state();
+    let Some(end) = end(current).filter(|_| state == State::Approved) else {
+        return Err(Error::state(&current.name, state.as_str_name(), "a registration that was approved and protected here"));
+    };
+    if current.extension_count >= EXTENSIONS_MAX {
+        let message = format!("{} was extended {EXTENSIONS_MAX} times; it cannot be extended again", current.name);
+        return Err(Error::precondition(ErrorReason::ExtensionLimitReached.as_str_name(), message));
+    }
+    let mut next = current.clone();
+    next.extension_count += 1;
+    protect(&mut next, end.max(cx.now).plus_days(i64::from(days)), cx.now);
+    Ok(revised(next, cx))
+}
+
+/// The next reminder and when it is due; nothing where none is left.
+pub(super) fn next_reminder(deal: &Deal) -> Option<(i32, Timestamp)> {
+    if deal.imported || deal.registration_state() != State::Approved || !pipeline::is_open(deal) {
+        return None;
+    }
+    let end = end(deal)?;
+    let days = REMINDERS.into_iter().find(|days| deal.reminded_days == 0 || *days < deal.reminded_days)?;
+    Some((days, end.plus_days(-i64::from(days))))
+}
+
+/// The reminder was given.
+pub(super) fn reminded(current: &Deal, days: i32, cx: &Cx) -> Deal {
+    let mut next = current.clone();
+    next.reminded_days = days;
+    revised(next, cx)
+}

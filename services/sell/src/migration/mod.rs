@@ -1,0 +1,16 @@
+//! The tables of sell. Every table starts with the tenant; `document` holds the
+//! encoded message, the other columns are what queries need.
+
+mod m0001_foundation;
+
+use sea_orm_migration::MigrationTrait;
+
+/// All migrations of the service's store, the event log's and the directory's
+/// included.
+#[must_use]
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    let mut all = stoa_events::migrations();
+    all.extend(stoa_directory::migrations());
+    all.push(Box::new(m0001_foundation::Foundation));
+    all
+}
