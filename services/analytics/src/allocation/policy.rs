@@ -1,0 +1,105 @@
+//! How segments take part: the defaults, and what a request changes of them.
+
+use stoa_kernel::{Error, Result};
+use stoa_proto::analytics::v1::{AllocationResource, ErrorReason, InvestmentSegment, SegmentPolicy};
+
+use super::SEGMENTS;
+
+/// How one segment takes part in one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Policy {
+    pub(crate) partners_per_unit: i64,
+    pub(crate) share_basis_points: i64,
+    pub(crate) floor: i64,
+    pub(crate) cap: Option<i64>,
+}
+
+impl Policy {
+    /// The cap, where so many units are to give away.
+    pub(crate) fn cap_of(&self, units: i64) -> i64 {
+        self.cap.unwrap_or(i64::MAX).min(units).max(self.floor)
+    }
+}
+
+/// By what segments are weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weighting {
+    /// By their partners ÷ partners per unit.
+    Ratios,
+    /// By shares that were given.
+    Shares,
+}
+
+/// The policies of one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Policies {
+    pub(crate) weighting: Weighting,
+    by_segment: [Policy; 4],
+}
+
+/// Whether the segment's units are one pool: for activation, not for selling.
+pub(crate) const fn is_pooled(segment: InvestmentSegment) -> bool {
+    matches!(segment, InvestmentSegment::ActivationFocus)
+}
+
+/// Partners that one account manager looks after, by default.
+const fn default_ratio(segment: InvestmentSegment) -> i64 {
+    match segment {
+        InvestmentSegment::Strategic => 3,
+        InvestmentSegment::HighPerforming => 10,
+        InvestmentSegment::ActiveStandard => 25,
+        InvestmentSegment::ActivationFocus | InvestmentSegment::Unspecified => 100,
+    }
+}
+
+impl Policies {
+    pub(crate) fn of(&self, segment: InvestmentSegment) -> &Policy {
+        let at = SEGMENTS.iter().position(|s| *s == segment).unwrap_or_default();
+        &self.by_segment[at]
+    }
+
+    /// The policies of a resource: the defaults, changed by what was given.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT `POLICY_INVALID` naming the policy.
+    pub(crate) fn read(given: &[SegmentPolicy], resource: AllocationResource) -> Result<Self> {
+        let mut found: [Option<&SegmentPolicy>; 4] = [None; 4];
+        for (i, policy) in given.iter().enumerate() {
+            if policy.resource() != AllocationResource::Unspecified && policy.resource() != resource {
+                continue;
+            }
+            let at = SEGMENTS.iter().position(|s| *s == policy.segment()).unwrap_or_default();
+            if found[at].replace(policy).is_some() {
+                return Err(invalid(i, "segment", "has a policy for this resource already; keep one"));
+            }
+            if policy.cap.is_some_and(|cap| cap < policy.floor) {
+                return Err(invalid(i, "cap", "must not be lower than the floor"));
+            }
+        }
+        let by_segment = [0, 1, 2, 3].map(|i| policy(SEGMENTS[i], found[i]));
+        let shares: i64 = by_segment.iter().map(|p| p.share_basis_points).sum();
+        if shares > 10_000 {
+            return Err(invalid(0, "share_basis_points", "add up to more than 10,000 for one resource; lower them"));
+        }
+        let by_ratio = found.iter().flatten().any(|p| p.partners_per_unit > 0);
+        if shares > 0 && by_ratio {
+            return Err(invalid(0, "share_basis_points", "cannot stand beside partners_per_unit for one resource; use one of them"));
+        }
+        let weighting = if shares > 0 { Weighting::Shares } else { Weighting::Ratios };
+        Ok(Self { weighting, by_segment })
+    }
+}
+
+fn policy(segment: InvestmentSegment, given: Option<&SegmentPolicy>) -> Policy {
+    let ratio = given.map_or(0, |p| i64::from(p.partners_per_unit));
+    Policy {
+        partners_per_unit: if ratio == 0 { default_ratio(segment) } else { ratio },
+        share_basis_points: given.map_or(0, |p| i64::from(p.share_basis_points)),
+        floor: given.map_or(0, |p| p.floor),
+        cap: given.and_then(|p| p.cap),
+    }
+}
+
+fn invalid(at: usize, field: &str, message: &str) -> Error {
+    Error::invalid(format!("policies[{at}].{field}"), message).with_reason(ErrorReason::PolicyInvalid.as_str_name())
+}

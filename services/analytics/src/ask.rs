@@ -1,0 +1,71 @@
+//! What all questions have in common: the cut, and pages that keep it.
+
+use prost_types::Timestamp as Instant;
+use stoa_kernel::{Cx, Error, Result, Timestamp, page::Page};
+use stoa_proto::analytics::v1::FoldedPosition;
+
+use crate::{
+    Api,
+    fold::SOURCES,
+    frame::{Cut, Frame},
+};
+
+/// The cut that a request asks for. What is not given is the instant right
+/// behind now, so that what just happened is in the answer.
+pub(crate) fn cut(cx: &Cx, as_of: Option<&Instant>, known_at: Option<&Instant>) -> Result<Cut> {
+    let read = |field: &str, given: Option<&Instant>| match given {
+        Some(instant) => Timestamp::from_proto(field, instant).map(Timestamp::micros),
+        None => Ok(cx.now.plus_micros(1).micros()),
+    };
+    Ok(Cut { as_of: read("as_of", as_of)?, known_at: read("known_at", known_at)? })
+}
+
+/// An instant as the API carries it.
+#[expect(clippy::unnecessary_wraps, reason = "message fields are optional")]
+pub(crate) fn instant(micros: i64) -> Option<Instant> {
+    Some(Timestamp::from_micros(micros).proto())
+}
+
+/// How far each log was folded.
+pub(crate) fn positions(frame: &Frame) -> Vec<FoldedPosition> {
+    let named = SOURCES.iter().zip(frame.positions);
+    named.map(|(source, position)| FoldedPosition { source: (*source).to_owned(), position }).collect()
+}
+
+/// A page of a computed list. Its token keeps the cut: the pages behind the
+/// first one are of the same instant, even where that was "now".
+pub(crate) struct Ask {
+    pub(crate) cut: Cut,
+    page: Page,
+}
+
+impl Ask {
+    pub(crate) fn read(
+        api: &Api,
+        cx: &Cx,
+        query: &[&str],
+        (as_of, known_at): (Option<&Instant>, Option<&Instant>),
+        (size, token): (i32, &str),
+    ) -> Result<Self> {
+        let given = format!("{as_of:?}/{known_at:?}");
+        let query: Vec<&str> = query.iter().copied().chain([given.as_str()]).collect();
+        let page = Page::read(&api.deps.page_key, cx, &query, size, token)?;
+        let kept = |at: usize| page.after.get(at).map(|t| t.parse::<i64>().map_err(Error::internal)).transpose();
+        let cut = match (kept(0)?, kept(1)?) {
+            (Some(as_of), Some(known_at)) => Cut { as_of, known_at },
+            _ => cut(cx, as_of, known_at)?,
+        };
+        Ok(Self { cut, page })
+    }
+
+    /// Cuts a list to the page that was asked for. `key` orders the list.
+    pub(crate) fn cut_to_page<T>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
+        if let Some(after) = self.page.after.get(2) {
+            let start = rows.iter().position(|row| key(row) > *after).unwrap_or(rows.len());
+            rows.drain(..start);
+        }
+        let cut = self.cut;
+        let next = self.page.cut(&mut rows, |row| vec![cut.as_of.to_string(), cut.known_at.to_string(), key(row)]);
+        (rows, next)
+    }
+}

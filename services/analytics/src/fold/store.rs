@@ -1,0 +1,146 @@
+//! Rows of facts. They are only ever added. `fold_version` orders them by
+//! commit: it is taken from a head row that the transaction locks, so that
+//! whoever has seen a version has seen, or can read, all lower ones.
+
+use prost::Message;
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, ExprTrait, QueryOrder, QuerySelect, Statement, entity::prelude::*, sea_query::OnConflict,
+};
+use stoa_kernel::Result;
+use stoa_store::{DbResult, Tx, decode};
+
+use super::row::{Document, Row};
+
+mod row {
+    #![expect(unreachable_pub, reason = "the derives make public items")]
+
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "fact")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub aggregate: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub version: i64,
+        pub fold_version: i64,
+        pub source: i32,
+        pub position: i64,
+        pub occurred: i64,
+        pub recorded: i64,
+        pub document: Vec<u8>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+use row::{ActiveModel, Column, Entity, Model};
+
+/// Rows that are read at once.
+const ROWS_PER_READ_MAX: u64 = 5_000;
+/// Aggregates that are named in one query.
+const AGGREGATES_PER_READ_MAX: usize = 200;
+
+const NEXT: &str = "INSERT INTO fold_head (tenant, version) VALUES ($1, 1) \
+                    ON CONFLICT (tenant) DO UPDATE SET version = fold_head.version + 1 RETURNING version";
+const HEAD: &str = "SELECT version FROM fold_head WHERE tenant = $1";
+
+/// A row with the fold version it was added by.
+#[derive(Debug, Clone)]
+pub(crate) struct Folded {
+    pub(crate) fold_version: i64,
+    pub(crate) row: Row,
+}
+
+/// Adds a row; a row that is there stays as it is.
+pub(super) async fn add(tx: &Tx, tenant: &str, row: &Row) -> Result<()> {
+    let next = Statement::from_sql_and_values(tx.backend(), NEXT, [tenant.into()]);
+    let fold_version = match tx.conn().query_one_raw(next).await.db()? {
+        Some(head) => head.try_get::<i64>("", "version").db()?,
+        None => 1,
+    };
+    let model = ActiveModel {
+        tenant: Set(tenant.to_owned()),
+        aggregate: Set(row.aggregate.clone()),
+        version: Set(row.version),
+        fold_version: Set(fold_version),
+        source: Set(row.source),
+        position: Set(row.position),
+        occurred: Set(row.occurred),
+        recorded: Set(row.recorded),
+        document: Set(Document { body: Some(row.body.clone()) }.encode_to_vec()),
+    };
+    let known = OnConflict::columns([Column::Tenant, Column::Aggregate, Column::Version]).do_nothing().to_owned();
+    Entity::insert(model).on_conflict(known).exec_without_returning(tx.conn()).await.db().map(|_| ())
+}
+
+/// The tenant's last fold version; 0 before the first.
+pub(crate) async fn head<C: ConnectionTrait>(conn: &C, backend: sea_orm::DbBackend, tenant: &str) -> Result<i64> {
+    let head = conn.query_one_raw(Statement::from_sql_and_values(backend, HEAD, [tenant.into()])).await.db()?;
+    head.map_or(Ok(0), |row| row.try_get::<i64>("", "version").db())
+}
+
+/// One page of all rows up to a fold version, by aggregate and version, behind
+/// `after`. All versions of an aggregate follow each other.
+pub(crate) async fn page<C: ConnectionTrait>(conn: &C, tenant: &str, head: i64, after: Option<&Row>) -> Result<Vec<Folded>> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::FoldVersion.lte(head));
+    if let Some(after) = after {
+        let same = Column::Aggregate.eq(&after.aggregate).and(Column::Version.gt(after.version));
+        query = query.filter(Column::Aggregate.gte(&after.aggregate)).filter(Column::Aggregate.gt(&after.aggregate).or(same));
+    }
+    let rows = query.order_by_asc(Column::Aggregate).order_by_asc(Column::Version).limit(ROWS_PER_READ_MAX).all(conn).await.db()?;
+    rows.into_iter().map(read).collect()
+}
+
+/// Aggregates with a row above `from` and up to `head`, by name. Reads at most
+/// `max` rows; none where there are more.
+pub(crate) async fn touched<C: ConnectionTrait>(conn: &C, tenant: &str, from: i64, head: i64, max: u64) -> Result<Option<Vec<String>>> {
+    let names: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::Aggregate)
+        .distinct()
+        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::FoldVersion.gt(from))
+        .filter(Column::FoldVersion.lte(head))
+        .order_by_asc(Column::Aggregate)
+        .limit(max + 1)
+        .into_tuple()
+        .all(conn)
+        .await
+        .db()?;
+    Ok((names.len() as u64 <= max).then_some(names))
+}
+
+/// All rows of some aggregates up to a fold version, by aggregate and version.
+pub(crate) async fn chains<C: ConnectionTrait>(conn: &C, tenant: &str, head: i64, aggregates: &[String]) -> Result<Vec<Folded>> {
+    let mut found = Vec::new();
+    for names in aggregates.chunks(AGGREGATES_PER_READ_MAX) {
+        let query = Entity::find()
+            .filter(Column::Tenant.eq(tenant))
+            .filter(Column::Aggregate.is_in(names.iter().map(String::as_str)))
+            .filter(Column::FoldVersion.lte(head))
+            .order_by_asc(Column::Aggregate)
+            .order_by_asc(Column::Version);
+        for row in query.all(conn).await.db()? {
+            found.push(read(row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn read(model: Model) -> Result<Folded> {
+    let document: Document = decode("fact", &model.aggregate, &model.document)?;
+    let body = document.body.ok_or_else(|| stoa_kernel::Error::internal(format!("fact {} has no body", model.aggregate)))?;
+    let row = Row {
+        aggregate: model.aggregate,
+        version: model.version,
+        occurred: model.occurred,
+        recorded: model.recorded,
+        source: model.source,
+        position: model.position,
+        body,
+    };
+    Ok(Folded { fold_version: model.fold_version, row })
+}

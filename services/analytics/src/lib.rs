@@ -1,0 +1,69 @@
+//! ANALYTICS: the network quality view, computed from the events of all
+//! services.
+//!
+//! | room | what it holds |
+//! | --- | --- |
+//! | `fold` | from events to rows of facts, and their table |
+//! | `frame` | one tenant's facts in memory, with the spans in which they hold |
+//! | `metrics` | the metrics: pure functions over a frame at a cut |
+//! | `report` | the network quality report and the partners behind its numbers |
+//! | `partner_activity` | what one partner does |
+//! | `segment` | network stages and investment segments, with reasons |
+//! | `allocation` | from budgets and segments to units per partner |
+//!
+//! Everything here can be dropped and folded again. Questions are asked `as_of`
+//! an instant and as it was `known_at` another; both cuts are exclusive.
+
+mod allocation;
+mod ask;
+mod definition;
+mod fold;
+mod frame;
+mod metrics;
+mod migration;
+mod partner_activity;
+mod report;
+mod segment;
+
+use std::sync::Arc;
+
+use frame::keeper::Keeper;
+use stoa_proto::analytics::v1 as pb;
+use stoa_rpc::{Deps, Service};
+use tonic::service::Routes;
+
+pub use migration::migrations;
+
+/// Name of the service in the log, the configuration and the event subjects.
+pub const NAME: &str = "analytics";
+
+/// Memory that the frames of all tenants may take together, where nothing else
+/// is set.
+pub const FRAME_BYTES_MAX: usize = 256 << 20;
+
+/// Implements every RPC service of analytics; each room adds its own.
+#[derive(Clone)]
+struct Api {
+    deps: Deps,
+    frames: Arc<Keeper>,
+}
+
+/// What analytics offers: RPC services, migrations and subscriptions.
+#[must_use]
+pub fn service(deps: Deps) -> Service {
+    service_with(deps, FRAME_BYTES_MAX)
+}
+
+/// The same with another limit for the frames.
+#[must_use]
+pub fn service_with(deps: Deps, frame_bytes_max: usize) -> Service {
+    let frames = Arc::new(Keeper::new(deps.store.clone(), frame_bytes_max));
+    let api = Api { deps, frames };
+    let mut routes = Routes::builder();
+    routes
+        .add_service(pb::network_quality_service_server::NetworkQualityServiceServer::new(api.clone()))
+        .add_service(pb::partner_activity_service_server::PartnerActivityServiceServer::new(api.clone()))
+        .add_service(pb::partner_segment_service_server::PartnerSegmentServiceServer::new(api.clone()))
+        .add_service(pb::allocation_service_server::AllocationServiceServer::new(api));
+    Service { name: NAME, routes: routes.routes(), migrations: migrations(), subscriptions: fold::subscriptions(), jobs: Vec::new() }
+}

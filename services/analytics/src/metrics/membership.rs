@@ -1,0 +1,54 @@
+//! Metric 1: who is enrolled, in which program and tier.
+
+use stoa_proto::onboard::v1::EnrollmentStatus;
+
+use crate::frame::{Cut, Enrollment, Frame};
+
+/// A partner in one program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) program: u32,
+    pub(crate) tier: u32,
+    /// Enrolled or suspended at the cut; otherwise it left.
+    pub(crate) enrolled: bool,
+    pub(crate) suspended: bool,
+    /// List of product lines; the empty list for all.
+    pub(crate) lines: u32,
+}
+
+/// The enrollments of a partner at a cut: those in force; where there is none,
+/// the one that ended last; where there was none, an empty one. So every partner
+/// has at least one.
+pub(crate) fn memberships(frame: &Frame, partner: u32, cut: Cut, out: &mut Vec<Membership>) {
+    let before = out.len();
+    let mut ended: Option<&Enrollment> = None;
+    for fact in frame.enrollments.row(partner).iter().filter(|f| f.span.holds(cut) && f.value.effective < cut.as_of) {
+        let e = &fact.value;
+        if in_force(e, cut) {
+            out.push(membership(e, true));
+        } else if ended.is_none_or(|other| key(frame, other) < key(frame, e)) {
+            ended = Some(e);
+        }
+    }
+    if out.len() == before {
+        out.push(ended.map(|e| membership(e, false)).unwrap_or_default());
+    }
+}
+
+/// The agreement is effective and the status enrolled or suspended. The end is
+/// an instant that is due: it counts whether or not it was recorded.
+pub(crate) fn in_force(e: &Enrollment, cut: Cut) -> bool {
+    let live = e.status == EnrollmentStatus::Enrolled as i32 || e.status == EnrollmentStatus::Suspended as i32;
+    live && cut.as_of <= e.end
+}
+
+/// By start; names decide between two of the same instant, numbers of texts
+/// depend on the order of arrival.
+pub(crate) fn key<'a>(frame: &'a Frame, e: &Enrollment) -> (i64, &'a str) {
+    (e.effective, frame.texts.get(e.enrollment))
+}
+
+fn membership(e: &Enrollment, enrolled: bool) -> Membership {
+    let suspended = enrolled && e.status == EnrollmentStatus::Suspended as i32;
+    Membership { program: e.program, tier: e.tier, enrolled, suspended, lines: e.lines }
+}

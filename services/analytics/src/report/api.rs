@@ -1,0 +1,104 @@
+use stoa_kernel::Result;
+use stoa_proto::analytics::v1::{
+    Breakdown, GetNetworkQualityRequest, ListMetricPartnersRequest, ListMetricPartnersResponse, NetworkQuality, RollUp,
+    network_quality_service_server::NetworkQualityService,
+};
+use stoa_rpc::{answer, enter};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    Api,
+    ask::{Ask, cut, instant},
+    definition::DEFAULT,
+    frame::{Cut, Frame, keeper::blocking},
+    metrics::{Question, Top, filter::Filter},
+};
+
+#[tonic::async_trait]
+impl NetworkQualityService for Api {
+    async fn get_network_quality(&self, request: Request<GetNetworkQualityRequest>) -> Result<Response<NetworkQuality>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(
+            async {
+                cx.require_tenant_reach()?;
+                let cut = cut(&cx, request.as_of.as_ref(), request.known_at.as_ref())?;
+                let ready = self.frames.ready(&cx.tenant).await?;
+                let mut report = blocking(move || report(&ready.frame, cut, &request)).await??;
+                report.frame_exceeded = ready.exceeded;
+                Ok(report)
+            }
+            .await,
+        )
+    }
+
+    async fn list_metric_partners(
+        &self,
+        request: Request<ListMetricPartnersRequest>,
+    ) -> Result<Response<ListMetricPartnersResponse>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(
+            async {
+                cx.require_tenant_reach()?;
+                let numbers = format!(
+                    "{}/{}/{}/{}/{}",
+                    request.metric, request.window_days, request.roll_up, request.concentration_basis_points, request.concentration_count
+                );
+                let query = ["ListMetricPartners", &numbers, &request.filter];
+                let instants = (request.as_of.as_ref(), request.known_at.as_ref());
+                let ask = Ask::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
+                let ready = self.frames.ready(&cx.tenant).await?;
+                let cut = ask.cut;
+                let listed = blocking(move || list(&ready.frame, cut, &request)).await??;
+                let (page, next_page_token) = ask.cut_to_page(listed, |l| l.key.clone());
+                Ok(ListMetricPartnersResponse {
+                    metric_partners: page.into_iter().map(|l| l.partner).collect(),
+                    next_page_token,
+                    as_of: instant(cut.as_of),
+                    known_at: instant(cut.known_at),
+                    definition_version: DEFAULT.version.to_owned(),
+                })
+            }
+            .await,
+        )
+    }
+}
+
+fn report(frame: &Frame, cut: Cut, request: &GetNetworkQualityRequest) -> Result<NetworkQuality> {
+    let question = Question {
+        cut,
+        window_days: window(request.window_days),
+        filter: Filter::read(&request.filter, frame)?,
+        roll_up: request.roll_up() == RollUp::Parent,
+        top: top(request.concentration_basis_points, request.concentration_count),
+    };
+    let mut breakdowns: Vec<Breakdown> = Vec::new();
+    for breakdown in request.breakdowns() {
+        if !breakdowns.contains(&breakdown) {
+            breakdowns.push(breakdown);
+        }
+    }
+    Ok(super::quality(frame, &question, &breakdowns, &request.filter, &DEFAULT))
+}
+
+fn list(frame: &Frame, cut: Cut, request: &ListMetricPartnersRequest) -> Result<Vec<super::partners::Listed>> {
+    let question = Question {
+        cut,
+        window_days: window(request.window_days),
+        filter: Filter::read(&request.filter, frame)?,
+        roll_up: request.roll_up() == RollUp::Parent,
+        top: top(request.concentration_basis_points, request.concentration_count),
+    };
+    Ok(super::partners::partners(frame, &question, request.metric(), &DEFAULT))
+}
+
+fn window(days: i32) -> i64 {
+    if days == 0 { DEFAULT.window_days } else { i64::from(days) }
+}
+
+fn top(basis_points: i32, count: i32) -> Top {
+    match (basis_points, count) {
+        (0, 0) => Top::Share(DEFAULT.concentration_basis_points),
+        (basis_points, 0) => Top::Share(i64::from(basis_points)),
+        (_, count) => Top::Count(i64::from(count)),
+    }
+}

@@ -1,0 +1,137 @@
+//! Whatever the network, the order of delivery and the cut: the service answers
+//! what a plain recomputation from the raw events answers, to the last digit.
+
+use proptest::prelude::*;
+use stoa_events::Event;
+use stoa_proto::analytics::v1::{Breakdown, GetNetworkQualityRequest, InvestmentSegment, ListPartnerSegmentsRequest, NetworkStage, RollUp};
+
+use crate::support::{
+    BENCH,
+    plain::{
+        Known, micros,
+        report::{Asked, View, report},
+        stage::stages,
+    },
+    world::{DAY, END, LIFE, Rng, TICK, network, proto, tick},
+};
+
+type Filter = (&'static str, fn(&View) -> bool);
+
+const FILTERS: [Filter; 6] = [
+    ("", |_| true),
+    ("type = AGENT", |v| v.kind == 12),
+    ("territory = \"us-*\"", |v| v.territory.starts_with("us-")),
+    ("program = \"programs/a\" AND NOT (vertical = \"health\")", |v| v.program == "programs/a" && v.vertical != "health"),
+    ("tier != \"programs/a/tiers/gold\"", |v| v.tier != "programs/a/tiers/gold"),
+    ("type = RESELLER OR territory = emea", |v| v.kind == 1 || v.territory == "emea"),
+];
+const BREAKDOWNS: [Breakdown; 4] = [Breakdown::Tier, Breakdown::Type, Breakdown::Territory, Breakdown::Vertical];
+
+/// Delivers events shuffled, some twice, in several transactions with reports
+/// between them.
+fn deliver(rng: &mut Rng, tenant: &str, events: &[Event]) {
+    let mut copies: Vec<Event> = events.iter().filter(|_| rng.chance(20)).cloned().collect();
+    copies.extend(events.iter().cloned());
+    rng.shuffle(&mut copies);
+    for batch in copies.chunks(copies.len() / 3 + 1) {
+        BENCH.deliver(tenant, batch);
+        let request = BENCH.vendor(tenant, GetNetworkQualityRequest::default());
+        BENCH.runtime.block_on(BENCH.quality().get_network_quality(request)).unwrap();
+    }
+}
+
+/// A cut that meets a fact exactly, or the other bound of a window that starts
+/// with one.
+fn cut(rng: &mut Rng, events: &[Event]) -> (i64, i64) {
+    let instant = |t: &Option<prost_types::Timestamp>| micros(t.as_ref()).unwrap();
+    let days = *rng.pick(&[0, 1, 30, 60, 90, 90, 90, 180, 365, 1000]);
+    let as_of = instant(&rng.pick(events).occurred_time) + (days * DAY + rng.below(2)) * TICK;
+    let known_at = if rng.chance(50) { END } else { instant(&rng.pick(events).recorded_time) + rng.below(3) * TICK };
+    (as_of, known_at)
+}
+
+fn check_report(rng: &mut Rng, tenant: &str, events: &[Event]) {
+    let (as_of, known_at) = cut(rng, events);
+    let (filter_text, filter) = *rng.pick(&FILTERS);
+    let window_days = *rng.pick(&[0, 30, 90, 1000]);
+    let (roll_up, k_count, k_share) = (rng.chance(30), *rng.pick(&[0, 0, 2]), *rng.pick(&[0, 3000]));
+    let request = GetNetworkQualityRequest {
+        as_of: proto(as_of),
+        known_at: proto(known_at),
+        window_days,
+        breakdowns: BREAKDOWNS.map(|b| b as i32).to_vec(),
+        filter: filter_text.to_owned(),
+        roll_up: if roll_up { RollUp::Parent as i32 } else { 0 },
+        concentration_basis_points: k_share,
+        concentration_count: k_count,
+    };
+    let answer = BENCH.runtime.block_on(BENCH.quality().get_network_quality(BENCH.vendor(tenant, request))).unwrap();
+    let mut answer = answer.into_inner();
+    answer.folded_positions.clear();
+    let asked = Asked {
+        window_days: if window_days == 0 { 365 } else { window_days.into() },
+        roll_up,
+        k_count: k_count.into(),
+        k_share: if k_share == 0 { 1000 } else { k_share.into() },
+        filter: &filter,
+        filter_text: filter_text.to_owned(),
+        breakdowns: BREAKDOWNS.to_vec(),
+    };
+    let expected = report(&Known::new(events, as_of, known_at), known_at, &asked);
+    pretty(&answer, &expected);
+}
+
+/// Compares group by group, so that a difference can be read.
+fn pretty(answer: &stoa_proto::analytics::v1::NetworkQuality, expected: &stoa_proto::analytics::v1::NetworkQuality) {
+    assert_eq!(answer.headline, expected.headline, "headline at {:?} known {:?}", answer.as_of, answer.known_at);
+    let named = |q: &stoa_proto::analytics::v1::NetworkQuality| q.groups.iter().map(|g| (g.breakdown, g.value.clone())).collect::<Vec<_>>();
+    assert_eq!(named(answer), named(expected));
+    for (a, b) in answer.groups.iter().zip(&expected.groups) {
+        assert_eq!(a, b);
+    }
+    assert_eq!(answer, expected);
+}
+
+fn check_segments(rng: &mut Rng, tenant: &str, events: &[Event]) {
+    let (mut as_of, known_at) = cut(rng, events);
+    as_of += *rng.pick(&[0, 1]);
+    let request = ListPartnerSegmentsRequest { as_of: proto(as_of), known_at: proto(known_at), page_size: 1000, ..Default::default() };
+    let answer = BENCH.runtime.block_on(BENCH.segments().list_partner_segments(BENCH.vendor(tenant, request))).unwrap().into_inner();
+    let found: Vec<(String, NetworkStage)> = answer.partner_segments.iter().map(|s| (s.partner.clone(), s.stage())).collect();
+    let expected: Vec<(String, NetworkStage)> = stages(events, as_of, known_at).into_iter().collect();
+    assert_eq!(found, expected, "as of {as_of} known {known_at}");
+    let high = answer.segment_counts.iter().find(|c| c.segment() == InvestmentSegment::HighPerforming).unwrap();
+    assert_eq!(high.partner_count, expected.iter().filter(|(_, s)| *s == NetworkStage::HighPerforming).count() as i64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 240, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_service_answers_what_a_plain_recomputation_does(seed in any::<u64>(), partners in 1_i64..9) {
+        let events = network(seed, partners);
+        let (mut rng, tenant) = (Rng(seed ^ 1), BENCH.tenant());
+        deliver(&mut rng, &tenant, &events);
+        for _ in 0..5 {
+            check_report(&mut rng, &tenant, &events);
+        }
+        check_segments(&mut rng, &tenant, &events);
+    }
+}
+
+/// The generator reaches what the test is about.
+#[test]
+fn random_networks_have_late_and_corrected_facts() {
+    let (mut late, mut corrected, mut seen) = (0, 0, [0; 5]);
+    for seed in 0..60 {
+        let events = network(seed, 8);
+        let at = |t: &Option<prost_types::Timestamp>| micros(t.as_ref()).unwrap();
+        late += events.iter().filter(|e| at(&e.recorded_time) > at(&e.occurred_time)).count();
+        corrected += events.iter().filter(|e| e.subject == "sell.deal.corrected").count();
+        for stage in stages(&events, tick(LIFE * 2 / 3), END).into_values() {
+            seen[stage as usize] += 1;
+        }
+    }
+    assert!(late > 100 && corrected > 50, "{late} late, {corrected} corrected");
+    assert!(seen[1] > 20 && seen[2] > 20 && seen[3] > 2, "stages {seen:?}");
+}
