@@ -1,0 +1,68 @@
+//! Failures as `google.rpc.Status` JSON with the HTTP status that fits.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// HTTP status of a gRPC code.
+pub(crate) fn http_status(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A status as `google.rpc.Status` in JSON, its details unpacked.
+pub(crate) fn json(status: &Status) -> Value {
+    let details = status.get_error_details();
+    let mut unpacked = Vec::new();
+    if let Some(info) = details.error_info() {
+        unpacked.push(json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": info.reason, "domain": info.domain, "metadata": info.metadata,
+        }));
+    }
+    if let Some(bad) = details.bad_request() {
+        let fields: Vec<Value> = bad.field_violations.iter().map(|v| json!({"field": v.field, "description": v.description})).collect();
+        unpacked.push(json!({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}));
+    }
+    if let Some(delay) = details.retry_info().and_then(|r| r.retry_delay) {
+        let delay = format!("{}s", delay.as_secs_f64());
+        unpacked.push(json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}));
+    }
+    if let Some(request) = details.request_info() {
+        unpacked.push(json!({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request.request_id}));
+    }
+    json!({"code": status.code() as i32, "message": status.message(), "details": unpacked})
+}
+
+/// A status as an HTTP response.
+pub(crate) fn response(status: &Status) -> Response {
+    let body = Body::from(json(status).to_string());
+    let mut response = (http_status(status.code()), body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status.code() == Code::Unauthenticated {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(delay) = status.get_error_details().retry_info().and_then(|r| r.retry_delay) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+    }
+    response
+}

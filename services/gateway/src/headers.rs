@@ -1,0 +1,73 @@
+//! What passes between HTTP headers and gRPC metadata, and the headers that
+//! stand for fields.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use prost_reflect::{DynamicMessage, ReflectMessage, Value};
+use tonic::metadata::MetadataMap;
+
+/// Request headers that reach the service.
+const FORWARDED: [&str; 5] = ["authorization", "x-request-id", "traceparent", "tracestate", "grpc-timeout"];
+
+/// Response metadata that reaches the caller.
+const RETURNED: [&str; 2] = ["x-request-id", "stoa-position"];
+
+/// Metadata of the call.
+pub(crate) fn forward(from: &HeaderMap) -> MetadataMap {
+    let mut headers = HeaderMap::new();
+    for name in FORWARDED {
+        if let Some(value) = from.get(name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    MetadataMap::from_headers(headers)
+}
+
+/// Copies what the service answered beside its message.
+pub(crate) fn give_back(from: &MetadataMap, to: &mut HeaderMap) {
+    for name in RETURNED {
+        if let Some(value) = from.clone().into_headers().get(name) {
+            to.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+}
+
+/// `Idempotency-Key` is the request id, `If-Match` the etag of the request or
+/// of the resource in it; what the message says by itself comes first.
+pub(crate) fn fill(message: &mut DynamicMessage, headers: &HeaderMap) {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    if let Some(key) = text("idempotency-key") {
+        fill_text(message, "request_id", key);
+    }
+    let Some(etag) = text(header::IF_MATCH.as_str()) else { return };
+    if message.descriptor().get_field_by_name("etag").is_some() {
+        return fill_text(message, "etag", etag);
+    }
+    let present: Vec<_> = message.fields().map(|(field, _)| field).collect();
+    for field in present {
+        if let Value::Message(inner) = message.get_field_mut(&field)
+            && inner.descriptor().get_field_by_name("etag").is_some()
+        {
+            fill_text(inner, "etag", etag.clone());
+        }
+    }
+}
+
+fn fill_text(message: &mut DynamicMessage, field: &str, text: String) {
+    if message.get_field_by_name(field).is_some_and(|v| v.as_str() == Some("")) {
+        message.set_field_by_name(field, Value::String(text));
+    }
+}
+
+/// The etag of a resource that is answered.
+pub(crate) fn etag(message: &DynamicMessage) -> Option<HeaderValue> {
+    let etag = message.get_field_by_name("etag")?;
+    let text = etag.as_str().filter(|t| !t.is_empty())?;
+    HeaderValue::from_str(text).ok()
+}
+
+/// Whether the caller has this version already.
+pub(crate) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let Some(known) = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()) else { return false };
+    let etag = etag.to_str().unwrap_or_default();
+    known.split(',').map(str::trim).any(|k| k == "*" || k.trim_start_matches("W/") == etag)
+}

@@ -1,0 +1,126 @@
+//! Path variables and query parameters become fields.
+
+use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
+use stoa_kernel::{Error, Timestamp};
+
+/// Sets the field that a dotted path names. Repeated fields grow.
+///
+/// # Errors
+/// INVALID_ARGUMENT naming the parameter.
+pub(crate) fn set(message: &mut DynamicMessage, path: &str, text: &str) -> Result<(), Error> {
+    set_below(message, path, path, text)
+}
+
+fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str) -> Result<(), Error> {
+    let (head, tail) = path.split_once('.').map_or((path, None), |(head, tail)| (head, Some(tail)));
+    let field =
+        field(&message.descriptor(), head).ok_or_else(|| Error::invalid(whole, "is not a parameter of this method; check its spelling"))?;
+    if let Some(tail) = tail {
+        return match message.get_field_mut(&field) {
+            Value::Message(inner) => set_below(inner, whole, tail, text),
+            _ => Err(Error::invalid(whole, format!("goes below {head}, which has no fields"))),
+        };
+    }
+    let value = scalar(&field, text).ok_or_else(|| Error::invalid(whole, format!("`{text}` is not {}", expected(&field))))?;
+    if field.cardinality() == Cardinality::Repeated {
+        if let Value::List(items) = message.get_field_mut(&field) {
+            items.push(value);
+        }
+    } else {
+        message.set_field(&field, value);
+    }
+    Ok(())
+}
+
+/// By the proto name or the JSON name.
+pub(crate) fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+    message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
+}
+
+fn scalar(field: &FieldDescriptor, text: &str) -> Option<Value> {
+    Some(match field.kind() {
+        Kind::String => Value::String(text.to_owned()),
+        Kind::Bool => Value::Bool(text.parse().ok()?),
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(text.parse().ok()?),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(text.parse().ok()?),
+        Kind::Uint32 | Kind::Fixed32 => Value::U32(text.parse().ok()?),
+        Kind::Uint64 | Kind::Fixed64 => Value::U64(text.parse().ok()?),
+        Kind::Float => Value::F32(text.parse().ok()?),
+        Kind::Double => Value::F64(text.parse().ok()?),
+        Kind::Enum(e) => {
+            let known = e.get_value_by_name(text).map(|v| v.number());
+            Value::EnumNumber(known.or_else(|| text.parse().ok())?)
+        }
+        Kind::Message(m) => match m.full_name() {
+            "google.protobuf.Timestamp" => {
+                let time: Timestamp = text.parse().ok()?;
+                let bytes = prost::Message::encode_to_vec(&time.proto());
+                Value::Message(DynamicMessage::decode(m, bytes.as_slice()).ok()?)
+            }
+            "google.protobuf.FieldMask" => {
+                let mut mask = DynamicMessage::new(m);
+                let paths = text.split(',').filter(|p| !p.is_empty()).map(|p| Value::String(snake(p))).collect();
+                mask.set_field_by_name("paths", Value::List(paths));
+                Value::Message(mask)
+            }
+            _ => return None,
+        },
+        Kind::Bytes => return None,
+    })
+}
+
+fn expected(field: &FieldDescriptor) -> String {
+    match field.kind() {
+        Kind::Bool => "true or false".to_owned(),
+        Kind::Enum(e) => format!("one of {}", e.values().map(|v| v.name().to_owned()).collect::<Vec<_>>().join(", ")),
+        Kind::Message(m) if m.full_name() == "google.protobuf.Timestamp" => "an instant such as 2026-01-31T12:00:00Z".to_owned(),
+        Kind::Message(m) if m.full_name() != "google.protobuf.FieldMask" => {
+            "something a parameter can carry; send it in the body".to_owned()
+        }
+        _ => "a number in range".to_owned(),
+    }
+}
+
+/// `displayName` → `display_name`; snake case stays.
+fn snake(path: &str) -> String {
+    path.chars().fold(String::new(), |mut out, c| {
+        if c.is_ascii_uppercase() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_proto::POOL;
+
+    use super::*;
+
+    fn message(name: &str) -> DynamicMessage {
+        DynamicMessage::new(POOL.get_message_by_name(name).unwrap())
+    }
+
+    #[test]
+    fn nested_repeated_enum_time_and_mask_parameters() {
+        let mut update = message("stoa.onboard.v1.UpdateProgramRequest");
+        set(&mut update, "program.display_name", "Gold").unwrap();
+        set(&mut update, "updateMask", "displayName,description").unwrap();
+        let text = update.to_string();
+        assert!(text.contains("display_name:\"Gold\"") && text.contains("\"display_name\",\"description\""), "{text}");
+
+        let mut quality = message("stoa.analytics.v1.GetNetworkQualityRequest");
+        set(&mut quality, "as_of", "2018-01-01").unwrap();
+        let time = quality.get_field_by_name("as_of").unwrap().as_message().unwrap().get_field_by_name("seconds").unwrap().into_owned();
+        assert_eq!(time, Value::I64(1_514_764_800));
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named() {
+        let mut list = message("stoa.onboard.v1.ListPartnersRequest");
+        for (path, text) in [("nonsense", "1"), ("page_size", "many"), ("page_size", "99999999999"), ("filter.x", "y")] {
+            assert_eq!(set(&mut list, path, text).unwrap_err().fields()[0].field, path);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A request message from path, query and body.
+
+use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, Value};
+use stoa_kernel::Error;
+
+use crate::{
+    parameter,
+    route::{BodyTo, Route},
+};
+
+/// How JSON is read: unknown fields are refused, so that a misspelled one is
+/// not silently lost.
+const READ: DeserializeOptions = DeserializeOptions::new().deny_unknown_fields(true);
+
+/// Builds the request message.
+///
+/// # Errors
+/// INVALID_ARGUMENT naming the parameter or field that is wrong.
+pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, body: &[u8]) -> Result<DynamicMessage, Error> {
+    let input = route.method.input();
+    let mut message = match &route.body {
+        BodyTo::Nothing if !body.is_empty() => return Err(Error::invalid("body", "must be empty for this method")),
+        BodyTo::Nothing => DynamicMessage::new(input),
+        BodyTo::Message => read(input, body)?,
+        BodyTo::Field(name) => {
+            let field = input.get_field_by_name(name).ok_or_else(|| Error::internal(format!("no body field {name}")))?;
+            let Kind::Message(inner) = field.kind() else { return Err(Error::internal(format!("body field {name} is no message"))) };
+            let mut message = DynamicMessage::new(input);
+            message.set_field(&field, Value::Message(read(inner, body)?));
+            message
+        }
+    };
+    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+        if route.body == BodyTo::Message {
+            return Err(Error::invalid(name, "must be in the body: this method takes no query parameters"));
+        }
+        parameter::set(&mut message, &name, &text)?;
+    }
+    for (name, text) in variables {
+        parameter::set(&mut message, name, text)?;
+    }
+    Ok(message)
+}
+
+/// Reads one JSON message; nothing is an empty message.
+///
+/// # Errors
+/// INVALID_ARGUMENT naming the field where the text tells it.
+pub(crate) fn read(descriptor: MessageDescriptor, bytes: &[u8]) -> Result<DynamicMessage, Error> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(DynamicMessage::new(descriptor));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let message = DynamicMessage::deserialize_with_options(descriptor, &mut reader, &READ).map_err(|e| unreadable(&e))?;
+    reader.end().map_err(|e| unreadable(&e))?;
+    Ok(message)
+}
+
+/// The reader names an unknown field in quotes; what else it quotes is a value.
+fn unreadable(error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let quoted = text.split(['\'', '`', '"']).nth(1).filter(|f| !f.is_empty() && !f.contains(' '));
+    let field = quoted.filter(|_| text.contains("field")).unwrap_or("body").to_owned();
+    Error::invalid(field, format!("cannot be read: {text}; compare the body with /openapi.json"))
+}

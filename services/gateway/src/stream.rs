@@ -1,0 +1,122 @@
+//! Streams of answers, as server-sent events or as NDJSON.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use http::{HeaderMap, header};
+use prost_reflect::DynamicMessage;
+use stoa_kernel::clock::wall_now;
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::{body::Ended, failure};
+
+/// Quiet time after which a stream of events sends a comment, so that proxies
+/// keep the connection.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How a stream is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `text/event-stream`.
+    Events,
+    /// `application/x-ndjson`.
+    Lines,
+}
+
+impl Form {
+    /// By `Accept`; NDJSON where the caller does not ask for events.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        if accept.contains("text/event-stream") { Self::Events } else { Self::Lines }
+    }
+
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream",
+            Self::Lines => "application/x-ndjson",
+        }
+    }
+}
+
+/// Writes the messages as they come. Ends with the stream, with a failure, or
+/// when the caller's token expires.
+pub(crate) fn response(
+    messages: impl Stream<Item = Result<DynamicMessage, Status>> + Send + 'static,
+    form: Form,
+    resume: Option<String>,
+    ended: Ended,
+    token: Option<Duration>,
+) -> Response {
+    let written = messages.map(move |item| match item {
+        Ok(message) => one(&message, form, resume.as_deref()),
+        Err(status) => failed(&status, form),
+    });
+    let last = stream::once(async move { ended.take().map(|error| failed(&stoa_rpc::status(error), form)) }).filter_map(|x| async { x });
+    let all = written.chain(last);
+    let all = all.take_until(expiry(token)).boxed();
+    let all = if form == Form::Events { with_heartbeat(all).boxed() } else { all };
+    let headers = [(header::CONTENT_TYPE, form.content_type()), (header::CACHE_CONTROL, "no-store")];
+    (headers, Body::from_stream(all.map(Ok::<Bytes, Infallible>))).into_response()
+}
+
+async fn expiry(token: Option<Duration>) {
+    match token {
+        #[expect(clippy::disallowed_methods, reason = "the stream ends when its token does")]
+        Some(left) => tokio::time::sleep(left).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long the bearer token is still good. The services have verified it; here
+/// only its end matters.
+pub(crate) fn token_left(headers: &HeaderMap) -> Option<Duration> {
+    let token = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    let left = claims.get("exp")?.as_i64()? - wall_now().micros() / 1_000_000;
+    Some(Duration::from_secs(u64::try_from(left).unwrap_or_default()))
+}
+
+fn one(message: &DynamicMessage, form: Form, resume: Option<&str>) -> Bytes {
+    let json = crate::transcode::json(message);
+    match form {
+        Form::Lines => Bytes::from(format!("{json}\n")),
+        Form::Events => {
+            let id = resume.and_then(|f| message.get_field_by_name(f)).map(|v| text(&v)).map(|id| format!("id: {id}\n"));
+            Bytes::from(format!("event: message\n{}data: {json}\n\n", id.unwrap_or_default()))
+        }
+    }
+}
+
+fn text(value: &prost_reflect::Value) -> String {
+    match value {
+        prost_reflect::Value::String(text) => text.clone(),
+        other => other.as_i64().map(|n| n.to_string()).unwrap_or_default(),
+    }
+}
+
+fn failed(status: &Status, form: Form) -> Bytes {
+    let json = failure::json(status);
+    Bytes::from(match form {
+        Form::Lines => format!("{}\n", serde_json::json!({"error": json})),
+        Form::Events => format!("event: error\ndata: {json}\n\n"),
+    })
+}
+
+fn with_heartbeat(events: impl Stream<Item = Bytes> + Send + Unpin + 'static) -> impl Stream<Item = Bytes> + Send {
+    stream::unfold(events, |mut events| async move {
+        let due = Instant::now() + HEARTBEAT;
+        match tokio::time::timeout_at(due, events.next()).await {
+            Ok(Some(event)) => Some((event, events)),
+            Ok(None) => None,
+            Err(_) => Some((Bytes::from_static(b": still here\n\n"), events)),
+        }
+    })
+}

@@ -1,0 +1,154 @@
+//! One HTTP request becomes one gRPC call.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use prost_reflect::{DynamicMessage, ReflectMessage, Value};
+use stoa_kernel::{Error, Kind};
+use stoa_proto::json::WRITE;
+use stoa_rpc::{Channel, status};
+use tonic::{Status, client::Grpc};
+
+use crate::{
+    GatewayConfig,
+    body::{self, Ended},
+    codec::DynamicCodec,
+    failure, headers, parameter,
+    rate::Rate,
+    request,
+    route::{Found, Route, Routes},
+    stream::{self, Form},
+};
+
+pub(crate) struct Transcoder {
+    routes: Routes,
+    services: BTreeMap<String, Channel>,
+    body_bytes_max: usize,
+    rate: Rate,
+}
+
+impl Transcoder {
+    pub(crate) fn new(config: GatewayConfig) -> Self {
+        Self {
+            routes: Routes::new(),
+            services: config.services,
+            body_bytes_max: config.body_bytes_max,
+            rate: Rate::new(config.rate_per_caller_per_second, config.rate_burst),
+        }
+    }
+
+    pub(crate) async fn handle(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        if let Err(error) = self.rate.take(&parts.headers) {
+            return failure::response(&status(error));
+        }
+        match self.routes.find(&parts.method, parts.uri.path()) {
+            Found::Route(route, variables) => match self.call(route, &variables, &parts, body).await {
+                Ok(response) => response,
+                Err(status) => failure::response(&status),
+            },
+            Found::OtherVerbs(verbs) => wrong_verb(&verbs),
+            Found::Nothing => {
+                let message = format!("{} is not a path of this API; see /openapi.json", parts.uri.path());
+                failure::response(&status(Error::new(Kind::NotFound, "NOT_FOUND", message)))
+            }
+        }
+    }
+
+    async fn call(&self, route: &Route, variables: &[(&str, String)], parts: &Parts, body: Body) -> Result<Response, Status> {
+        let channel = self.services.get(&route.service).cloned();
+        let channel = channel.ok_or_else(|| status(Error::unavailable(format!("no address of the service {}", route.service))))?;
+        let mut grpc = Grpc::new(channel);
+        if route.method.is_client_streaming() {
+            return self.upload(grpc, route, parts, body).await;
+        }
+        let bytes = body::whole(body, self.body_bytes_max).await.map_err(status)?;
+        let query = parts.uri.query().unwrap_or_default();
+        let mut message = request::build(route, variables, query, &bytes).map_err(status)?;
+        headers::fill(&mut message, &parts.headers);
+        if let (Some(field), Some(last)) = (&route.resume, parts.headers.get("last-event-id").and_then(|v| v.to_str().ok())) {
+            parameter::set(&mut message, field, last).map_err(status)?;
+        }
+        let path = route.path.parse().map_err(|e| status(Error::internal(e)))?;
+        let codec = DynamicCodec(route.method.output());
+        let call = tonic::Request::from_parts(headers::forward(&parts.headers), tonic::Extensions::default(), message);
+        if grpc.ready().await.is_err() {
+            return Err(status(Error::unavailable("the service is not ready")));
+        }
+        if route.method.is_server_streaming() {
+            let answers = grpc.server_streaming(call, path, codec).await?.into_inner();
+            let left = stream::token_left(&parts.headers);
+            return Ok(stream::response(answers, Form::of(&parts.headers), route.resume.clone(), Ended::default(), left));
+        }
+        let answer = grpc.unary(call, path, codec).await?;
+        Ok(unary(route, parts, answer))
+    }
+
+    /// A stream of requests comes as NDJSON; its answers go back as they come.
+    async fn upload(&self, mut grpc: Grpc<Channel>, route: &Route, parts: &Parts, body: Body) -> Result<Response, Status> {
+        let ended = Ended::default();
+        let messages = body::lines(body, route.method.input(), self.body_bytes_max, ended.clone());
+        let path = route.path.parse().map_err(|e| status(Error::internal(e)))?;
+        let codec = DynamicCodec(route.method.output());
+        let call = tonic::Request::from_parts(headers::forward(&parts.headers), tonic::Extensions::default(), messages);
+        if grpc.ready().await.is_err() {
+            return Err(status(Error::unavailable("the service is not ready")));
+        }
+        let answers = grpc.streaming(call, path, codec).await?.into_inner();
+        Ok(stream::response(answers, Form::of(&parts.headers), None, ended, stream::token_left(&parts.headers)))
+    }
+}
+
+fn wrong_verb(verbs: &[Method]) -> Response {
+    let allowed: Vec<&str> = verbs.iter().map(Method::as_str).collect();
+    let allowed = allowed.join(", ");
+    let error = Error::new(Kind::NotFound, "NOT_FOUND", format!("this path takes {allowed}"));
+    let mut response = failure::response(&status(error));
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    if let Ok(value) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+fn unary(route: &Route, parts: &Parts, answer: tonic::Response<DynamicMessage>) -> Response {
+    let (metadata, message, _) = answer.into_parts();
+    let etag = headers::etag(&message);
+    let known = etag.as_ref().is_some_and(|e| parts.method == Method::GET && headers::is_known(&parts.headers, e));
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let part = message.get_field_by_name(&route.response_body).filter(|_| !route.response_body.is_empty());
+        let text = match part.as_deref() {
+            Some(Value::Message(inner)) => json(inner),
+            _ => json(&message),
+        };
+        ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+    };
+    let to = response.headers_mut();
+    to.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(etag) = etag {
+        to.insert(header::ETAG, etag);
+    }
+    headers::give_back(&metadata, to);
+    response
+}
+
+/// Canonical proto3 JSON. Every field can be written, so that a failure would
+/// be a fault of ours; it shows as an empty object and in the log.
+pub(crate) fn json(message: &DynamicMessage) -> String {
+    let mut bytes = Vec::with_capacity(256);
+    let mut writer = serde_json::Serializer::new(&mut bytes);
+    match message.serialize_with_options(&mut writer, &WRITE) {
+        Ok(()) => String::from_utf8(bytes).unwrap_or_default(),
+        Err(error) => {
+            tracing::error!(%error, message = message.descriptor().full_name(), "an answer cannot be written as JSON");
+            "{}".to_owned()
+        }
+    }
+}
