@@ -1,0 +1,201 @@
+//! The commands.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use stoa::{
+    client::Door,
+    demo::{Demo, simulate},
+    import::{self, Mapping},
+    report,
+    suite::{Options, Suite},
+};
+use stoa_auth::{LocalKey, TokenRequest};
+use stoa_kernel::{Clock, Timestamp, clock::wall_now};
+use stoa_proto::{
+    analytics::v1::{AllocationBudget, AllocationResource, Breakdown, ComputeAllocationRequest, GetNetworkQualityRequest, NetworkQuality},
+    onboard::v1::GetTenantSettingsRequest,
+};
+
+use super::{
+    By, Cli, Command, Import, Place, Question, Report, output,
+    serve::{self, Session},
+};
+
+/// Runs one command to its end.
+pub(super) async fn run(cli: Cli) -> Result<()> {
+    let file = cli.config.as_ref();
+    match cli.command {
+        Command::Serve { services, data, listen } => {
+            serve::serve(serve::settings(file, data.as_deref(), listen.as_deref(), Some(&services))?).await
+        }
+        Command::Demo { partners, months, seed, data, exit, json, listen } => {
+            let demo = Demo { partners: partners as usize, months, seed };
+            self::demo(file, demo, data, exit, json, listen).await
+        }
+        Command::Import { what: Import::Crm { print_mapping: true, .. } } => {
+            output::answer(import::DEFAULT_MAPPING);
+            Ok(())
+        }
+        Command::Import { what: Import::Crm { dir, place, mapping, json, .. } } => {
+            let mapping = Mapping::load(mapping.as_deref())?;
+            let dir = dir.context("name the folder with the files")?;
+            import_crm(file, &dir, &place, &mapping, json).await
+        }
+        Command::Report { what: Report::Quality { question, by, window_days } } => quality(file, &question, &by, window_days).await,
+        Command::Report { what: Report::Allocation { question, cam_hours, mdf } } => allocation(file, &question, cam_hours, mdf).await,
+        Command::Token { place, subject, role, partner, connector, ttl_s } => {
+            let config = serve::settings(file, place.data.as_deref(), None, None)?;
+            let path = config.local_key_path().context("the local key is off (auth.local_key): ask your identity provider for a token")?;
+            std::fs::create_dir_all(&config.data_dir)?;
+            let request = TokenRequest { tenant: place.tenant, subject, roles: role, partner, connector, ttl_s };
+            output::answer(&LocalKey::load_or_create(&path)?.sign(&request)?);
+            Ok(())
+        }
+        Command::Migrate { services, data } => {
+            let config = serve::settings(file, data.as_deref(), None, Some(&services))?;
+            serve::telemetry(&config, false)?;
+            let _held = serve::hold(&config)?;
+            let names = config.services().join(", ");
+            Suite::start(config, Options { by_hand: true, ..Options::default() }).await?.stop().await;
+            output::note(&format!("the stores of {names} are at this version's schema"));
+            Ok(())
+        }
+        Command::Config => {
+            output::answer(&serve::settings(file, None, None, None)?.redacted());
+            Ok(())
+        }
+    }
+}
+
+async fn import_crm(file: Option<&PathBuf>, dir: &std::path::Path, place: &Place, mapping: &Mapping, json: bool) -> Result<()> {
+    let session = Session::open(file, place).await?;
+    let progress = output::progress("importing");
+    let summary = import::crm(&session.door, dir, mapping, &progress).await?;
+    progress.finish_and_clear();
+    session.settle().await?;
+    if json {
+        output::answer(&serde_json::to_string_pretty(&summary)?);
+    } else {
+        output::answer(&summary.text());
+    }
+    session.close().await;
+    Ok(())
+}
+
+/// An instant, or a business date at its start in the tenant's zone.
+async fn instant(door: &Door, text: Option<&String>) -> Result<Option<prost_types::Timestamp>> {
+    let Some(text) = text else { return Ok(None) };
+    if let Ok(date) = text.parse::<jiff::civil::Date>()
+        && text.len() == 10
+    {
+        let request = GetTenantSettingsRequest { name: "tenantSettings".into() };
+        let zone = door.tenant_settings().get_tenant_settings(request).await?.into_inner().time_zone;
+        return Ok(Some(Timestamp::start_of(date, &zone)?.proto()));
+    }
+    Ok(Some(text.parse::<Timestamp>()?.proto()))
+}
+
+async fn quality(file: Option<&PathBuf>, question: &Question, by: &[By], window_days: i32) -> Result<()> {
+    let session = Session::open(file, &question.place).await?;
+    session.settle().await?;
+    let breakdowns = by.iter().map(|b| match b {
+        By::Tier => Breakdown::Tier,
+        By::Type => Breakdown::Type,
+        By::Territory => Breakdown::Territory,
+        By::Vertical => Breakdown::Vertical,
+    });
+    let request = GetNetworkQualityRequest {
+        as_of: instant(&session.door, question.as_of.as_ref()).await?,
+        known_at: instant(&session.door, question.known_at.as_ref()).await?,
+        window_days,
+        breakdowns: breakdowns.map(|b| b as i32).collect(),
+        filter: question.filter.clone(),
+        ..Default::default()
+    };
+    let report = session.door.network_quality().get_network_quality(request).await?.into_inner();
+    print_quality(&report, question.json)?;
+    session.close().await;
+    Ok(())
+}
+
+fn print_quality(report: &NetworkQuality, json: bool) -> Result<()> {
+    if json {
+        return output::json(report);
+    }
+    output::answer(&report::quality(report));
+    Ok(())
+}
+
+async fn allocation(file: Option<&PathBuf>, question: &Question, cam_hours: i64, mdf: i64) -> Result<()> {
+    let session = Session::open(file, &question.place).await?;
+    session.settle().await?;
+    let settings = session.door.tenant_settings().get_tenant_settings(GetTenantSettingsRequest { name: "tenantSettings".into() }).await?;
+    let code = settings.into_inner().reporting_currency;
+    let unit = 10_i64.pow(stoa_kernel::money::exponent(stoa_kernel::money::currency("reporting_currency", &code)?));
+    let budgets = vec![
+        AllocationBudget { resource: AllocationResource::CamHours as i32, unit_count: cam_hours, ..Default::default() },
+        AllocationBudget { resource: AllocationResource::Mdf as i32, unit_count: mdf * unit, currency_code: code },
+    ];
+    let request = ComputeAllocationRequest {
+        budgets,
+        as_of: instant(&session.door, question.as_of.as_ref()).await?,
+        known_at: instant(&session.door, question.known_at.as_ref()).await?,
+        filter: question.filter.clone(),
+        page_size: if question.json { 1000 } else { 20 },
+        ..Default::default()
+    };
+    let plan = session.door.allocations().compute_allocation(request).await?.into_inner();
+    if question.json {
+        output::json(&plan)?;
+    } else {
+        output::answer(&report::allocation(&plan));
+    }
+    session.close().await;
+    Ok(())
+}
+
+async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: bool, json: bool, listen: Option<String>) -> Result<()> {
+    // Removed with the process; a folder of the user's own stays.
+    let temporary = if data.is_none() { Some(tempfile::tempdir()?) } else { None };
+    let dir = data.unwrap_or_else(|| temporary.as_ref().map(|t| t.path().to_owned()).unwrap_or_default());
+    if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!("{} is not empty; a demo needs a fresh folder", dir.display());
+    }
+    let config = serve::settings(file, Some(&dir), listen.as_deref(), Some(&["all".to_owned()]))?;
+    let telemetry = serve::telemetry(&config, true)?;
+    let held = serve::hold(&config)?;
+    let day = 86_400_000_000;
+    let today = Timestamp::from_micros(wall_now().micros().div_euclid(day) * day);
+    let (clock, handle) = Clock::driven(today.plus_days(-i64::from(demo.months * 30)));
+    // The simulated days are settled by hand, so that a seed gives one report.
+    let suite = Suite::start(config, Options { clock, by_hand: true, ..Options::default() }).await?;
+    let request = TokenRequest {
+        tenant: "default".into(),
+        subject: "persons/demo".into(),
+        roles: vec!["admin".into()],
+        ttl_s: 86_400,
+        ..Default::default()
+    };
+    let token = suite.keys.token(&request)?;
+    let door = Door::new(suite.stack.clone(), &token)?;
+    let progress = output::progress(&format!("{} partners, {} months, seed {}", demo.partners, demo.months, demo.seed));
+    simulate(&suite, door.clone(), &handle, demo, today, &progress).await?;
+    progress.finish_and_clear();
+    let request = GetNetworkQualityRequest {
+        as_of: Some(today.proto()),
+        breakdowns: vec![Breakdown::Tier as i32, Breakdown::Type as i32, Breakdown::Territory as i32],
+        ..Default::default()
+    };
+    let report = door.network_quality().get_network_quality(request).await?.into_inner();
+    print_quality(&report, json)?;
+    if exit {
+        suite.stop().await;
+        return Ok(());
+    }
+    handle.release();
+    let mut suite = suite;
+    suite.go_on();
+    serve::how_to_call(&format!("http://{}", suite.config.listen), &token);
+    serve::serve_suite(suite, held, telemetry).await
+}

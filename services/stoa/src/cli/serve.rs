@@ -1,0 +1,171 @@
+//! Serving, and where the commands find a suite to talk to.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use stoa::{
+    client::Door,
+    data_dir::{self, Held, Owner},
+    suite::{Options, Suite},
+};
+use stoa_auth::{LocalKey, TokenRequest};
+use stoa_config::{Backend, Config, LogFormat, Sources};
+use stoa_telemetry::{Telemetry, TelemetryConfig};
+use tokio::net::TcpListener;
+
+use super::{Place, output};
+
+/// Settings from file, environment and what the command line says.
+pub(super) fn settings(file: Option<&PathBuf>, data: Option<&Path>, listen: Option<&str>, services: Option<&[String]>) -> Result<Config> {
+    let mut sources = Sources::process().file(file.cloned());
+    if let Some(data) = data {
+        sources = sources.set_text("data_dir", &data.to_string_lossy());
+    }
+    if let Some(listen) = listen {
+        sources = sources.set_text("listen", listen);
+    }
+    if let Some(services) = services {
+        let quoted: Vec<String> = services.iter().map(|s| format!("{s:?}")).collect();
+        sources = sources.set("services", &format!("[{}]", quoted.join(", ")));
+    }
+    Ok(sources.load()?)
+}
+
+/// Logs and telemetry; `quiet` commands log only what is wrong.
+pub(super) fn telemetry(config: &Config, quiet: bool) -> Result<Telemetry> {
+    let endpoint = config.telemetry.otlp_endpoint.clone();
+    let log_filter = if quiet && config.telemetry.log_filter == "info" { "warn".to_owned() } else { config.telemetry.log_filter.clone() };
+    stoa_telemetry::init(&TelemetryConfig {
+        service: "stoa".to_owned(),
+        otlp_endpoint: (!endpoint.is_empty()).then_some(endpoint),
+        sample_ratio: config.telemetry.sample_ratio,
+        log_format: match config.telemetry.log_format {
+            LogFormat::Json => stoa_telemetry::LogFormat::Json,
+            LogFormat::Text => stoa_telemetry::LogFormat::Text,
+        },
+        log_filter,
+    })
+}
+
+/// Holds the data folder where the stores are embedded.
+pub(super) fn hold(config: &Config) -> Result<Option<Held>> {
+    if config.store.backend != Backend::Sqlite {
+        return Ok(None);
+    }
+    match data_dir::take(&config.data_dir)? {
+        Owner::Us(held) => Ok(Some(held)),
+        Owner::Other(address) => {
+            bail!("{} is in use by a running suite at {address}; stop it, or choose another folder with --data", config.data_dir.display())
+        }
+    }
+}
+
+/// `stoa serve`.
+pub(super) async fn serve(config: Config) -> Result<()> {
+    let telemetry = telemetry(&config, false)?;
+    let held = hold(&config)?;
+    let suite = Suite::start(config, Options::default()).await?;
+    serve_suite(suite, held, telemetry).await
+}
+
+/// Serves a suite until the process is told to stop.
+pub(super) async fn serve_suite(mut suite: Suite, held: Option<Held>, telemetry: Telemetry) -> Result<()> {
+    let listen = suite.config.listen.to_string();
+    let listener =
+        TcpListener::bind(&listen).await.with_context(|| format!("{listen} cannot be listened on; choose another with --listen"))?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let port = suite.config.management_listen.to_string();
+    let management = match TcpListener::bind(&port).await {
+        Ok(listener) => {
+            let scrape = telemetry.clone();
+            Some((listener, stoa_rpc::management(move || scrape.scrape(), suite.checks(), suite.stop_token())))
+        }
+        Err(error) => bail!("the management port {port} cannot be listened on: {error}; set management_listen"),
+    };
+    let mut held = held;
+    if let Some(held) = &mut held {
+        held.announce(&address)?;
+    }
+    tracing::info!(address, services = suite.config.services().join(","), "serving");
+    let stop = suite.stop_token();
+    tokio::spawn(async move {
+        stop_signal().await;
+        stop.cancel();
+    });
+    let served = suite.serve(listener, management).await;
+    suite.stop().await;
+    telemetry.shutdown().await;
+    served
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        tokio::signal::ctrl_c().await.ok();
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// A suite that a command talks to: a running one, or one of its own.
+pub(super) struct Session {
+    pub(super) door: Door,
+    own: Option<(Suite, Held)>,
+}
+
+impl Session {
+    /// Finds the running suite of the folder, or starts one in this process.
+    pub(super) async fn open(file: Option<&PathBuf>, place: &Place) -> Result<Self> {
+        if let (Some(server), Some(token)) = (&place.server, &place.token) {
+            return Ok(Self { door: Door::connect(server, token).await?, own: None });
+        }
+        let config = settings(file, place.data.as_deref(), None, Some(&["all".to_owned()]))?;
+        let request = TokenRequest {
+            tenant: place.tenant.clone(),
+            subject: "persons/cli".into(),
+            roles: vec!["admin".into()],
+            ttl_s: 3600,
+            ..Default::default()
+        };
+        match data_dir::take(&config.data_dir)? {
+            Owner::Other(address) => {
+                let path = config.local_key_path().context("the local key is off; pass --server and --token")?;
+                let token = LocalKey::load_or_create(&path)?.sign(&request)?;
+                Ok(Self { door: Door::connect(&address, &token).await?, own: None })
+            }
+            Owner::Us(held) => {
+                telemetry(&config, true)?;
+                let suite = Suite::start(config, Options { by_hand: true, ..Options::default() }).await?;
+                let token = suite.keys.token(&request)?;
+                Ok(Self { door: Door::new(suite.stack.clone(), &token)?, own: Some((suite, held)) })
+            }
+        }
+    }
+
+    /// Lets everything that was written reach the reports.
+    pub(super) async fn settle(&self) -> Result<()> {
+        match &self.own {
+            Some((suite, _)) => suite.settle().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the suite that the command started.
+    pub(super) async fn close(self) {
+        if let Some((suite, held)) = self.own {
+            suite.stop().await;
+            drop(held);
+        }
+    }
+}
+
+/// How to go on with a suite that serves.
+pub(super) fn how_to_call(address: &str, token: &str) {
+    output::note(&format!(
+        "\nServing on {address}. Try:\n  TOKEN='{token}'\n  curl -H \"Authorization: Bearer $TOKEN\" '{address}/v1/partners?pageSize=3'\n  \
+         curl -H \"Authorization: Bearer $TOKEN\" '{address}/v1/networkQuality?breakdowns=BREAKDOWN_TIER'\n  curl {address}/openapi.json\nCtrl-C stops."
+    ));
+}

@@ -1,0 +1,141 @@
+//! The simulation: days pass, everybody does what is scheduled, and the suite
+//! settles every night.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, Result};
+use futures::{StreamExt, TryStreamExt, stream};
+use indicatif::ProgressBar;
+use stoa_kernel::{Timestamp, clock::ClockHandle};
+use tonic::{Code, Status};
+
+use super::{
+    actions,
+    network::{self, Organization},
+    schedule::{self, Action, Entry},
+};
+use crate::{client::Door, suite::Suite};
+
+/// Partners that act at the same time.
+const PARTNERS_AT_ONCE: usize = 24;
+/// Hour of the business day at which people act.
+const HOUR: i64 = 10;
+
+/// What to simulate.
+#[derive(Debug, Clone, Copy)]
+pub struct Demo {
+    /// Partners to enroll.
+    pub partners: usize,
+    /// Months to live through, 30 days each.
+    pub months: u32,
+    /// Decides everything that happens.
+    pub seed: u64,
+}
+
+/// What the actions share.
+pub(super) struct World {
+    pub(super) door: Door,
+    pub(super) network: Vec<Organization>,
+    /// Deals whose registration lost a conflict: nothing more happens to them.
+    lost: Mutex<BTreeSet<String>>,
+}
+
+impl World {
+    pub(super) fn lose(&self, deal: &str) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(deal.to_owned());
+    }
+
+    pub(super) fn is_lost(&self, deal: &str) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(deal)
+    }
+}
+
+/// First instant of a simulation that ends at `today`.
+#[must_use]
+pub fn start(demo: Demo, today: Timestamp) -> Timestamp {
+    today.plus_days(-i64::from(demo.months * 30))
+}
+
+/// Lives through the whole time; the clock stands at `today` when it ends.
+///
+/// # Errors
+/// The first call that fails for another reason than the rules of the network.
+pub async fn simulate(suite: &Suite, door: Door, clock: &ClockHandle, demo: Demo, today: Timestamp, progress: &ProgressBar) -> Result<()> {
+    let span = demo.months * 30;
+    let first = start(demo, today);
+    let network = network::make(demo.seed, demo.partners, span)?;
+    let days = schedule::make(demo.seed, &network, span)?;
+    let world = Arc::new(World { door, network, lost: Mutex::new(BTreeSet::new()) });
+    progress.set_length(u64::from(span));
+    clock.set(first);
+    actions::set_up(&world.door, first, span).await.context("the program cannot be set up")?;
+    suite.settle().await?;
+    for (number, entries) in days.into_iter().enumerate() {
+        let day = first.plus_days(number as i64);
+        // What came due over night happens before anybody acts.
+        clock.set(day);
+        suite.run_jobs().await?;
+        clock.set(day.plus_hours(HOUR));
+        live(&world, day, entries).await?;
+        suite.settle().await?;
+        progress.inc(1);
+    }
+    clock.set(today);
+    suite.run_jobs().await?;
+    suite.settle().await?;
+    Ok(())
+}
+
+/// One day. Partners act at the same time, each in its own order; what depends
+/// on the order among partners comes last, one by one.
+async fn live(world: &Arc<World>, day: Timestamp, entries: Vec<Entry>) -> Result<()> {
+    let mut by_partner: BTreeMap<usize, Vec<Action>> = BTreeMap::new();
+    let mut ordered = Vec::new();
+    let mut portal = Vec::new();
+    let mut behind: BTreeSet<usize> = BTreeSet::new();
+    for (index, action) in entries {
+        // What a partner does after an ordered action waits with it.
+        if action.is_ordered() || behind.contains(&index) {
+            behind.insert(index);
+            ordered.push((index, action));
+        } else if let Action::Portal(element) = action {
+            portal.push((index, element));
+        } else {
+            by_partner.entry(index).or_default().push(action);
+        }
+    }
+    stream::iter(by_partner)
+        .map(|(index, all)| async move {
+            for action in all {
+                act(world, index, &action, day).await?;
+            }
+            anyhow::Ok(())
+        })
+        .buffer_unordered(PARTNERS_AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await?;
+    for (index, action) in ordered {
+        act(world, index, &action, day).await?;
+    }
+    actions::browse(world, day, portal).await
+}
+
+/// Does one action. The rules may refuse it, because somebody left or lost a
+/// conflict meanwhile; that is part of the game.
+async fn act(world: &World, index: usize, action: &Action, day: Timestamp) -> Result<()> {
+    match actions::perform(world, index, action, day).await {
+        Ok(()) => Ok(()),
+        Err(status) if is_rule(&status) => {
+            tracing::debug!(?action, message = status.message(), "refused");
+            Ok(())
+        }
+        Err(status) => Err(anyhow::anyhow!("{}: {:?} failed: {} ({:?})", world.network[index].id, action, status.message(), status.code())),
+    }
+}
+
+fn is_rule(status: &Status) -> bool {
+    status.code() == Code::FailedPrecondition
+}

@@ -1,0 +1,10 @@
+//! `stoa demo`: a plausible network, simulated day by day through the public
+//! API while the suite's business clock is driven.
+
+mod actions;
+mod deals;
+mod drive;
+mod network;
+mod schedule;
+
+pub use drive::{Demo, simulate};

@@ -1,0 +1,141 @@
+//! The mapping rules of an import, as a user can see and change them.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context, Result, bail};
+use figment::{
+    Figment,
+    providers::{Format, Toml},
+};
+use serde::Deserialize;
+use stoa_kernel::Timestamp;
+use stoa_proto::sell::v1::PipelineStage;
+
+/// The rules that an import uses unless it is given others.
+pub const DEFAULT_MAPPING: &str = include_str!("crm-mapping.toml");
+
+/// How a CRM export is read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// Id of the connector registration.
+    pub connector: String,
+    /// What the CRM is called.
+    pub system: String,
+    /// ISO 4217 code of the amounts, which the files do not name.
+    pub currency: String,
+    /// Business date from which all organizations count as enrolled.
+    pub enrollment_effective: String,
+    /// Program that they are enrolled in.
+    pub program: String,
+    /// Its name.
+    pub program_name: String,
+    /// Tiers of the program, the entry tier first.
+    pub tiers: Vec<TierRule>,
+    /// How dates are written, as `strptime` reads them.
+    pub date_format: String,
+    /// Stages of the export.
+    pub stages: BTreeMap<String, String>,
+    /// Spellings of products that differ from the product list.
+    pub product_spellings: BTreeMap<String, String>,
+    /// Spellings of sectors.
+    pub sector_spellings: BTreeMap<String, String>,
+}
+
+/// A tier to create.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierRule {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Rank, 1 for the entry tier.
+    pub rank: i32,
+    /// Revenue of 365 days that it asks for, in whole units of the currency.
+    pub revenue_threshold: i64,
+}
+
+impl Mapping {
+    /// Reads the rules from a file, or the default ones.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or holds an unknown or missing key.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path).with_context(|| format!("the mapping {} cannot be read", path.display()))?,
+            None => DEFAULT_MAPPING.to_owned(),
+        };
+        let mapping: Self = Figment::from(Toml::string(&text))
+            .extract()
+            .context("the mapping cannot be understood; compare it with `stoa import crm --print-mapping`")?;
+        mapping.effective()?;
+        for (theirs, ours) in &mapping.stages {
+            if Self::pipeline_stage(ours).is_none() {
+                bail!("stages.{theirs}: `{ours}` is not a pipeline stage; use PROSPECTING, ENGAGING, PROPOSING, NEGOTIATING, WON or LOST");
+            }
+        }
+        Ok(mapping)
+    }
+
+    /// First instant enrolled.
+    ///
+    /// # Errors
+    /// Where the date is not `YYYY-MM-DD`.
+    pub fn effective(&self) -> Result<Timestamp> {
+        self.enrollment_effective.parse().map_err(|e| anyhow::anyhow!("enrollment_effective: {e}"))
+    }
+
+    /// A pipeline stage by its short name.
+    #[must_use]
+    pub fn pipeline_stage(name: &str) -> Option<PipelineStage> {
+        PipelineStage::from_str_name(&format!("PIPELINE_STAGE_{name}")).filter(|s| *s != PipelineStage::Unspecified)
+    }
+
+    /// The date of a text of the export, empty for none.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn date(&self, text: &str) -> Result<Option<Timestamp>, String> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |e: jiff::Error| format!("`{text}` is not a date of the form {}: {e}", self.date_format);
+        let date = jiff::civil::Date::strptime(&self.date_format, text).map_err(wrong)?;
+        Timestamp::start_of(date, "UTC").map(Some).map_err(|e| e.message().to_owned())
+    }
+}
+
+/// An id from a name: lower-case letters and digits, the rest as hyphens.
+#[must_use]
+pub fn slug(name: &str) -> String {
+    let mut id = String::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_alphanumeric() {
+            id.push(c);
+        } else if !id.is_empty() && !id.ends_with('-') {
+            id.push('-');
+        }
+    }
+    id.trim_end_matches('-').chars().take(63).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_mapping_is_sound() {
+        let mapping = Mapping::load(None).unwrap();
+        assert_eq!(mapping.effective().unwrap().to_string(), "2016-10-20T00:00:00Z");
+        assert_eq!(mapping.date("20-10-16").unwrap().unwrap().to_string(), "2016-10-20T00:00:00Z");
+        assert_eq!(mapping.date("").unwrap(), None);
+        assert!(mapping.date("2016-10-20").is_err());
+    }
+
+    #[test]
+    fn slugs_are_ids() {
+        assert_eq!(slug("Mei-Mei Johns"), "mei-mei-johns");
+        assert_eq!(slug("  GTX Plus (Pro) "), "gtx-plus-pro");
+    }
+}

@@ -1,0 +1,52 @@
+//! Who may call: keys, issuers and roles of a process.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use stoa_auth::{AccessLayer, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest, Verifier};
+use stoa_config::Config;
+use stoa_kernel::{Clock, page::PageKey};
+
+/// The keys of a process.
+pub struct Keys {
+    /// Signs tokens for development; none where it is off.
+    pub local: Option<LocalKey>,
+    /// Signs page tokens.
+    pub page_key: PageKey,
+    service: Arc<ServiceKey>,
+}
+
+impl Keys {
+    pub(super) fn load(config: &Config) -> Result<Self> {
+        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("the folder {} cannot be made", config.data_dir.display()))?;
+        let local = config.local_key_path().map(|path| LocalKey::load_or_create(&path)).transpose()?;
+        let (path, may_create) = config.service_key_path();
+        let service = if may_create { ServiceKey::load_or_create(&path)? } else { ServiceKey::load(&path)? };
+        // Every replica must read the page tokens of every other.
+        let page_key = PageKey::new(&service.derive("page tokens")?);
+        Ok(Self { local, page_key, service: Arc::new(service) })
+    }
+
+    pub(super) fn signer(&self, service: &'static str) -> ServiceSigner {
+        ServiceSigner::new(self.service.clone(), service)
+    }
+
+    /// A token for development.
+    ///
+    /// # Errors
+    /// Where the local key is off or the request is not sound.
+    pub fn token(&self, request: &TokenRequest) -> Result<String> {
+        let key = self.local.as_ref().context("the local key is off (auth.local_key): ask your identity provider for a token")?;
+        Ok(key.sign(request)?)
+    }
+}
+
+/// The access layer over the rules of the API.
+pub(super) fn layer(config: &Config, keys: &Keys, clock: &Clock, services: &[&str]) -> Result<AccessLayer> {
+    let roles = Arc::new(Roles::with(&config.auth.roles)?);
+    let mut verifier = Verifier::new(config.auth.issuers.clone(), &roles)?.with_services(ServiceVerifier::new(&keys.service, services)?);
+    if let Some(key) = &keys.local {
+        verifier = verifier.with_local_key(key, &roles)?;
+    }
+    Ok(AccessLayer::new(Rules::of_api()?, roles, Arc::new(verifier), clock.clone(), None))
+}

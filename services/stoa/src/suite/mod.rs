@@ -1,0 +1,317 @@
+//! A suite: the services that one process runs, wired together by the
+//! configuration. The same code runs one service on PostgreSQL and JetStream,
+//! and all of them on embedded files.
+
+mod access;
+mod pump;
+mod stores;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use stoa_config::{BusKind, Config};
+use stoa_events::{EventLog, EventsApi, Relay, ShufflingSource, Source, Subscriber, Subscription, jetstream};
+use stoa_gateway::{GatewayConfig, gateway};
+use stoa_kernel::{Clock, Cx};
+use stoa_proto::events::v1::event_service_server::EventServiceServer;
+use stoa_rpc::{Channel, Check, Deps, Job, Limits, LocalStack, Peers, ServeConfig, Service, StackConfig};
+use stoa_store::Store;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+pub use access::Keys;
+use pump::Pump;
+
+/// Services with a store, in the order in which they start.
+pub const PILLARS: [&str; 6] = ["onboard", "enable", "market", "sell", "incentivize", "analytics"];
+
+/// What differs between a server, a demo and a test.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Business time; wall time where nothing drives it.
+    pub clock: Clock,
+    /// Makes the embedded bus shuffle, delay and duplicate by this seed.
+    pub shuffle_seed: Option<u64>,
+    /// Nothing runs by itself: relays, subscribers and jobs run when asked.
+    pub by_hand: bool,
+}
+
+/// A running suite.
+pub struct Suite {
+    /// What it was configured with.
+    pub config: Config,
+    /// Keys that tokens are made with.
+    pub keys: Keys,
+    /// Everything behind the server stack, callable in this process.
+    pub stack: Channel,
+    stores: BTreeMap<&'static str, Store>,
+    pumps: Vec<Arc<Pump>>,
+    jobs: Vec<(&'static str, Vec<Job>)>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+fn build(name: &str, deps: Deps, frame_bytes_max: u64) -> Option<Service> {
+    Some(match name {
+        "onboard" => stoa_onboard::service(deps),
+        "enable" => stoa_enable::service(deps),
+        "market" => stoa_market::service(deps),
+        "sell" => stoa_sell::service(deps),
+        "incentivize" => stoa_incentivize::service(deps),
+        "analytics" => stoa_analytics::service_with(deps, usize::try_from(frame_bytes_max).unwrap_or(usize::MAX)),
+        _ => return None,
+    })
+}
+
+impl Suite {
+    /// Opens the stores, migrates embedded ones, and starts everything that the
+    /// configuration names. Ready when it returns.
+    ///
+    /// # Errors
+    /// Where a store, the bus or a key cannot be had.
+    pub async fn start(config: Config, options: Options) -> Result<Self> {
+        stoa_auth::check_crypto()?;
+        stoa_proto::validate::prepare();
+        let keys = Keys::load(&config)?;
+        let names: Vec<&'static str> = PILLARS.into_iter().filter(|s| config.runs(s)).collect();
+        let place = LocalStack::default();
+        let mut services = Vec::new();
+        let mut stores = BTreeMap::new();
+        for name in names {
+            let store = stores::open(&config, name).await.with_context(|| format!("the store of {name} cannot be opened"))?;
+            let peers = peers(&config, &keys, name, &place)?;
+            let deps = Deps { service: name, store: store.clone(), clock: options.clock.clone(), page_key: keys.page_key.clone(), peers };
+            let service = build(name, deps, config.limits.frame_bytes_max).with_context(|| format!("no service {name}"))?;
+            stores.insert(name, store);
+            services.push(service);
+        }
+        stores::migrate(&config, &stores, &mut services).await?;
+        let subscriptions: Vec<(&'static str, Vec<Subscription>)> =
+            services.iter_mut().map(|s| (s.name, std::mem::take(&mut s.subscriptions))).collect();
+        let jobs: Vec<_> = services.iter_mut().map(|s| (s.name, std::mem::take(&mut s.jobs))).collect();
+        let stack = stack(&config, &keys, &options.clock, services, &stores, &subscriptions)?;
+        place.set(stack.clone());
+        let pumps = pumps(&config, &stores, subscriptions, &options).await?;
+        let mut suite = Self { config, keys, stack, stores, pumps, jobs, stop: CancellationToken::new(), tasks: JoinSet::new() };
+        if !options.by_hand {
+            suite.go_on();
+        }
+        Ok(suite)
+    }
+
+    /// Lets a suite that was driven by hand run by itself from now on.
+    pub fn go_on(&mut self) {
+        for pump in &self.pumps {
+            self.tasks.spawn(pump::keep_running(pump.clone(), self.stop.clone()));
+        }
+        let holder = stoa_kernel::ids::new_id();
+        for (name, jobs) in &self.jobs {
+            if let Some(store) = self.stores.get(name) {
+                self.tasks.spawn(stoa_rpc::run_jobs(store.clone(), holder.clone(), jobs.clone(), self.stop.clone()));
+            }
+        }
+    }
+
+    /// Runs relays and subscribers until nothing is left to deliver.
+    ///
+    /// # Errors
+    /// The first failure that is not the event's own.
+    pub async fn settle(&self) -> Result<()> {
+        loop {
+            let mut moved = 0;
+            for pump in &self.pumps {
+                moved += pump.run_once().await?;
+            }
+            if moved == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does what is due by the clock, once.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub async fn run_jobs(&self) -> Result<u64> {
+        let mut done = 0;
+        for (_, jobs) in &self.jobs {
+            done += stoa_rpc::run_jobs_once(jobs).await?;
+        }
+        Ok(done)
+    }
+
+    /// Events that could not be delivered.
+    ///
+    /// # Errors
+    /// Where a store cannot be read.
+    pub async fn parked_count(&self) -> Result<u64> {
+        let mut parked = 0;
+        for pump in &self.pumps {
+            parked += pump.parked_count().await?;
+        }
+        Ok(parked)
+    }
+
+    /// The gateway in front of the services, here or elsewhere.
+    pub fn http(&self) -> axum::Router {
+        let front = peers(&self.config, &self.keys, "gateway", &LocalStack::default()).ok();
+        let reached = |name: &str| {
+            if self.config.runs(name) {
+                return Some(self.stack.clone());
+            }
+            front.as_ref().map(|peers| peers.as_caller(name))
+        };
+        let mut services: BTreeMap<String, Channel> = PILLARS.iter().filter_map(|n| Some(((*n).to_owned(), reached(n)?))).collect();
+        services.insert("events".to_owned(), self.stack.clone());
+        let limits = &self.config.limits;
+        gateway(GatewayConfig {
+            services,
+            body_bytes_max: limits.message_bytes_max,
+            rate_per_caller_per_second: limits.rate_per_caller_per_second,
+            rate_burst: limits.rate_burst,
+        })
+    }
+
+    /// Serves until told to stop, then lets what is under way finish.
+    ///
+    /// # Errors
+    /// Where a listener fails.
+    pub async fn serve(&mut self, listener: TcpListener, management: Option<(TcpListener, axum::Router)>) -> Result<()> {
+        let http = self.config.runs("gateway").then(|| self.http());
+        let config = ServeConfig { limits: limits(&self.config), cors_origins: self.config.gateway.cors_origins.clone(), http };
+        if let Some((listener, router)) = management {
+            let stop = self.stop.clone();
+            self.tasks.spawn(async move {
+                let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+                if let Err(error) = served {
+                    tracing::error!(%error, "the management port failed");
+                }
+            });
+        }
+        stoa_rpc::serve(listener, self.stack.clone(), config, self.stop.clone()).await
+    }
+
+    /// What the management port checks for readiness.
+    #[must_use]
+    pub fn checks(&self) -> Vec<Check> {
+        let check = |(name, store): (&&'static str, &Store)| {
+            let store = store.clone();
+            let run = Arc::new(move || {
+                let store = store.clone();
+                Box::pin(async move { store.ping().await }) as futures::future::BoxFuture<'static, _>
+            });
+            Check { name: format!("store.{name}"), run }
+        };
+        self.stores.iter().map(check).collect()
+    }
+
+    /// Cancels when the suite is told to stop.
+    #[must_use]
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// A context for calls of this process' own, with all rights of a tenant.
+    #[must_use]
+    pub fn clock_cx(&self, tenant: &str, clock: &Clock) -> Cx {
+        Cx::service(tenant, "stoa", clock, "")
+    }
+
+    /// Stops the background work and closes the stores.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        for store in self.stores.values() {
+            store.close().await;
+        }
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        concurrency_max: config.limits.concurrency_max,
+        message_bytes_max: config.limits.message_bytes_max,
+        deadline_ms_max: config.limits.deadline_ms_max,
+        shutdown_grace_ms: config.limits.shutdown_grace_ms,
+        ..Limits::default()
+    }
+}
+
+fn stack(
+    config: &Config,
+    keys: &Keys,
+    clock: &Clock,
+    services: Vec<Service>,
+    stores: &BTreeMap<&'static str, Store>,
+    subscriptions: &[(&'static str, Vec<Subscription>)],
+) -> Result<Channel> {
+    let known = subscriptions.iter().filter_map(|(name, all)| Some((*name, (stores.get(name)?.clone(), all.clone()))));
+    let events = EventsApi::new(known.collect(), keys.page_key.clone(), stoa_rpc::status);
+    let mut shared = tonic::service::Routes::builder();
+    shared.add_service(EventServiceServer::new(events));
+    let routes = services.into_iter().map(|s| s.routes).chain([shared.routes()]);
+    let access = access::layer(config, keys, clock, &stores.keys().copied().collect::<Vec<_>>())?;
+    Ok(stoa_rpc::stack(stoa_rpc::merge(routes)?, StackConfig { access, limits: limits(config) }))
+}
+
+/// The other services as one reaches them: in this process where it runs them,
+/// at their address otherwise.
+fn peers(config: &Config, keys: &Keys, service: &'static str, place: &LocalStack) -> Result<Peers> {
+    let mut peers = Peers::new(keys.signer(service));
+    for other in PILLARS {
+        if config.runs(other) {
+            peers = peers.local(other, place);
+        } else if let Some(address) = config.peers.get(other) {
+            peers = peers.remote(other, address)?;
+        }
+    }
+    Ok(peers)
+}
+
+async fn pumps(
+    config: &Config,
+    stores: &BTreeMap<&'static str, Store>,
+    subscriptions: Vec<(&'static str, Vec<Subscription>)>,
+    options: &Options,
+) -> Result<Vec<Arc<Pump>>> {
+    let mut pumps: Vec<Arc<Pump>> = Vec::new();
+    let logs: BTreeMap<&str, EventLog> = stores.iter().map(|(n, s)| (*n, EventLog::new(s.clone(), n))).collect();
+    for (name, store) in stores {
+        pumps.push(Arc::new(Pump::Relay(Relay::new(store.clone(), name), store.commits())));
+    }
+    if config.bus.kind == BusKind::Jetstream {
+        let bus = jetstream::connect(jetstream::Config {
+            replicas: usize::from(config.bus.replicas),
+            max_age: Duration::from_secs(u64::from(config.events.stream_retention_days) * 86_400),
+            ..jetstream::Config::new(config.bus.url.expose())
+        })
+        .await?;
+        jetstream::ensure_stream(&bus).await?;
+        let retention = Duration::from_secs(u64::from(config.events.inbox_retention_days) * 86_400);
+        for (name, store) in stores {
+            pumps.push(Arc::new(Pump::Publisher(jetstream::Publisher::new(bus.clone(), store.clone(), logs[name].clone()))));
+        }
+        for (name, all) in subscriptions {
+            let mut by_source: BTreeMap<&'static str, Vec<Subscription>> = BTreeMap::new();
+            all.into_iter().for_each(|s| by_source.entry(s.source).or_default().push(s));
+            for (source, of_source) in by_source {
+                let (store, clock) = (stores[name].clone(), options.clock.clone());
+                let consumer = jetstream::Consumer::new(bus.clone(), store, name, source, of_source, clock, retention).await?;
+                pumps.push(Arc::new(Pump::Consumer(consumer)));
+            }
+        }
+        return Ok(pumps);
+    }
+    for (name, all) in subscriptions {
+        for (i, subscription) in all.into_iter().enumerate() {
+            let Some(log) = logs.get(subscription.source) else { continue };
+            let mut source: Arc<dyn Source> = Arc::new(log.clone());
+            if let Some(seed) = options.shuffle_seed {
+                source = Arc::new(ShufflingSource::new(source, seed.wrapping_add(i as u64 * 7919)));
+            }
+            let subscriber = Subscriber::new(stores[name].clone(), source, subscription, options.clock.clone());
+            pumps.push(Arc::new(Pump::Subscriber(subscriber)));
+        }
+    }
+    Ok(pumps)
+}

@@ -1,0 +1,39 @@
+//! The stores of a process.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use stoa_config::{Backend, Config, Synchronous};
+use stoa_rpc::Service;
+use stoa_store::{Store, StoreConfig};
+
+pub(super) async fn open(config: &Config, service: &str) -> Result<Store> {
+    let settings = StoreConfig {
+        url: config.store_url(service).expose().to_owned(),
+        synchronous: match config.store.synchronous {
+            Synchronous::Full => stoa_store::Synchronous::Full,
+            Synchronous::Normal => stoa_store::Synchronous::Normal,
+        },
+        group_max: config.store.group_max,
+        read_connections_max: config.store.read_connections_max,
+        connections_max: config.store.connections_max,
+        ..StoreConfig::postgres("")
+    };
+    if config.store.backend == Backend::Sqlite {
+        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("the folder {} cannot be made", config.data_dir.display()))?;
+    }
+    Ok(Store::open(&settings).await?)
+}
+
+/// Brings the stores to this version's schema. Migrations take a lock, so that
+/// several processes may do this at once; they are run again without effect.
+pub(super) async fn migrate(config: &Config, stores: &BTreeMap<&'static str, Store>, services: &mut [Service]) -> Result<()> {
+    for service in services {
+        if let Some(store) = stores.get(service.name) {
+            let migrations = std::mem::take(&mut service.migrations);
+            store.migrate(migrations).await.with_context(|| format!("the store of {} cannot be migrated", service.name))?;
+            tracing::debug!(service = service.name, backend = ?config.store.backend, "the store is at this version's schema");
+        }
+    }
+    Ok(())
+}
