@@ -1,0 +1,9 @@
+//! The suite as its callers see it.
+
+mod access_sweep;
+mod bad_input;
+mod crm_import;
+mod demo;
+mod journeys;
+mod openapi;
+mod writing;

@@ -1,0 +1,29 @@
+//! Files that are checked in, so that a review sees what changes.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+/// Compares a text with `tests/snapshots/{name}`; writes the file instead
+/// where the environment has `UPDATE_SNAPSHOTS`.
+///
+/// # Errors
+/// Where they differ, with the first line that does.
+pub fn check_snapshot(name: &str, text: &str) -> Result<()> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name);
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not a setting of the suite")]
+    let update = std::env::var("UPDATE_SNAPSHOTS").is_ok();
+    if update {
+        return std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()));
+    }
+    let kept = std::fs::read_to_string(&path).with_context(|| format!("{} is missing; run with UPDATE_SNAPSHOTS=1", path.display()))?;
+    if kept == text {
+        return Ok(());
+    }
+    let differs = kept.lines().zip(text.lines()).enumerate().find(|(_, (a, b))| a != b);
+    let place = differs.map_or_else(
+        || format!("{} lines became {}", kept.lines().count(), text.lines().count()),
+        |(i, (a, b))| format!("line {}:\n- {a}\n+ {b}", i + 1),
+    );
+    bail!("{name} is not what is checked in; if that is meant, run with UPDATE_SNAPSHOTS=1 and review the difference\n{place}")
+}
