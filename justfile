@@ -1,0 +1,33 @@
+# The same steps as .ci/run, by name.
+
+# Format, lint and test: what a change must pass.
+all: fmt lint proto test
+
+fmt:
+    cargo fmt --all --check
+
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The README's test command: needs only Rust and a C compiler.
+test:
+    cargo test --workspace
+
+# buf lint, and breaking changes against the main branch.
+proto:
+    cd proto && buf lint && buf breaking --against '../.git#branch=main,subdir=proto'
+
+# Against real PostgreSQL and NATS servers; see CONTRIBUTING.md for the two URLs.
+backends:
+    cargo test -p stoa-store -p stoa-events -p stoa-tests --features stoa-store/backends,stoa-events/backends,stoa-tests/backends
+
+# Rewrites the checked-in snapshots: access matrix, OpenAPI description.
+snapshots:
+    UPDATE_SNAPSHOTS=1 cargo test -p stoa-tests
+
+# The chart: strict lint and every scenario rendered and checked.
+helm:
+    helm/check
+
+ci:
+    bash .ci/run
