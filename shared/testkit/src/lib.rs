@@ -1,1 +1,0 @@
-//! What tests share: a suite in one process, callers, a driven clock, a bus that misbehaves.
