@@ -65,8 +65,6 @@ impl<U: Message + Name + Default> Decoder for ValidatingDecoder<U> {
         if U::NAME.ends_with("Request") {
             validate::check_bytes(&U::full_name(), &bytes)?;
         }
-        U::decode(bytes)
-            .map(Some)
-            .map_err(|e| Status::invalid_argument(format!("the message cannot be decoded: {e}; send it as {}", U::full_name())))
+        U::decode(bytes).map(Some).map_err(|e| validate::undecodable(&U::full_name(), e))
     }
 }

@@ -1,6 +1,9 @@
 //! What the proto files say about methods, events and fields.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use prost_reflect::{DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
 
@@ -86,6 +89,20 @@ pub fn is_personal(field: &FieldDescriptor) -> bool {
         let options = field.options();
         options.has_extension(&extension) && options.get_extension(&extension).as_bool().unwrap_or_default()
     })
+}
+
+/// Whether a message has personal fields, at any depth.
+#[must_use]
+pub fn holds_personal(message: &MessageDescriptor) -> bool {
+    fn search(message: &MessageDescriptor, seen: &mut BTreeSet<String>) -> bool {
+        let nested = |field: &FieldDescriptor| match field.kind() {
+            Kind::Message(inner) => Some(inner),
+            _ => None,
+        };
+        seen.insert(message.full_name().to_owned())
+            && message.fields().any(|field| is_personal(&field) || nested(&field).is_some_and(|inner| search(&inner, seen)))
+    }
+    search(message, &mut BTreeSet::new())
 }
 
 /// Replaces personal fields, at any depth, by `[redacted]`.

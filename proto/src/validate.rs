@@ -71,9 +71,16 @@ pub fn violations<M: Message + Name>(message: &M) -> Vec<Violation> {
 /// # Errors
 /// INVALID_ARGUMENT with every field violation, reason `INVALID_FIELD`.
 pub fn check_bytes(full_name: &str, bytes: &[u8]) -> Result<(), Status> {
-    let found = bytes_violations(full_name, bytes)
-        .map_err(|e| Status::invalid_argument(format!("the message cannot be decoded: {e}; send it as {full_name}")))?;
+    let found = bytes_violations(full_name, bytes).map_err(|e| undecodable(full_name, e))?;
     if found.is_empty() { Ok(()) } else { Err(status(&found)) }
+}
+
+/// The answer to bytes that are no such message; they have no field to name.
+pub(crate) fn undecodable(full_name: &str, error: impl std::fmt::Display) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info("INVALID_FIELD", "stoa", HashMap::new());
+    let message = format!("the message cannot be decoded: {error}; send it as {full_name}");
+    Status::with_error_details(tonic::Code::InvalidArgument, message, details)
 }
 
 /// The answer that names the violations.

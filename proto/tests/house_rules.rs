@@ -144,6 +144,49 @@ fn everything_that_is_sent_has_a_limit() {
     none("no limit", offenders);
 }
 
+/// Whether a list's items, texts, are bounded by a rule of their own.
+fn items_are_bounded(field: &FieldDescriptor) -> bool {
+    let extension = POOL.get_extension_by_name("buf.validate.field").unwrap();
+    let options = field.options();
+    let rules = options.get_extension(&extension);
+    let below = |message: &DynamicMessage, name: &str| message.get_field_by_name(name).and_then(|v| v.as_message().cloned());
+    let texts = below(rules.as_message().unwrap(), "repeated").and_then(|r| below(&r, "items")).and_then(|items| below(&items, "string"));
+    texts.is_some_and(|texts| ["max_len", "pattern", "const", "in"].iter().any(|rule| texts.has_field_by_name(rule)))
+}
+
+#[test]
+fn every_list_of_texts_bounds_its_number_and_its_items() {
+    let mut offenders = Vec::new();
+    for message in sent() {
+        for field in message.fields().filter(|f| f.is_list() && f.kind() == Kind::String && !is_computed(f)) {
+            if !rules(&field).contains("max_items") || !items_are_bounded(&field) {
+                offenders.push(format!("{} ({})", field.full_name(), message.parent_file().name()));
+            }
+        }
+    }
+    none("no max_items, or no items.string.max_len", offenders);
+}
+
+/// Two who change the same object must not overwrite each other unseen: the
+/// request carries the object's etag, or the object with it.
+#[test]
+fn every_change_of_an_object_can_name_its_version() {
+    // The path ends with the object, or with what is done to it.
+    let names_object = regex::Regex::new("\\{[a-z_.]+=[^}]*\\}(:[A-Za-z]+)?$").unwrap();
+    let has_etag = |message: &MessageDescriptor| message.get_field_by_name("etag").is_some();
+    let mut offenders = Vec::new();
+    for method in describe::methods().filter(|m| !is_read(m) && m.input().get_field_by_name("request_id").is_some()) {
+        let rule = http_rule(&method).unwrap();
+        let text = |field: &str| rule.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        let changes = ["post", "patch", "put", "delete"].iter().any(|verb| names_object.is_match(&text(verb)));
+        let object = method.input().get_field_by_name(&text("body")).and_then(|f| f.kind().as_message().cloned());
+        if changes && !has_etag(&method.input()) && !object.is_some_and(|object| has_etag(&object)) {
+            offenders.push(format!("{} ({})", method.full_name(), method.parent_file().name()));
+        }
+    }
+    none("no etag", offenders);
+}
+
 fn is_computed(field: &FieldDescriptor) -> bool {
     let comment = comment(field.path(), field.parent_file().file_descriptor_proto());
     comment.contains("Computed") || comment.contains("Output only")

@@ -68,7 +68,12 @@ fn the_status_carries_reason_and_fields() {
 
 #[test]
 fn garbage_is_refused() {
-    assert_eq!(check_bytes("stoa.onboard.v1.UpdateProgramRequest", &[0xff, 0xff]).unwrap_err().code(), tonic::Code::InvalidArgument);
+    let status = check_bytes("stoa.onboard.v1.UpdateProgramRequest", &[0xff, 0xff]).unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap();
+    assert_eq!((info.reason.as_str(), info.domain.as_str()), ("INVALID_FIELD", "stoa"));
+    assert!(status.message().contains("stoa.onboard.v1.UpdateProgramRequest"), "{}", status.message());
 }
 
 #[test]

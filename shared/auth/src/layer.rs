@@ -20,8 +20,12 @@ use crate::{
     refusal::{denied, invalid, response},
 };
 
-/// Tells whether all enrollments of a partner of a tenant are suspended.
-pub type Suspension = Arc<dyn Fn(&str, &str) -> BoxFuture<'static, bool> + Send + Sync>;
+/// The role of channel account managers.
+const CAM: &str = "cam";
+
+/// Tells of a tenant and a partner whether all that the partner's enrollments
+/// are is suspended. Where it cannot be told, the request is refused.
+pub type Suspension = Arc<dyn Fn(&str, &str) -> BoxFuture<'static, Result<bool>> + Send + Sync>;
 
 /// Judges every request by the table of rules. A request that passes carries a
 /// [`Cx`] and an [`Identity`] among its extensions (a public one does not) and
@@ -85,7 +89,8 @@ where
             match layer.admit(&mut parts).await {
                 Ok(()) => ready.call(http::Request::from_parts(parts, body)).await,
                 Err(error) => {
-                    tracing::info!(method = parts.uri.path(), reason = error.reason(), detail = error.message(), "refused");
+                    let (reason, detail, cause) = (error.reason(), error.message(), error.cause());
+                    tracing::info!(method = parts.uri.path(), reason, detail, cause, "refused");
                     Ok(response(&error))
                 }
             }
@@ -104,8 +109,9 @@ impl Inner {
         }
         let authorization = authorization.ok_or_else(|| invalid("the request has no token; send `authorization: Bearer …`"))?;
         let token = bearer(authorization.as_bytes()).ok_or_else(|| invalid("the authorization must be `Bearer`, a space and the token"))?;
-        let identity = self.verifier.verify(token, wall_now()).await?;
+        let mut identity = self.verifier.verify(token, wall_now()).await?;
         self.judge(rule, &identity)?;
+        identity.caller.assigned_only = self.only_as_cam(rule, &identity);
         self.refuse_suspended(&identity).await?;
         let cx = self.context(&parts.headers, &identity);
         let span = tracing::Span::current();
@@ -130,9 +136,17 @@ impl Inner {
         }
     }
 
+    /// Whether only the role of a CAM lets the caller do this: such a caller
+    /// writes for the partners that it is assigned to.
+    fn only_as_cam(&self, rule: &Rule, identity: &Identity) -> bool {
+        let Rule::Permission(permission) = rule else { return false };
+        let mut others = identity.caller.roles.clone();
+        others.remove(CAM) && !self.roles.allow(&others, permission)
+    }
+
     async fn refuse_suspended(&self, identity: &Identity) -> Result<()> {
         if let (Some(suspended), Reach::Partner(partner)) = (&self.suspension, &identity.caller.reach)
-            && suspended(&identity.tenant, partner).await
+            && suspended(&identity.tenant, partner).await?
         {
             return Err(denied(
                 "PARTNER_SUSPENDED",

@@ -172,11 +172,12 @@ impl ServiceVerifier {
                 roles: BTreeSet::from([SERVICE.to_owned()]),
                 reach: Reach::Tenant,
                 connector: String::new(),
+                assigned_only: false,
             },
             Some(act) => {
                 let roles: BTreeSet<String> = act.roles.into_iter().collect();
                 let (reach, connector) = scope(&roles, act.partner.as_deref(), act.connector.as_deref())?;
-                Caller { subject: claims.sub, on_behalf_of: act.sub, roles, reach, connector }
+                Caller { subject: claims.sub, on_behalf_of: act.sub, roles, reach, connector, assigned_only: false }
             }
         };
         Ok(Identity { tenant: claims.tenant, caller, internal: true, expires })
@@ -205,6 +206,7 @@ mod tests {
             roles: BTreeSet::from(["partner_user".to_owned()]),
             reach: Reach::Partner("p1".to_owned()),
             connector: String::new(),
+            assigned_only: false,
         };
         cx
     }

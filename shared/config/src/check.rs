@@ -7,6 +7,12 @@ use crate::{Backend, BusKind, Config, Issuer, Problem, SERVICES};
 /// Prefix of the issuers that the suite itself is; nobody else may use it.
 const OWN_ISSUERS: &str = "stoa:";
 
+/// Bytes of the shortest limit of a message that still lets every method work.
+const MESSAGE_BYTES_LEAST: usize = 1024;
+/// Bytes up to which the services' decoders read a message. The limit of a
+/// decoder is part of each generated server; none is raised.
+const MESSAGE_BYTES_MOST: usize = 4 * 1024 * 1024;
+
 struct Check<'a> {
     config: &'a Config,
     found: Vec<(String, String)>,
@@ -98,6 +104,9 @@ impl Check<'_> {
             }
             _ => {}
         }
+        if bus.name.is_empty() || !bus.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-') {
+            self.refuse("bus.name", "must consist of lower-case letters, digits, `_` and `-`, for example stoa");
+        }
         if ![1, 3, 5].contains(&bus.replicas) {
             self.refuse("bus.replicas", "must be 1, 3 or 5");
         }
@@ -188,6 +197,8 @@ impl Check<'_> {
             let key = format!("peers.{name}");
             if !SERVICES.contains(&name.as_str()) {
                 self.refuse(key, format!("is no service; known are {}", SERVICES.join(", ")));
+            } else if url.starts_with("https://") {
+                self.refuse(key, "is https, but services do not speak TLS to each other yet: use http:// on a network that encrypts");
             } else if !is_http(url) {
                 self.refuse(key, "must be an address like http://stoa-onboard:8080");
             }
@@ -231,14 +242,19 @@ impl Check<'_> {
                 self.refuse(key, "must be 1 or more");
             }
         }
-        if !(1024..=1 << 30).contains(&limits.message_bytes_max) {
-            self.refuse("limits.message_bytes_max", "must lie between 1024 (1 KiB) and 1073741824 (1 GiB)");
+        if !(MESSAGE_BYTES_LEAST..=MESSAGE_BYTES_MOST).contains(&limits.message_bytes_max) {
+            let message =
+                format!("must lie between {MESSAGE_BYTES_LEAST} and {MESSAGE_BYTES_MOST}, beyond which no service reads a message");
+            self.refuse("limits.message_bytes_max", message);
         }
         if events.inbox_retention_days <= events.stream_retention_days {
             self.refuse(
                 "events.inbox_retention_days",
                 "must exceed events.stream_retention_days, or an event that comes again would be applied again",
             );
+        }
+        if gateway.cors_origins.len() > 1 && gateway.cors_origins.iter().any(|origin| origin == "*") {
+            self.refuse("gateway.cors_origins", "`*` stands for every origin: name it alone, or name origins");
         }
         for origin in gateway.cors_origins.iter().filter(|o| !is_origin(o)) {
             self.refuse(

@@ -60,7 +60,9 @@ pub struct Bus {
     pub kind: BusKind,
     /// JetStream: servers; may hold a token or password.
     pub url: Secret,
-    /// JetStream: copies of each stream.
+    /// JetStream: name of the stream, and first part of its subjects.
+    pub name: String,
+    /// JetStream: copies of the stream.
     pub replicas: u8,
 }
 
@@ -94,7 +96,7 @@ pub struct Telemetry {
 pub struct Limits {
     /// Requests under way at most.
     pub concurrency_max: usize,
-    /// Bytes of one message at most.
+    /// Bytes of one request message at most.
     pub message_bytes_max: usize,
     /// Longest deadline of a unary call.
     pub deadline_ms_max: u64,
@@ -114,7 +116,7 @@ pub struct Limits {
 pub struct Gateway {
     /// Whether the gateway runs where `services` includes it.
     pub enabled: bool,
-    /// Origins whose pages may call.
+    /// Origins whose pages may call; `*` alone for all.
     #[serde(deserialize_with = "source::list")]
     pub cors_origins: Vec<String>,
 }

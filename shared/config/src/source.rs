@@ -17,6 +17,9 @@ use crate::{Config, ConfigError, DEFAULTS, check, error};
 
 const PREFIX: &str = "STOA_";
 
+/// Variables that the command line reads by itself; they are no settings.
+const OF_THE_COMMAND_LINE: [&str; 1] = ["STOA_TOKEN"];
+
 /// Where settings come from.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -43,7 +46,7 @@ impl Sources {
     /// With these environment variables.
     #[must_use]
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        for (name, value) in variables {
+        for (name, value) in variables.into_iter().filter(|(name, _)| !OF_THE_COMMAND_LINE.contains(&name.as_str())) {
             match name.strip_prefix(PREFIX) {
                 Some("CONFIG") => self.file = Some(value.into()),
                 Some(key) if !is_service_link(key, &value) => self.environment.push((name, value)),

@@ -124,6 +124,14 @@ fn variables_of_kubernetes_service_links_are_no_settings() {
 }
 
 #[test]
+fn variables_of_the_command_line_are_no_settings() {
+    let secret = with(&[("token", "e30.e30.x")]).unwrap();
+    assert!(!secret.redacted().contains("e30"));
+    assert_eq!(refusal(&[("tokens", "x")]).key, "tokens");
+    assert_eq!(refusal(&[("server", "http://127.0.0.1:8080")]).key, "server", "--server has no variable");
+}
+
+#[test]
 fn stores_and_buses_that_do_not_go_together_are_refused() {
     let pg = ("store.backend", "postgres");
     let url = ("store.url", "postgres://db/{service}");
@@ -186,6 +194,7 @@ fn services_peers_and_bounds_are_checked() {
         ("peers.onboard", &[("services", "sell"), ("auth.service_key", "/k")]),
         ("peers.shop", &[("peers.shop", "http://x")]),
         ("peers.sell", &[("peers.sell", "sell:80")]),
+        ("peers.sell", &[("peers.sell", "https://sell")]),
         ("management_listen", &[("management_listen", "127.0.0.1:8080")]),
         ("data_dir", &[("data_dir", "")]),
         ("telemetry.sample_ratio", &[("telemetry.sample_ratio", "1.5")]),
@@ -193,13 +202,17 @@ fn services_peers_and_bounds_are_checked() {
         ("telemetry.log_filter", &[("telemetry.log_filter", "")]),
         ("limits.concurrency_max", &[("limits.concurrency_max", "0")]),
         ("limits.message_bytes_max", &[("limits.message_bytes_max", "10")]),
+        ("limits.message_bytes_max", &[("limits.message_bytes_max", "4194305")]),
         ("events.inbox_retention_days", &[("events.inbox_retention_days", "7")]),
         ("gateway.cors_origins", &[("gateway.cors_origins", "https://a/b")]),
+        ("gateway.cors_origins", &[("gateway.cors_origins", "https://a,*")]),
         ("auth.roles.Desk", &[("auth.roles", r#"{Desk=["deals.read"]}"#)]),
         ("auth.roles.desk", &[("auth.roles.desk", r#"["deals"]"#)]),
     ] {
         assert_eq!(refusal(pairs).key, key, "{pairs:?}");
     }
+    assert!(with(&[("gateway.cors_origins", "*"), ("limits.message_bytes_max", "4194304")]).is_ok());
+    assert!(refusal(&[("peers.sell", "https://sell")]).message.contains("TLS"));
     let gateway = with(&[("services", "gateway"), ("auth.service_key", "/k")]).unwrap_err();
     assert_eq!(gateway.0.len(), 6, "the gateway needs every service: {gateway}");
 }

@@ -14,7 +14,7 @@ pub fn subscriptions() -> Vec<Subscription> {
     vec![Subscription {
         name: "directory",
         source: "onboard",
-        subjects: &["onboard.partner.", "onboard.enrollment.", "onboard.tier.", "onboard.tenant_settings."],
+        subjects: &["onboard.partner.", "onboard.enrollment.", "onboard.tier.", "onboard.tenant_settings.", "onboard.cam_assignment."],
         on_failure: OnFailure::Park,
         handler: stoa_events::handler(|tx, event| fold(tx, event).boxed()),
     }]
@@ -40,6 +40,11 @@ async fn fold(tx: &Tx, event: &Event) -> Result<()> {
         "tenant_settings" => {
             let settings = decode::<pb::TenantSettingsUpdated>(event)?.tenant_settings.unwrap_or_default();
             copy::put(tx, &event.tenant, &settings.name, &settings.etag, "", &settings).await
+        }
+        "cam_assignment" => {
+            let cam = decode::<pb::CamAssigned>(event)?.cam_assignment.unwrap_or_default();
+            // Without its partner: the rows of a partner are its enrollments.
+            copy::put(tx, &event.tenant, &cam.name, &cam.etag, "", &cam).await
         }
         _ => Ok(()),
     }

@@ -9,17 +9,22 @@ mod copy;
 mod fold;
 mod migration;
 mod read_through;
+mod write;
 
+use std::sync::Arc;
+
+use futures::FutureExt;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait,
     sea_query::{Alias, Expr, ExprTrait, LikeExpr, Query},
 };
-use stoa_kernel::{Cx, Error, Reach, Result, names};
+use stoa_kernel::{Cx, Error, Reach, Result, Timestamp, names};
 use stoa_proto::onboard::v1::{Enrollment, EnrollmentStatus, Partner, TenantSettings, Tier};
-use stoa_rpc::Deps;
+use stoa_rpc::{Deps, Suspension};
 
 pub use fold::subscriptions;
 pub use migration::migrations;
+pub use write::{enrolled_for_write, partner_for_write, require_assigned, require_writer};
 
 /// Settings of a tenant that made none.
 #[must_use]
@@ -47,6 +52,23 @@ pub async fn settings<C: ConnectionTrait>(conn: &C, tenant: &str) -> Result<Tena
 /// Where the store cannot be read.
 pub async fn tier<C: ConnectionTrait>(conn: &C, tenant: &str, name: &str) -> Result<Option<Tier>> {
     copy::find(conn, tenant, name).await
+}
+
+/// A partner by its id, as the copy has it now; for use inside a transaction.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn copied_partner<C: ConnectionTrait>(conn: &C, tenant: &str, id: &str) -> Result<Option<Partner>> {
+    copy::partner(conn, tenant, id).await
+}
+
+/// The enrollments of a partner, as the copy has them now; for use inside a
+/// transaction.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn copied_enrollments<C: ConnectionTrait>(conn: &C, tenant: &str, partner_id: &str) -> Result<Vec<Enrollment>> {
+    copy::enrollments(conn, tenant, partner_id).await
 }
 
 /// A partner by its id, from the copy or else from its owner. Callers bound to
@@ -104,8 +126,31 @@ pub async fn require_enrolled(deps: &Deps, cx: &Cx, field: &str, name: &str) -> 
     Ok((partner, live))
 }
 
+/// Tells from the copy whether a partner is suspended.
+#[must_use]
+pub fn suspension(deps: &Deps) -> Suspension {
+    let (store, clock) = (deps.store.clone(), deps.clock.clone());
+    Arc::new(move |tenant, partner| {
+        let (store, tenant, partner, now) = (store.clone(), tenant.to_owned(), partner.to_owned(), clock.now());
+        async move {
+            let all = copy::enrollments(store.read(), &tenant, &partner).await?;
+            let not_ended = |e: &&Enrollment| Timestamp::stored(e.end_time.as_ref()).is_none_or(|end| now < end);
+            Ok(is_suspended(all.iter().filter(not_ended).map(Enrollment::status)))
+        }
+        .boxed()
+    })
+}
+
+/// Whether a partner may do nothing for now: of its enrollments, those that
+/// have not ended are all suspended.
+#[must_use]
+pub fn is_suspended(enrollments: impl IntoIterator<Item = EnrollmentStatus>) -> bool {
+    let live = |status: &EnrollmentStatus| matches!(status, EnrollmentStatus::Enrolled | EnrollmentStatus::Suspended);
+    let mut live = enrollments.into_iter().filter(live).peekable();
+    live.peek().is_some() && live.all(|status| status == EnrollmentStatus::Suspended)
+}
+
 fn stands(enrollment: &Enrollment, cx: &Cx) -> bool {
-    use stoa_kernel::Timestamp;
     let from = Timestamp::stored(enrollment.effective_time.as_ref()).unwrap_or_default();
     let until = Timestamp::stored(enrollment.end_time.as_ref());
     enrollment.status() == EnrollmentStatus::Enrolled && from <= cx.now && until.is_none_or(|end| cx.now < end)

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use crate::{log::EventLog, parked, subscription::Subscription};
 
 /// Events that one query of a stream reads.
-const READ_BATCH: u64 = 500;
+const EVENTS_PER_QUERY_MAX: u64 = 500;
 
 /// `stoa.events.v1.EventService`.
 #[derive(Clone)]
@@ -108,7 +108,7 @@ impl EventService for EventsApi {
 /// The log from a position to its end, a batch in memory at a time.
 fn read(log: EventLog, after: i64) -> impl Stream<Item = Result<ReadEventsResponse>> + Send {
     let batches = stream::try_unfold((log, after), |(log, after)| async move {
-        let events = log.read(after, READ_BATCH).await?;
+        let events = log.read(after, EVENTS_PER_QUERY_MAX).await?;
         let Some(last) = events.last() else { return Ok(None) };
         let position = last.position;
         let answers = events.into_iter().map(|event| Ok(ReadEventsResponse { position: event.position, event: Some(event) }));

@@ -49,7 +49,7 @@ pub(crate) enum Step {
     /// It took effect or is parked.
     Done,
     /// It should be tried again later.
-    Again(Error),
+    Again,
 }
 
 /// Applies events of one subscription.
@@ -109,7 +109,7 @@ impl Applier {
         let (reason, cause) = (error.reason(), error.cause().unwrap_or_default().to_owned());
         if error.is_transient() && attempt < DELIVERIES_MAX {
             tracing::warn!(subscription, event_id, attempt, reason, cause, "an event could not be applied and will be tried again");
-            return Ok(Step::Again(error));
+            return Ok(Step::Again);
         }
         tracing::error!(subscription, event_id, attempt, reason, cause, "an event could not be applied and is parked");
         let work = (self.work(vec![event], mark), attempt, error.to_string());
@@ -153,7 +153,9 @@ impl Refusal {
         if !event.traceparent.is_empty() {
             stoa_telemetry::continue_trace(&span, &event.traceparent);
         }
-        let run = AssertUnwindSafe((subscription.handler)(tx, event).instrument(span)).catch_unwind();
+        // All of the handler runs inside: what it does before its first await, too.
+        let work = async { (subscription.handler)(tx, event).await };
+        let run = AssertUnwindSafe(work.instrument(span)).catch_unwind();
         let result = run.await.unwrap_or_else(|_| Err(Error::internal("the handler panicked")));
         if let Err(error) = &result {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());

@@ -1,4 +1,4 @@
-//! The four tables as the queries see them.
+//! The tables as the queries see them.
 
 use stoa_kernel::Timestamp;
 use stoa_proto::events::v1::Event;
@@ -91,6 +91,24 @@ pub(crate) mod inbox {
         #[sea_orm(primary_key, auto_increment = false)]
         pub(crate) event_id: String,
         pub(crate) receive_time: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Positions of a stream that were applied behind one that is missing.
+pub(crate) mod ahead {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "event_ahead")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) source: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) position: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

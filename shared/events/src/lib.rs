@@ -10,6 +10,7 @@
 //! of an aggregate, and their effects are unique by a business key. What a
 //! handler cannot apply is parked and can be replayed ([`parked`]).
 
+mod ahead;
 mod append;
 mod apply;
 mod cursor;
@@ -19,6 +20,7 @@ mod inbox;
 mod log;
 mod migration;
 mod relay;
+mod remote;
 mod shuffle;
 mod source;
 mod subscriber;
@@ -34,6 +36,7 @@ pub use apply::DELIVERIES_MAX;
 pub use log::EventLog;
 pub use migration::migrations;
 pub use relay::Relay;
+pub use remote::RemoteLog;
 pub use shuffle::ShufflingSource;
 pub use source::{Batch, Source};
 pub use stoa_proto::events::v1::Event;

@@ -1,10 +1,10 @@
 //! Reading the log.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use stoa_kernel::{Cx, Reach, Result, names, page::Page};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use stoa_kernel::{Cx, Reach, Result, Timestamp, names, page::Page};
 use stoa_proto::events::v1::Event;
 use stoa_store::{
-    DbResult, Store,
+    DbResult, Store, Tx,
     filter::{self, Field, Kind},
 };
 use tokio::sync::watch;
@@ -23,6 +23,9 @@ const FIELDS: &[Field] = &[
     Field { api: "request_id", column: "request_id", kind: Kind::Text },
     Field { api: "recorded_time", column: "recorded", kind: Kind::Time },
 ];
+
+const PRUNE: &str = "DELETE FROM event_log WHERE seq IN (\
+     SELECT seq FROM event_log WHERE position <= $1 AND recorded < $2 ORDER BY position LIMIT $3)";
 
 /// The log of one service.
 #[derive(Clone)]
@@ -70,6 +73,18 @@ impl EventLog {
         Ok(row.flatten().unwrap_or_default())
     }
 
+    /// Deletes the oldest events: those up to a position that were recorded
+    /// before an instant of business time, at most `rows_max`; how many. Less
+    /// than `rows_max` means that none is left. Whoever reads the log later
+    /// begins with what is kept.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn prune(&self, before: Timestamp, through: i64, rows_max: u64) -> Result<u64> {
+        let values = (through, before.micros(), i64::try_from(rows_max).unwrap_or(i64::MAX));
+        self.store.write(values, |tx, values| Box::pin(delete(tx, *values))).await
+    }
+
     /// One page of the caller's tenant's events, and the token of the next.
     ///
     /// # Errors
@@ -87,6 +102,12 @@ impl EventLog {
         let next = page.cut(&mut rows, |row| vec![row.position.unwrap_or_default().to_string()]);
         Ok((rows.into_iter().map(Event::from).collect(), next))
     }
+}
+
+async fn delete(tx: &Tx, (through, before, rows_max): (i64, i64, i64)) -> Result<u64> {
+    let values = [through.into(), before.into(), rows_max.into()];
+    let done = tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), PRUNE, values)).await.db()?;
+    Ok(done.rows_affected())
 }
 
 #[async_trait::async_trait]

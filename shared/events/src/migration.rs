@@ -6,7 +6,8 @@ use sea_orm_migration::{
 };
 use stoa_store::text_key;
 
-/// Migrations of the log, the cursors, the parked events and the inbox.
+/// Migrations of the log, the cursors, the parked events, the inbox and
+/// what was applied ahead of a gap.
 #[must_use]
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     vec![Box::new(Events)]
@@ -33,11 +34,12 @@ impl MigrationTrait for Events {
         manager.create_table(parked()).await?;
         manager.create_index(parked_index()).await?;
         manager.create_table(inbox()).await?;
+        manager.create_table(ahead()).await?;
         manager.create_index(Index::create().name("event_inbox_time").table("event_inbox").col("receive_time").to_owned()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["event_inbox", "event_parked", "event_cursor", "event_log"] {
+        for table in ["event_ahead", "event_inbox", "event_parked", "event_cursor", "event_log"] {
             manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }
         Ok(())
@@ -121,5 +123,14 @@ fn inbox() -> TableCreateStatement {
         .col(text_key("event_id"))
         .col(big_integer("receive_time"))
         .primary_key(Index::create().col("subscription").col("event_id"))
+        .to_owned()
+}
+
+fn ahead() -> TableCreateStatement {
+    Table::create()
+        .table("event_ahead")
+        .col(text_key("source"))
+        .col(big_integer("position"))
+        .primary_key(Index::create().col("source").col("position"))
         .to_owned()
 }

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) const BEHIND: &str = "an earlier event of the same aggregate is parked";
 /// Parked events of one subscription. At this number something is wrong with
 /// the handler rather than with an event: the subscription stops.
-const PARKED_MAX: u64 = 10_000;
+const EVENTS_PARKED_MAX: u64 = 10_000;
 
 /// Outcome of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -155,7 +155,7 @@ async fn note(tx: &Tx, (tenant, subscription, event_id): &(String, String, Strin
 /// RESOURCE_EXHAUSTED `PARKED_FULL`.
 pub(crate) async fn insert(tx: &Tx, key: &str, event: &Event, attempts: i64, error: &str, now: Timestamp) -> Result<()> {
     let parked = Entity::find().filter(Column::Subscription.eq(key)).count(tx.conn()).await.db()?;
-    if parked >= PARKED_MAX {
+    if parked >= EVENTS_PARKED_MAX {
         let message = format!("{key} has {parked} parked events and stops; correct its handler and replay them");
         return Err(Error::new(Kind::ResourceExhausted, "PARKED_FULL", message));
     }

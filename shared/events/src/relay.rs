@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Statement};
 use stoa_kernel::Result;
 use stoa_store::{
     DbResult, Store, Tx,
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{cursor, entity::log, fence::Fence, log::EventLog};
 
 /// Events that one transaction gives positions to.
-const BATCH: i64 = 500;
+const EVENTS_PER_RUN_MAX: i64 = 500;
 
 /// Cursor row that holds the last position given; its lock makes positions
 /// gap-free whoever believes to hold the lease.
@@ -68,6 +68,14 @@ impl Relay {
         }
     }
 
+    /// Committed events that wait for their position.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn lag(&self) -> Result<u64> {
+        log::Entity::find().filter(log::Column::Position.is_null()).count(self.store.read()).await.db()
+    }
+
     /// Lets another relay take over at once: the end of a graceful stop.
     ///
     /// # Errors
@@ -85,7 +93,7 @@ impl Relay {
 async fn assign(tx: &Tx, lease: &Arc<Lease>) -> Result<u64> {
     lease::check(tx, lease).await?;
     let last = cursor::lock(tx, CURSOR).await?;
-    let statement = Statement::from_sql_and_values(tx.backend(), ASSIGN, [last.into(), BATCH.into()]);
+    let statement = Statement::from_sql_and_values(tx.backend(), ASSIGN, [last.into(), EVENTS_PER_RUN_MAX.into()]);
     let count = tx.conn().execute_raw(statement).await.db()?.rows_affected();
     cursor::set(tx, CURSOR, last.saturating_add_unsigned(count)).await?;
     Ok(count)

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use crate::source::{Batch, Source};
 
 /// Positions that an event may come late.
-const DELAY_MAX: i64 = 24;
+const POSITIONS_LATE_MAX: i64 = 24;
 /// Positions that one read goes ahead at most.
-const STEP_MAX: u64 = 64;
+const POSITIONS_PER_READ_MAX: u64 = 64;
 
 /// Shuffles, repeats and delays the events of another source, decided by a seed
 /// alone. It keeps no state and loses nothing: an event that is late at
@@ -35,7 +35,7 @@ impl ShufflingSource {
     /// Two events in three are on time.
     fn delay(&self, position: i64) -> i64 {
         let random = self.random(1, position);
-        if random.is_multiple_of(3) { i64::try_from(random / 3 % DELAY_MAX.unsigned_abs()).unwrap_or_default() } else { 0 }
+        if random.is_multiple_of(3) { i64::try_from(random / 3 % POSITIONS_LATE_MAX.unsigned_abs()).unwrap_or_default() } else { 0 }
     }
 }
 
@@ -43,12 +43,12 @@ impl ShufflingSource {
 impl Source for ShufflingSource {
     async fn read(&self, after: i64, limit: u64) -> Result<Batch> {
         let head = self.inner.head().await?;
-        let step = 1 + self.random(2, after) % limit.clamp(1, STEP_MAX);
+        let step = 1 + self.random(2, after) % limit.clamp(1, POSITIONS_PER_READ_MAX);
         let through = after.saturating_add_unsigned(step).min(head);
         if through <= after {
             return Ok(Batch { events: Vec::new(), through: after });
         }
-        let first = (after - DELAY_MAX).max(0);
+        let first = (after - POSITIONS_LATE_MAX).max(0);
         let seen = self.inner.read(first, through.abs_diff(first)).await?.events;
         let mut events = Vec::new();
         for event in seen {

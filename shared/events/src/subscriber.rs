@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// Events that one transaction applies.
-const BATCH: u64 = 256;
+const EVENTS_PER_RUN_MAX: u64 = 256;
 /// Events of no interest that are passed over before the cursor row moves: it
 /// costs a transaction, and passing over them again costs next to nothing.
-const PASSED_MAX: i64 = 1000;
+const EVENTS_PASSED_PER_MOVE_MAX: i64 = 1000;
 /// The pause after a first failure that may pass; eight attempts take about 13 s.
 const BACKOFF_MS: u64 = 100;
 
@@ -79,14 +79,22 @@ impl Subscriber {
             None => self.stored().await?,
         };
         let start = at.read;
-        let batch = self.source.read(start, BATCH).await?;
+        let batch = self.source.read(start, EVENTS_PER_RUN_MAX).await?;
         let taken: Vec<Event> = batch.events.into_iter().filter(|e| self.subscription().takes(&e.subject)).collect();
-        if !taken.is_empty() || batch.through - at.stored >= PASSED_MAX {
+        if !taken.is_empty() || batch.through - at.stored >= EVENTS_PASSED_PER_MOVE_MAX {
             self.apply(&mut at, taken, batch.through).await?;
         }
         at.read = batch.through;
         *place = Some(at);
         Ok(u64::try_from(at.read - start).unwrap_or_default())
+    }
+
+    /// The position up to which everything took effect or is parked.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn applied(&self) -> Result<i64> {
+        Ok(self.stored().await?.stored)
     }
 
     /// Positions that the subscriber is behind its source.
@@ -131,7 +139,7 @@ impl Subscriber {
 
     async fn apply_one(&self, event: Event, mark: Mark) -> Result<()> {
         let mut attempt = 1;
-        while let Step::Again(_) = self.applier.step(event.clone(), mark, attempt).await? {
+        while let Step::Again = self.applier.step(event.clone(), mark, attempt).await? {
             #[expect(clippy::disallowed_methods, reason = "back-off between attempts; no transaction is open")]
             tokio::time::sleep(Duration::from_millis(backoff_ms(self.backoff_ms, attempt))).await;
             attempt += 1;

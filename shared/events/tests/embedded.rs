@@ -4,22 +4,29 @@
 
 mod suite;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::{Arc, Mutex};
 
 use futures::{
     TryStreamExt,
     future::{BoxFuture, join_all},
 };
 use sea_orm::ConnectionTrait;
-use stoa_events::{Event, EventsApi, OnFailure, ShufflingSource, Source, Subscriber};
+use stoa_events::{Event, EventsApi, OnFailure, RemoteLog, ShufflingSource, Source, Subscriber, Subscription, handler};
 use stoa_kernel::{
     Cx, Error, Result,
     page::{Page, PageKey},
 };
-use stoa_proto::events::v1::{ListEventsRequest, ReadEventsRequest, event_service_server::EventService};
+use stoa_proto::events::v1::{
+    ListEventsRequest, ReadEventsRequest,
+    event_service_server::{EventService, EventServiceServer},
+};
 use stoa_store::{Store, StoreConfig};
+use stoa_telemetry::TelemetryConfig;
 use suite::*;
+use tokio::sync::Notify;
 use tonic::{Request, Status};
+use tower::ServiceExt;
+use tracing::Instrument;
 
 /// A rig on SQLite files.
 async fn rig() -> Rig {
@@ -178,17 +185,39 @@ async fn an_effect_that_does_not_happen_leaves_the_cursor() {
     let rig = rig().await;
     let plan = Plan::default();
     let subscriber = || Subscriber::new(rig.consumer.clone(), Arc::new(rig.log()), copy("copy", OnFailure::Park, &plan), rig.clock.clone());
-    plan.fail("programs/a", 2, u32::MAX, away());
+    // The handler refuses the third event and tells so.
+    let refused = Arc::new(Notify::new());
+    let refusing = {
+        let (inner, refused) = (copy("copy", OnFailure::Park, &plan).handler, refused.clone());
+        handler(move |tx, event| {
+            let (inner, refused) = (inner.clone(), refused.clone());
+            Box::pin(async move {
+                if event.version == 2 && event.aggregate == "programs/a" {
+                    refused.notify_one();
+                    return Err(away());
+                }
+                inner(tx, event).await
+            })
+        })
+    };
+    let refusing = Subscription { handler: refusing, ..copy("copy", OnFailure::Park, &plan) };
     for program in ["programs/a", "programs/b", "programs/a", "programs/b"] {
         rig.write(program).await;
     }
     rig.relay().await;
-    // The process ends while the subscriber waits to try again.
-    let stopped = tokio::time::timeout(Duration::from_millis(200), subscriber().backoff_ms(60_000).run_once()).await;
-    assert!(stopped.is_err());
+    // The process ends while the subscriber waits to try again: once refused
+    // with its neighbors, once alone.
+    let waiting = Subscriber::new(rig.consumer.clone(), Arc::new(rig.log()), refusing, rig.clock.clone()).backoff_ms(600_000);
+    let refused_twice = async {
+        refused.notified().await;
+        refused.notified().await;
+    };
+    tokio::select! {
+        _ = waiting.run_once() => panic!("it waits for ten minutes"),
+        () = refused_twice => {}
+    }
     assert_eq!(effects(&rig.consumer).await, [("programs/a".to_owned(), 1), ("programs/b".to_owned(), 1)]);
     assert_eq!(subscriber().lag().await.unwrap(), 2, "the cursor stands before the event that has no effect yet");
-    plan.mend();
     rig.settle(&[&subscriber()]).await;
     assert_eq!(effects(&rig.consumer).await.len(), 4);
 }
@@ -207,6 +236,37 @@ async fn of_two_subscribers_with_one_cursor_each_event_has_one_effect() {
         }
     }
     assert_eq!(effects(&rig.consumer).await.len(), 600);
+}
+
+/// Parent of a write, as a caller sends it.
+const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[tokio::test]
+async fn a_handler_continues_the_trace_of_the_write() {
+    let quiet = TelemetryConfig { log_filter: "off".to_owned(), ..TelemetryConfig::default() };
+    let _telemetry = stoa_telemetry::init(&quiet).unwrap();
+    let rig = rig().await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let handler = {
+        let seen = seen.clone();
+        handler(move |_, event| {
+            seen.lock().unwrap().push((event.traceparent.clone(), stoa_telemetry::trace_id(), stoa_telemetry::traceparent()));
+            Box::pin(async { Ok(()) })
+        })
+    };
+    let subscription = Subscription { handler, ..copy("copy", OnFailure::Park, &Plan::default()) };
+    let worker = rig.worker(subscription).await;
+    let request = tracing::info_span!("request");
+    stoa_telemetry::continue_trace(&request, CALLER);
+    rig.write("programs/a").instrument(request).await;
+    // Neither the relay nor the subscriber knows of the request.
+    rig.settle(&[&*worker]).await;
+    let seen = seen.lock().unwrap();
+    let (written, trace, handled) = &seen[0];
+    assert_eq!(seen.len(), 1);
+    assert_eq!((written[3..35].to_owned(), trace.as_str()), (CALLER[3..35].to_owned(), &CALLER[3..35]), "one trace");
+    assert_ne!(written[36..52], CALLER[36..52], "the write has a span of its own");
+    assert_ne!(handled[36..52], written[36..52], "and the handler has one below it");
 }
 
 fn status(error: Error) -> Status {
@@ -262,6 +322,32 @@ async fn the_log_streams_from_a_position_to_its_end() {
     let stream = api(&rig).read_events(request(rig.cx(), message)).await.unwrap().into_inner();
     let positions: Vec<i64> = stream.map_ok(|answer| answer.position).try_collect().await.unwrap();
     assert_eq!(positions, (4..=1200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_log_of_another_process_is_a_source_like_any() {
+    let rig = rig().await;
+    rig.write_concurrently(1, 60, 2).await;
+    rig.relay().await;
+    let (server, cx) = (EventServiceServer::new(api(&rig)), rig.cx());
+    let channel = move || {
+        let cx = cx.clone();
+        // What the access layer of the other process does.
+        server.clone().map_request(move |mut request: http::Request<tonic::body::Body>| {
+            request.extensions_mut().insert(cx.clone());
+            request
+        })
+    };
+    let remote = RemoteLog::new("onboard", channel);
+    let batch = remote.read(3, 10).await.unwrap();
+    assert_eq!((batch.through, batch.events.iter().map(|e| e.position).collect::<Vec<_>>()), (13, (4..=13).collect()));
+    assert_eq!(batch.events, rig.log().read(3, 10).await.unwrap());
+    assert_eq!(remote.head().await.unwrap(), 120);
+    assert_eq!(remote.read(120, 10).await.unwrap().through, 120);
+    let worker =
+        Subscriber::new(rig.consumer.clone(), Arc::new(remote), copy("copy", OnFailure::Park, &Plan::default()), rig.clock.clone());
+    rig.settle(&[&worker]).await;
+    assert_eq!(state(&rig.consumer).await, state(&rig.owner).await);
 }
 
 #[tokio::test]

@@ -28,6 +28,31 @@ pub struct Caller {
     pub reach: Reach,
     /// Connector registration that the token is bound to; empty for others.
     pub connector: String,
+    /// Whether it may write for the partners only that it is assigned to: a CAM
+    /// whose other roles do not grant what it does.
+    pub assigned_only: bool,
+}
+
+impl Caller {
+    /// A service of the suite that acts by itself.
+    #[must_use]
+    pub fn service(name: &str) -> Self {
+        Self {
+            subject: format!("services/{name}"),
+            on_behalf_of: String::new(),
+            roles: BTreeSet::new(),
+            reach: Reach::Tenant,
+            connector: String::new(),
+            assigned_only: false,
+        }
+    }
+
+    /// The person behind the call: `persons/{person}`, or a service that acts by
+    /// itself.
+    #[must_use]
+    pub fn person(&self) -> &str {
+        if self.on_behalf_of.is_empty() { &self.subject } else { &self.on_behalf_of }
+    }
 }
 
 /// Context of one operation.
@@ -53,18 +78,19 @@ impl Cx {
     pub fn service(tenant: &str, service: &str, clock: &Clock, causation: &str) -> Self {
         Self {
             tenant: tenant.to_owned(),
-            caller: Caller {
-                subject: format!("services/{service}"),
-                on_behalf_of: String::new(),
-                roles: BTreeSet::new(),
-                reach: Reach::Tenant,
-                connector: String::new(),
-            },
+            caller: Caller::service(service),
             now: clock.now(),
             request_id: String::new(),
             causation: causation.to_owned(),
             deadline: None,
         }
+    }
+
+    /// The same operation, in what it does because it is due rather than
+    /// because the caller asked for it.
+    #[must_use]
+    pub fn as_service(&self, service: &str) -> Self {
+        Self { caller: Caller::service(service), ..self.clone() }
     }
 
     /// Refuses callers that are bound to a partner.
@@ -78,6 +104,36 @@ impl Cx {
                 Err(Error::new(Kind::PermissionDenied, "SCOPE_EXCEEDED", "this is for the vendor's people; a partner's token cannot do it"))
             }
         }
+    }
+
+    /// Refuses callers that are bound to another partner than the one (by id)
+    /// that an object belongs to: who sees it, as a distributor its dealer's,
+    /// does not write it.
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED `SCOPE_EXCEEDED`.
+    pub fn require_own(&self, name: &str, partner_id: &str) -> Result<(), Error> {
+        match &self.caller.reach {
+            Reach::Partner(own) if own != partner_id => Err(Error::new(
+                Kind::PermissionDenied,
+                "SCOPE_EXCEEDED",
+                format!("{name} belongs to partners/{partner_id}; only that partner or the vendor can change it"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The instant of a fact that a request reports; now where it gives none.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT `TIME_IN_FUTURE`, or where it is no instant.
+    pub fn occurred(&self, field: &str, given: Option<&prost_types::Timestamp>) -> Result<Timestamp, Error> {
+        let Some(given) = given else { return Ok(self.now) };
+        let at = Timestamp::from_proto(field, given)?;
+        if at <= self.now {
+            return Ok(at);
+        }
+        Err(Error::invalid(field, format!("must not lie in the future; it is {} now", self.now)).with_reason("TIME_IN_FUTURE"))
     }
 
     /// The partner (by id) that a write is for: the caller's own where it is

@@ -7,8 +7,8 @@ use stoa_proto::POOL;
 use crate::{Error, Kind};
 
 /// Copies the masked fields of `from` into `into`. `allowed` lists the fields
-/// that a caller may change; an empty mask means all of them. Returns the paths
-/// that changed.
+/// that a caller may change; `*` means all of them, an empty mask those that
+/// are populated in `from`. Returns the paths that changed.
 ///
 /// # Errors
 /// INVALID_ARGUMENT `UPDATE_MASK_INVALID` for a path that is not allowed.
@@ -19,8 +19,10 @@ pub fn apply<M: Message + Name + Default>(
     into: &mut M,
 ) -> Result<Vec<String>, Error> {
     let asked: Vec<&str> = mask.map(|m| m.paths.iter().map(String::as_str).collect()).unwrap_or_default();
+    let source = dynamic(from)?;
     let paths: Vec<&str> = match asked.as_slice() {
-        [] | ["*"] => allowed.to_vec(),
+        [] => allowed.iter().copied().filter(|path| source.has_field_by_name(path)).collect(),
+        ["*"] => allowed.to_vec(),
         paths => paths.to_vec(),
     };
     if let Some(bad) = paths.iter().find(|p| !allowed.contains(p)) {
@@ -29,7 +31,6 @@ pub fn apply<M: Message + Name + Default>(
             Error::new(Kind::InvalidArgument, "UPDATE_MASK_INVALID", format!("update_mask {message}")).with_field("update_mask", message)
         );
     }
-    let source = dynamic(from)?;
     let mut target = dynamic(into)?;
     let mut changed = Vec::new();
     for path in paths {
@@ -73,6 +74,19 @@ mod tests {
         let changed = apply(Some(&mask(&["description"])), &["display_name", "description"], &from, &mut into).unwrap();
         assert_eq!((into.display_name.as_str(), into.description.as_str()), ("old", "new"));
         assert_eq!(changed, ["description"]);
+    }
+
+    #[test]
+    fn without_a_mask_only_populated_fields_change() {
+        let from = Program { display_name: "new".into(), ..Default::default() };
+        let old = Program { display_name: "old".into(), description: "old".into(), ..Default::default() };
+        let allowed = ["display_name", "description"];
+        let mut into = old.clone();
+        assert_eq!(apply(None, &allowed, &from, &mut into).unwrap(), ["display_name"]);
+        assert_eq!((into.display_name.as_str(), into.description.as_str()), ("new", "old"));
+        let mut into = old;
+        assert_eq!(apply(Some(&mask(&["*"])), &allowed, &from, &mut into).unwrap(), allowed);
+        assert_eq!((into.display_name.as_str(), into.description.as_str()), ("new", ""));
     }
 
     #[test]

@@ -43,14 +43,16 @@ pub(crate) fn identify(request: &mut http::Request<Body>) -> String {
     id
 }
 
-/// Behind the access layer: the answer learns when the token ends, and the
-/// context when the answer is due, so that calls to other services end in time.
+/// Behind the access layer: the answer learns when the token ends; the context
+/// learns the id that was decided here, and when the answer is due, so that
+/// calls to other services end in time.
 pub(crate) fn admitted(mut request: http::Request<Body>) -> http::Request<Body> {
     if let (Some(expiry), Some(identity)) = (request.extensions().get::<Expiry>(), request.extensions().get::<Identity>()) {
         expiry.found(identity.expires);
     }
     let due = request.extensions().get::<Due>().copied();
     if let Some(cx) = request.extensions_mut().get_mut::<Cx>() {
+        cx.request_id = request_id();
         cx.deadline = due.map(|due| due.0).or(cx.deadline);
     }
     request

@@ -1,22 +1,63 @@
 //! Runs what is due by the clock.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
-use futures::future::join_all;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
 use opentelemetry::{KeyValue, global, metrics::Counter};
-use stoa_kernel::Result;
-use stoa_store::{Store, lease};
+use sea_orm_migration::sea_orm::DatabaseConnection;
+use stoa_kernel::{Cx, Result, Timestamp};
+use stoa_store::{Store, Tx, lease};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::Job;
+use crate::{Deps, Job};
 
+/// Objects that one run of a job takes.
+const DUE_PER_RUN_MAX: u64 = 500;
 /// Runs of one job that may pass before another process takes it over.
 const RUNS_MISSED_MAX: u64 = 3;
 
 static RUNS: LazyLock<Counter<u64>> =
     LazyLock::new(|| global::meter("stoa_rpc").u64_counter("job.runs").with_description("Runs of jobs by outcome").build());
+
+/// Finds what is due at an instant, the oldest first, as tenant and id; at most
+/// so many.
+pub type FindDue = for<'a> fn(&'a DatabaseConnection, Timestamp, u64) -> BoxFuture<'a, Result<Vec<(String, String)>>>;
+/// Does what is due of one object (by its id), where it still is; how much.
+pub type DoDue = for<'a> fn(&'a Tx, &'a (Cx, String)) -> BoxFuture<'a, Result<u64>>;
+
+/// A job that looks every minute for objects with something due and does it,
+/// each in a transaction of its own: one that fails is logged and holds up
+/// nobody.
+#[must_use]
+pub fn due_job(deps: &Deps, name: &'static str, find: FindDue, work: DoDue) -> Job {
+    let deps = deps.clone();
+    let run = move || sweep(deps.clone(), name, find, work).boxed();
+    Job { name, every_s: 60, run: Arc::new(run) }
+}
+
+async fn sweep(deps: Deps, name: &'static str, find: FindDue, work: DoDue) -> Result<u64> {
+    let (mut done, mut failure) = (0, None);
+    for (tenant, id) in find(deps.store.read(), deps.clock.now(), DUE_PER_RUN_MAX).await? {
+        let cx = Cx::service(&tenant, deps.service, &deps.clock, "");
+        match deps.store.write((cx, id.clone()), work).await {
+            Ok(count) => done += count,
+            Err(error) => {
+                tracing::error!(job = name, tenant, id, cause = error.cause(), %error, "what is due of one object could not be done");
+                failure = Some(error);
+            }
+        }
+    }
+    // The run counts as failed; the rest of it is done all the same.
+    failure.map_or(Ok(done), Err)
+}
 
 /// Runs every job once, in order; how much was done in all. For tests and for
 /// driven clocks, which know when something is due.

@@ -13,6 +13,7 @@ mod jobs;
 mod limits;
 mod management;
 mod observe;
+mod pass_through;
 mod peers;
 mod serve;
 mod service;
@@ -20,13 +21,15 @@ mod size;
 mod stack;
 
 pub use answer::{answer, enter, error, status};
-pub use jobs::{run_jobs, run_jobs_once};
+pub use jobs::{DoDue, FindDue, due_job, run_jobs, run_jobs_once};
 pub use limits::Limits;
 pub use management::{Check, management};
+pub use pass_through::pass_through;
 pub use peers::{Channel, LocalStack, Peers};
 pub use serve::{ServeConfig, serve};
 pub use service::{Deps, Job, Service};
 pub use stack::{StackConfig, merge, stack};
+pub use stoa_auth::Suspension;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use axum::Router;
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use tokio::net::TcpListener;
@@ -15,7 +15,7 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt};
-use tower_http::cors::{AllowHeaders, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::{Channel, Limits};
 
@@ -28,7 +28,7 @@ const EXPOSED: [&str; 8] =
 pub struct ServeConfig {
     /// Bounds.
     pub limits: Limits,
-    /// Origins whose pages may call.
+    /// Origins whose pages may call; `*` alone for all.
     pub cors_origins: Vec<String>,
     /// Answers what is not gRPC: the gateway. Without it that is not found.
     pub http: Option<Router>,
@@ -101,16 +101,23 @@ fn front(
 }
 
 fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
-    let origins = origins
-        .iter()
-        .map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).with_context(|| format!("CORS origin `{origin}`")))
-        .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(CorsLayer::new()
-        .allow_origin(origins)
+        .allow_origin(allowed(origins)?)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(EXPOSED.map(HeaderName::from_static))
         .max_age(Duration::from_secs(600)))
+}
+
+/// `*` alone stands for every origin: no cookie opens anything here, a page
+/// needs a token of its own.
+fn allowed(origins: &[String]) -> anyhow::Result<AllowOrigin> {
+    if origins == ["*"] {
+        return Ok(AllowOrigin::any());
+    }
+    ensure!(origins.iter().all(|origin| origin != "*"), "CORS origin `*` stands for all: name it alone, or name origins");
+    let header = |origin: &String| HeaderValue::from_str(origin.trim_end_matches('/')).with_context(|| format!("CORS origin `{origin}`"));
+    Ok(AllowOrigin::list(origins.iter().map(header).collect::<anyhow::Result<Vec<_>>>()?))
 }
 
 /// Resolves when the server has to stop accepting.

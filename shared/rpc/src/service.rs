@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use sea_orm_migration::MigrationTrait;
+use stoa_auth::Suspension;
 use stoa_events::Subscription;
 use stoa_kernel::{Clock, Result, page::PageKey};
 use stoa_store::Store;
@@ -50,4 +51,6 @@ pub struct Service {
     pub subscriptions: Vec<Subscription>,
     /// Work that is due by the clock.
     pub jobs: Vec<Job>,
+    /// Tells which partners are suspended, where the service knows.
+    pub suspension: Option<Suspension>,
 }

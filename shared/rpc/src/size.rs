@@ -14,7 +14,7 @@ use tonic::{Status, body::Body};
 use crate::answer::status;
 
 /// A flag and the length that stand before each gRPC message.
-const PREFIX_BYTES: usize = 5;
+pub(crate) const PREFIX_BYTES: usize = 5;
 
 /// A request body whose messages have at most `max` bytes each.
 pub(crate) struct Limited {

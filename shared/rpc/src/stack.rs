@@ -67,11 +67,20 @@ async fn unimplemented() -> Response<axum::body::Body> {
 #[must_use]
 pub fn stack(routes: Routes, config: StackConfig) -> Channel {
     let services = ServiceBuilder::new().layer(config.access).map_request(arrival::admitted as Map).service(routes.prepare());
+    shell(services, &config.limits)
+}
+
+/// The layers that stand outside of access: they identify, bound and count.
+pub(crate) fn shell<S>(services: S, limits: &Limits) -> Channel
+where
+    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
     let shared = Arc::new(Shared {
         meters: Meters::new(),
-        permits: Semaphore::new(config.limits.concurrency_max),
-        limit: Duration::from_millis(config.limits.deadline_ms_max),
-        message_bytes_max: config.limits.message_bytes_max,
+        permits: Semaphore::new(limits.concurrency_max),
+        limit: Duration::from_millis(limits.deadline_ms_max),
+        message_bytes_max: limits.message_bytes_max,
     });
     BoxCloneSyncService::new(Stack { services, shared })
 }

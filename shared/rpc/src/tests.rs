@@ -4,6 +4,7 @@
 mod jobs;
 mod layers;
 mod network;
+mod pass_through;
 mod peers;
 
 use std::{
@@ -12,7 +13,6 @@ use std::{
 };
 
 use futures::{StreamExt, stream::BoxStream};
-use http::HeaderValue;
 use stoa_auth::{AccessLayer, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest, Verifier};
 use stoa_kernel::{Clock, Error};
 use stoa_proto::events::v1::{
@@ -22,6 +22,7 @@ use stoa_proto::events::v1::{
     event_service_server::{EventService, EventServiceServer},
 };
 use stoa_telemetry::{Telemetry, TelemetryConfig};
+use tokio::sync::Notify;
 use tonic::{Request, Response, Status, service::Routes};
 
 use crate::*;
@@ -35,7 +36,7 @@ static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| {
 
 /// Does what the request's `service` says.
 #[derive(Clone)]
-struct Misbehaving(Peers);
+struct Misbehaving(Peers, Arc<Notify>);
 
 #[tonic::async_trait]
 impl EventService for Misbehaving {
@@ -43,7 +44,10 @@ impl EventService for Misbehaving {
         let (cx, request) = enter(request)?;
         match request.service.as_str() {
             "panics" => panic!("the deal has no customer"),
-            "sleeps" => nap(Duration::from_secs(60)).await,
+            "hangs" => {
+                self.1.notify_one();
+                std::future::pending().await
+            }
             "fails" => return answer(Err(Error::internal("disk full"))),
             "relays" => {
                 let mut next = EventServiceClient::new(self.0.channel("enable", &cx));
@@ -89,6 +93,8 @@ struct Suite {
     place: LocalStack,
     local: LocalKey,
     services: Arc<ServiceKey>,
+    /// Told when a request that hangs has arrived.
+    busy: Arc<Notify>,
 }
 
 impl Suite {
@@ -101,23 +107,27 @@ impl Suite {
     fn with(limits: Limits) -> Self {
         LazyLock::force(&TELEMETRY);
         let (local, services) = (LocalKey::generate().unwrap(), Arc::new(ServiceKey::generate().unwrap()));
-        let place = LocalStack::default();
+        let (place, busy) = (LocalStack::default(), Arc::new(Notify::new()));
         let peers = Peers::new(ServiceSigner::new(services.clone(), "onboard")).local("enable", &place);
-        let routes = merge([Routes::new(EventServiceServer::new(Misbehaving(peers))), Routes::default()]).unwrap();
+        let routes = merge([Routes::new(EventServiceServer::new(Misbehaving(peers, busy.clone()))), pass_through::enrollments()]).unwrap();
         let roles = Arc::new(Roles::standard());
         let verifier = Verifier::new(Vec::new(), &roles).unwrap().with_local_key(&local, &roles).unwrap();
         let verifier = verifier.with_services(ServiceVerifier::new(&services, &["onboard", "enable"]).unwrap());
         let access = AccessLayer::new(Rules::of_api().unwrap(), roles, Arc::new(verifier), Clock::system(), None);
         let stack = stack(routes, StackConfig { access, limits });
         place.set(stack.clone());
-        Self { stack, place, local, services }
+        Self { stack, place, local, services, busy }
     }
 
     fn token(&self) -> String {
+        self.token_of("auditor")
+    }
+
+    fn token_of(&self, role: &str) -> String {
         let request = TokenRequest {
             tenant: "acme".to_owned(),
             subject: "persons/ann".to_owned(),
-            roles: vec!["auditor".to_owned()],
+            roles: vec![role.to_owned()],
             ttl_s: 600,
             ..TokenRequest::default()
         };
@@ -141,9 +151,4 @@ impl Suite {
 
 fn reason(status: &Status) -> &'static str {
     error(status).reason()
-}
-
-#[expect(clippy::disallowed_methods, reason = "work that takes time is what is tested")]
-async fn nap(time: Duration) {
-    tokio::time::sleep(time).await;
 }

@@ -42,6 +42,12 @@ pub struct Field {
     pub kind: Kind,
 }
 
+/// The number of an enum's value, named with the enum's prefix or without it.
+/// `parse` is the enum's `from_str_name`.
+pub fn enum_value<E: Into<i32>>(prefix: &str, name: &str, parse: fn(&str) -> Option<E>) -> Option<i32> {
+    parse(&format!("{prefix}{}", name.strip_prefix(prefix).unwrap_or(name))).map(Into::into)
+}
+
 /// Turns a filter into a condition; an empty one matches everything.
 ///
 /// # Errors

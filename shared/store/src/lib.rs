@@ -23,10 +23,13 @@ mod migration;
 mod once;
 mod postgres;
 pub mod prune;
+mod rows;
 mod store;
+pub mod tables;
 mod writer;
 
 pub use config::{StoreConfig, Synchronous};
 pub use errors::{DbResult, decode, is_unique_violation};
 pub use migration::text_key;
+pub use rows::{inserted, saved};
 pub use store::{Store, Tx};

@@ -4,10 +4,11 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use futures::future::BoxFuture;
-use prost::Message;
+use prost::{Message, Name};
+use prost_reflect::DynamicMessage;
 use sea_orm::{ActiveValue::Set, EntityTrait, TryInsertResult};
 use stoa_kernel::{Cx, Error, Kind, Result, clock::wall_now};
-use stoa_proto::Mutation;
+use stoa_proto::{Mutation, POOL, describe};
 
 use crate::{DbResult, Tx, decode};
 
@@ -53,14 +54,14 @@ impl<R: Message + Mutation, F> Once<R, F> {
 
     pub(crate) async fn run<T>(&self, tx: &Tx) -> Result<T>
     where
-        T: Message + Default,
+        T: Message + Name + Default,
         F: for<'a> Fn(&'a Tx, &'a Cx, &'a R) -> BoxFuture<'a, Result<T>>,
     {
         if let Some(first) = self.claim(tx).await? {
             return self.replay(&first);
         }
         let response = (self.op)(tx, &self.cx, &self.request).await?;
-        let answered = ActiveModel { response: Set(response.encode_to_vec()), ..self.key() };
+        let answered = ActiveModel { response: Set(without_personal(&response)?), ..self.key() };
         Entity::update(answered).exec(tx.conn()).await.db()?;
         Ok(response)
     }
@@ -100,4 +101,17 @@ impl<R: Message + Mutation, F> Once<R, F> {
         let message = "was used with another request; take a new id for a new request";
         Err(Error::new(Kind::AlreadyExists, "REQUEST_ID_REUSED", format!("request_id {message}")).with_field("request_id", message))
     }
+}
+
+/// The answer as it is kept. Personal data has one row, with which it goes, and
+/// no copy here: a retry is answered without it.
+fn without_personal<T: Message + Name>(response: &T) -> Result<Vec<u8>> {
+    let bytes = response.encode_to_vec();
+    let Some(descriptor) = POOL.get_message_by_name(&T::full_name()) else { return Ok(bytes) };
+    if !describe::holds_personal(&descriptor) {
+        return Ok(bytes);
+    }
+    let mut message = DynamicMessage::decode(descriptor, bytes.as_slice()).map_err(Error::internal)?;
+    describe::redact(&mut message);
+    Ok(message.encode_to_vec())
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use futures::future::BoxFuture;
-use prost::Message;
+use prost::{Message, Name};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
 use sea_orm_migration::MigrationTrait;
 use stoa_kernel::{Cx, Result};
@@ -123,7 +123,7 @@ impl Store {
     pub async fn write_once<R, T, F>(&self, cx: &Cx, request: R, op: F) -> Result<T>
     where
         R: Message + Mutation + Send + Sync + 'static,
-        T: Message + Default + Send + 'static,
+        T: Message + Name + Default + Send + 'static,
         F: for<'a> Fn(&'a Tx, &'a Cx, &'a R) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
         if request.request_id().is_empty() {

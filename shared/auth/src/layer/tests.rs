@@ -152,7 +152,7 @@ async fn a_suspended_partner_is_refused() {
     let hook: Suspension = Arc::new(move |tenant, partner| {
         assert_eq!((tenant, partner), ("acme", "p1"));
         let answer = state.load(Ordering::SeqCst);
-        Box::pin(async move { answer })
+        Box::pin(async move { Ok(answer) })
     });
     let (layer, _) = layer(Some(hook));
     let token = partner_token();

@@ -1,6 +1,10 @@
 //! Applies another service's events from the stream.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_nats::jetstream::{
     AckKind, Message,
@@ -11,31 +15,36 @@ use stoa_kernel::{Clock, Error, Result, clock::wall_now};
 use stoa_proto::events::v1::Event;
 use stoa_store::Store;
 
-use super::{Bus, envelope};
+use super::{Bus, envelope, gaps::Gaps, refusals::Refusals};
 use crate::{
+    ahead::{self, Applied},
     apply::{Applier, Mark, Outcome, Step, backoff_ms},
     inbox, parked,
+    source::Source,
     subscription::Subscription,
 };
 
 /// Events that one transaction applies.
-const BATCH: usize = 256;
+pub(super) const EVENTS_PER_RUN_MAX: usize = 256;
 /// Events given out and not acknowledged, for all replicas together.
-const PENDING_MAX: i64 = 4096;
+const EVENTS_PENDING_MAX: i64 = 4096;
 /// When the server takes a replica for gone and gives its events to another.
 const ACK_WAIT: Duration = Duration::from_secs(60);
 /// The pause after a first failure that may pass.
 const BACKOFF_MS: u64 = 100;
 /// Inbox rows that one call prunes.
-const PRUNE_MAX: u64 = 10_000;
+const ROWS_PER_PRUNE_MAX: u64 = 10_000;
 
 /// Applies what a service's subscriptions take from one source. All replicas of
 /// the service share one durable consumer.
 pub struct Consumer {
-    bus: Bus,
-    store: Store,
+    pub(super) bus: Bus,
+    pub(super) store: Store,
+    pub(super) source: &'static str,
     pull: PullConsumer,
     appliers: Vec<Applier>,
+    refusals: Refusals,
+    pub(super) gaps: Option<Gaps>,
     retention: Duration,
     backoff_ms: u64,
 }
@@ -44,7 +53,8 @@ pub struct Consumer {
 struct Delivery {
     message: Message,
     event: Event,
-    attempt: i64,
+    /// How often the server gave it out, for whatever reason.
+    delivered: i64,
 }
 
 impl Consumer {
@@ -80,7 +90,7 @@ impl Consumer {
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
-            max_ack_pending: PENDING_MAX,
+            max_ack_pending: EVENTS_PENDING_MAX,
             // Parking is ours: the server never gives up.
             max_deliver: -1,
             ..Default::default()
@@ -88,7 +98,15 @@ impl Consumer {
         let pull = bus.context.create_consumer_on_stream(config, &bus.config.stream).await.map_err(Error::unavailable)?;
         let taken = subscriptions.into_iter().filter(|subscription| subscription.source == source);
         let appliers = taken.map(|subscription| Applier::new(store.clone(), subscription, clock.clone())).collect();
-        Ok(Self { bus, store, pull, appliers, retention, backoff_ms: BACKOFF_MS })
+        Ok(Self { bus, store, source, pull, appliers, refusals: Refusals::default(), gaps: None, retention, backoff_ms: BACKOFF_MS })
+    }
+
+    /// The same consumer with the log behind the stream: events that the stream
+    /// lost, or forgot before they were applied, are read from there.
+    #[must_use]
+    pub fn with_archive(mut self, archive: Arc<dyn Source>) -> Self {
+        self.gaps = Some(Gaps::new(archive));
+        self
     }
 
     /// The same consumer with another pause after a first failure.
@@ -104,8 +122,9 @@ impl Consumer {
     /// # Errors
     /// UNAVAILABLE where the stream cannot be read; as the store answers.
     pub async fn run_once(&self) -> Result<u64> {
-        let messages = self.pull.fetch().max_messages(BATCH).messages().await.map_err(Error::unavailable)?;
-        self.take(messages, Vec::new()).await
+        let supplied = self.close_gaps_when_due().await;
+        let messages = self.pull.fetch().max_messages(EVENTS_PER_RUN_MAX).messages().await.map_err(Error::unavailable)?;
+        Ok(supplied + self.take(messages, Vec::new()).await?)
     }
 
     /// As [`Self::run_once`], but waits for an event first.
@@ -113,10 +132,14 @@ impl Consumer {
     /// # Errors
     /// As [`Self::run_once`].
     pub async fn wait_and_run(&self, wait: Duration) -> Result<u64> {
+        let supplied = self.close_gaps_when_due().await;
+        if supplied > 0 {
+            return Ok(supplied);
+        }
         let mut first = self.pull.batch().max_messages(1).expires(wait).messages().await.map_err(Error::unavailable)?;
         let Some(message) = first.next().await else { return Ok(0) };
         let message = message.map_err(Error::unavailable)?;
-        let more = self.pull.fetch().max_messages(BATCH - 1).messages().await.map_err(Error::unavailable)?;
+        let more = self.pull.fetch().max_messages(EVENTS_PER_RUN_MAX - 1).messages().await.map_err(Error::unavailable)?;
         self.take(more, vec![message]).await
     }
 
@@ -148,7 +171,7 @@ impl Consumer {
     /// As the store answers.
     pub async fn prune(&self) -> Result<u64> {
         let retention = i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX);
-        inbox::prune(&self.store, wall_now().plus_micros(-retention), PRUNE_MAX).await
+        inbox::prune(&self.store, wall_now().plus_micros(-retention), ROWS_PER_PRUNE_MAX).await
     }
 
     async fn take(&self, mut batch: pull::Batch, mut messages: Vec<Message>) -> Result<u64> {
@@ -163,48 +186,74 @@ impl Consumer {
         for message in messages {
             deliveries.extend(open(message).await?);
         }
-        let result = self.apply(&deliveries).await;
+        let events: Vec<&Event> = deliveries.iter().map(|delivery| &delivery.event).collect();
+        let result = self.apply(0, &events).await;
         for (i, delivery) in deliveries.iter().enumerate() {
             // Nothing of a batch is acknowledged before its transactions committed.
-            let again = result.as_ref().map_or(true, |failed| failed.contains_key(&i));
-            let pause = Duration::from_millis(backoff_ms(self.backoff_ms, delivery.attempt));
-            let kind = if again { AckKind::Nak(Some(pause)) } else { AckKind::Ack };
-            delivery.message.ack_with(kind).await.map_err(Error::unavailable)?;
+            let attempt = match &result {
+                Ok(failed) => failed.get(&i).copied(),
+                Err(_) => Some(delivery.delivered),
+            };
+            let again = |attempt| AckKind::Nak(Some(Duration::from_millis(backoff_ms(self.backoff_ms, attempt))));
+            delivery.message.ack_with(attempt.map_or(AckKind::Ack, again)).await.map_err(Error::unavailable)?;
         }
         self.bus.context.client().flush().await.map_err(Error::unavailable)?;
         result.map(|_| count)
     }
 
-    /// Applies all to every subscription; returns which must come again.
-    async fn apply(&self, deliveries: &[Delivery]) -> Result<BTreeMap<usize, Error>> {
+    /// Applies all to every subscription, and notes how far this brings us
+    /// where nothing up to `from` is missing; returns which must come again, and
+    /// how often they have been tried.
+    pub(super) async fn apply(&self, from: i64, events: &[&Event]) -> Result<BTreeMap<usize, i64>> {
         let mut failed = BTreeMap::new();
         for applier in &self.appliers {
-            let taken = |i: &usize| applier.subscription().takes(&deliveries[*i].event.subject);
-            let indexes: Vec<usize> = (0..deliveries.len()).filter(taken).collect();
-            let events: Vec<Event> = indexes.iter().map(|i| deliveries[*i].event.clone()).collect();
-            if events.is_empty() {
+            let indexes: Vec<usize> = (0..events.len()).filter(|i| applier.subscription().takes(&events[*i].subject)).collect();
+            let taken: Vec<Event> = indexes.iter().map(|i| events[*i].clone()).collect();
+            if taken.is_empty() {
                 continue;
             }
-            if let Outcome::Applied = applier.attempt(events, Mark::Inbox).await? {
+            if let Outcome::Applied = applier.attempt(taken, Mark::Inbox).await? {
                 continue;
             }
             for i in indexes {
-                let Delivery { event, attempt, .. } = &deliveries[i];
-                if let Step::Again(error) = applier.step(event.clone(), Mark::Inbox, *attempt).await? {
-                    failed.insert(i, error);
+                if let Some(attempt) = self.apply_one(applier, events[i]).await? {
+                    failed.insert(i, attempt);
                 }
             }
         }
+        if self.gaps.is_some() {
+            let done = events.iter().enumerate().filter(|(i, _)| !failed.contains_key(i));
+            let positions: BTreeSet<i64> = done.map(|(_, event)| event.position).collect();
+            let applied = Applied { source: self.source, from, positions };
+            self.store.write(applied, |tx, applied| Box::pin(ahead::note(tx, applied))).await?;
+        }
         Ok(failed)
+    }
+
+    /// Applies one event; returns the attempt where it must come again. Only
+    /// what the handler refused counts as one: the server also delivers again
+    /// what our own store could not take.
+    async fn apply_one(&self, applier: &Applier, event: &Event) -> Result<Option<i64>> {
+        let attempt = 1 + self.refusals.of(applier.key(), &event.event_id);
+        match applier.step(event.clone(), Mark::Inbox, attempt).await? {
+            Step::Again => {
+                self.refusals.count(applier.key(), &event.event_id);
+                Ok(Some(attempt))
+            }
+            Step::Done => {
+                self.refusals.forget(applier.key(), &event.event_id);
+                Ok(None)
+            }
+        }
     }
 }
 
 /// Reads a message. One that is no event of ours is taken off the consumer: it
 /// would come for ever.
 async fn open(message: Message) -> Result<Option<Delivery>> {
-    let attempt = message.info().map_err(Error::unavailable)?.delivered;
+    let delivered = message.info().map_err(Error::unavailable)?.delivered;
     match envelope::event(message.headers.as_ref(), &message.payload) {
-        Ok(event) => Ok(Some(Delivery { message, event, attempt })),
+        Ok(event) => Ok(Some(Delivery { message, event, delivered })),
         Err(error) => {
             tracing::error!(
                 subject = message.subject.as_str(),

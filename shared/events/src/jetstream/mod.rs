@@ -1,11 +1,14 @@
 //! The way of events between processes: NATS JetStream, 2.9 or later.
 //!
-//! The stream is transport with a short retention. The log is the archive: a
-//! consumer that was away for longer reads the log by `ReadEvents`.
+//! The stream is transport with a short retention. The log is the archive: what
+//! the stream lost, or forgot before a consumer took it, the consumer reads from
+//! the owner's log ([`Consumer::with_archive`]).
 
 mod consumer;
 mod envelope;
+mod gaps;
 mod publisher;
+mod refusals;
 
 use std::{path::PathBuf, time::Duration};
 

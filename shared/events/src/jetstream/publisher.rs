@@ -16,7 +16,7 @@ use crate::{cursor, fence::Fence, log::EventLog, source::Source};
 
 /// Events in flight; below the client's limit, or collecting their
 /// acknowledgments would wait for ever.
-const BATCH: u64 = 500;
+const EVENTS_PER_RUN_MAX: u64 = 500;
 const CURSOR: &str = "jetstream";
 
 /// The publisher of a service. Any number may run; one works.
@@ -47,7 +47,7 @@ impl Publisher {
     /// UNAVAILABLE where the stream acknowledged none; as the store answers.
     pub async fn run_once(&self) -> Result<u64> {
         let from = cursor::read(self.store.read(), CURSOR).await?;
-        let events = self.log.read(from, BATCH).await?;
+        let events = self.log.read(from, EVENTS_PER_RUN_MAX).await?;
         if events.is_empty() {
             return Ok(0);
         }
@@ -70,12 +70,20 @@ impl Publisher {
         }
     }
 
+    /// The position up to which the stream has everything.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn published(&self) -> Result<i64> {
+        cursor::read(self.store.read(), CURSOR).await
+    }
+
     /// Events that are not published yet.
     ///
     /// # Errors
     /// As the store answers.
     pub async fn lag(&self) -> Result<u64> {
-        let from = cursor::read(self.store.read(), CURSOR).await?;
+        let from = self.published().await?;
         Ok(u64::try_from(self.log.head().await? - from).unwrap_or_default())
     }
 

@@ -1,12 +1,16 @@
-//! Events over a real nats-server, which `STOA_TEST_NATS_URL` names, between
+//! Events over a real nats-server, which `TEST_NATS_URL` names, between
 //! stores on PostgreSQL: what a distributed installation runs on.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures::future::{BoxFuture, join};
+use async_nats::jetstream::{AckKind, consumer::PullConsumer};
+use futures::{
+    StreamExt,
+    future::{BoxFuture, join},
+};
 use sea_orm::ConnectionTrait;
 use stoa_events::{
-    OnFailure, Subscription,
+    DELIVERIES_MAX, OnFailure, Subscription,
     jetstream::{self, Bus, Consumer, Publisher},
 };
 use stoa_kernel::{Result, ids};
@@ -27,7 +31,7 @@ struct JetStream {
 
 fn url() -> String {
     #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
-    std::env::var("STOA_TEST_NATS_URL").expect("the feature `backends` needs STOA_TEST_NATS_URL, a nats-server with JetStream")
+    std::env::var("TEST_NATS_URL").expect("the feature `backends` needs TEST_NATS_URL, a nats-server with JetStream")
 }
 
 impl JetStream {
@@ -79,9 +83,13 @@ async fn run(case: impl AsyncFnOnce(Rig)) {
 }
 
 async fn with_bus(case: impl AsyncFnOnce(Bus, Rig)) {
+    with_stream(async |bus, _, rig| case(bus, rig).await).await;
+}
+
+async fn with_stream(case: impl AsyncFnOnce(Bus, String, Rig)) {
     let way = JetStream::new().await;
     let (bus, stream) = (way.bus.clone(), way.stream.clone());
-    postgres::with_rig(way, async |rig| case(bus, rig).await).await;
+    postgres::with_rig(way, async |rig| case(bus, stream.clone(), rig).await).await;
     let client = async_nats::connect(url()).await.unwrap();
     async_nats::jetstream::new(client).delete_stream(stream).await.unwrap();
 }
@@ -201,6 +209,99 @@ async fn a_consumer_can_wait_for_an_event() {
         assert!((1..=10).contains(&first.unwrap()));
         rig.settle(&[&consumer]).await;
         assert_eq!(effects(&rig.consumer).await.len(), 10);
+    })
+    .await;
+}
+
+/// The stream itself, as an operator sees it.
+async fn stream_of(rig_stream: &str) -> async_nats::jetstream::stream::Stream {
+    async_nats::jetstream::new(async_nats::connect(url()).await.unwrap()).get_stream(rig_stream).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_the_stream_forgot_is_read_from_the_log() {
+    with_stream(async |bus, stream, rig| {
+        rig.write_concurrently(1, 20, 2).await;
+        rig.relay().await;
+        stream_of(&stream).await.purge().keep(10).await.unwrap();
+        let make = async || {
+            let made = consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &Plan::default())).await;
+            made.with_archive(Arc::new(rig.log()))
+        };
+        let first = make().await;
+        rig.settle(&[&first]).await;
+        assert_eq!(state(&rig.consumer).await, state(&rig.owner).await);
+        assert_eq!((effects(&rig.consumer).await.len(), first.applied().await.unwrap()), (40, 40));
+
+        // It resumes behind a stream that lost everything.
+        rig.write_concurrently(1, 300, 1).await;
+        rig.relay().await;
+        stream_of(&stream).await.purge().await.unwrap();
+        let second = make().await;
+        rig.settle(&[&second]).await;
+        assert_eq!((effects(&rig.consumer).await.len(), second.applied().await.unwrap()), (340, 340));
+        assert_eq!(state(&rig.consumer).await, state(&rig.owner).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_come_is_read_from_the_log_after_a_while() {
+    with_stream(async |bus, stream, rig| {
+        rig.write_concurrently(1, 20, 1).await;
+        rig.relay().await;
+        let in_stream = stream_of(&stream).await;
+        let first = in_stream.cached_info().state.first_sequence;
+        in_stream.delete_message(first + 4).await.unwrap();
+        let made = consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &Plan::default())).await;
+        let consumer = made.with_archive(Arc::new(rig.log()));
+        rig.settle(&[&consumer]).await;
+        assert_eq!((effects(&rig.consumer).await.len(), consumer.applied().await.unwrap()), (19, 4));
+        assert_eq!(consumer.close_gaps().await.unwrap(), 0, "it may still come");
+        assert_eq!(consumer.close_gaps().await.unwrap(), 1);
+        assert_eq!((effects(&rig.consumer).await.len(), consumer.applied().await.unwrap()), (20, 20));
+        assert_eq!(consumer.close_gaps().await.unwrap(), 0, "nothing is left");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_log_keeps_no_longer_is_passed_over() {
+    with_stream(async |bus, stream, rig| {
+        rig.write_concurrently(1, 20, 1).await;
+        rig.relay().await;
+        stream_of(&stream).await.purge().await.unwrap();
+        assert_eq!(rig.log().prune(rig.clock.now().plus_hours(1), 5, 100).await.unwrap(), 5);
+        let made = consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &Plan::default())).await;
+        let consumer = made.with_archive(Arc::new(rig.log()));
+        rig.settle(&[&consumer]).await;
+        assert_eq!((effects(&rig.consumer).await.len(), consumer.applied().await.unwrap()), (15, 20));
+    })
+    .await;
+}
+
+/// The server counts every delivery; an event that our own store could not take
+/// for a while has not been tried.
+#[tokio::test]
+async fn only_refusals_of_the_handler_count() {
+    with_stream(async |bus, stream, rig| {
+        let plan = Plan::default();
+        plan.fail("programs/a", 1, 1, away());
+        plan.fail("programs/b", 1, u32::MAX, away());
+        let consumer = consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &plan)).await;
+        rig.write("programs/a").await;
+        rig.write("programs/b").await;
+        rig.relay().await;
+        let pull: PullConsumer = stream_of(&stream).await.get_consumer("sell-onboard").await.unwrap();
+        for _ in 0..2 * DELIVERIES_MAX {
+            let mut given = pull.fetch().max_messages(2).messages().await.unwrap();
+            while let Some(message) = given.next().await {
+                message.unwrap().ack_with(AckKind::Nak(None)).await.unwrap();
+            }
+        }
+        rig.settle(&[&consumer]).await;
+        assert_eq!(effects(&rig.consumer).await, [("programs/a".to_owned(), 1)]);
+        assert_eq!(consumer.parked_count().await.unwrap(), 1, "only what its handler refuses every time");
     })
     .await;
 }

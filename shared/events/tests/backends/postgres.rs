@@ -1,5 +1,5 @@
 //! The embedded way between stores on a PostgreSQL server, which
-//! `STOA_TEST_POSTGRES_URL` names.
+//! `TEST_POSTGRES_URL` names.
 
 use futures::future::BoxFuture;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
@@ -10,7 +10,7 @@ use crate::{suite, suite::*};
 
 fn url() -> String {
     #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
-    std::env::var("STOA_TEST_POSTGRES_URL").expect("the feature `backends` needs STOA_TEST_POSTGRES_URL, where databases may be created")
+    std::env::var("TEST_POSTGRES_URL").expect("the feature `backends` needs TEST_POSTGRES_URL, where databases may be created")
 }
 
 async fn admin() -> DatabaseConnection {

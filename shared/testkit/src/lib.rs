@@ -1,0 +1,14 @@
+//! What the tests of the services share: a store of their own, a directory with
+//! partners in it, callers of every kind, and a driven clock.
+//!
+//! With the feature `backends` the same tests run on PostgreSQL.
+
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
+mod bench;
+mod place;
+mod seed;
+
+pub use bench::{Bench, occurred, reason};
+pub use place::Place;
+pub use seed::{Seed, Standing};
