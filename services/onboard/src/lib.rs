@@ -2,9 +2,9 @@
 //!
 //! Owns tenant settings, programs with tiers, prospects, agreements, partners
 //! with their hierarchy, enrollments, onboarding plans, persons and CAM
-//! assignments. Each noun is a folder: rules in `mod.rs` (pure), rows and
-//! queries in `store.rs`, transport in `api.rs`, larger operations in a file of
-//! their own.
+//! assignments. Each noun is a folder: rules in `mod.rs` (pure), operations in
+//! `operations.rs` (larger ones in a file of their own), rows and queries in
+//! `store.rs`, transport in `api.rs`.
 
 mod agreement;
 mod cam_assignment;
@@ -17,6 +17,8 @@ mod program;
 mod prospect;
 mod scope;
 mod tenant_settings;
+#[cfg(test)]
+mod testing;
 mod tier;
 
 use stoa_proto::onboard::v1 as pb;
@@ -55,6 +57,7 @@ pub fn service(deps: Deps) -> Service {
         routes: routes.routes(),
         migrations: migrations(),
         subscriptions: [onboarding_plan::subscriptions(&deps.clock), partner::subscriptions(&deps.clock)].concat(),
-        jobs: vec![enrollment::lapse_job(&deps), onboarding_plan::stall_job(&deps)],
+        jobs: vec![enrollment::lapse_job(&deps), onboarding_plan::stall_job(&deps), partner::visibility_job(&deps)],
+        suspension: Some(enrollment::suspension(&deps)),
     }
 }

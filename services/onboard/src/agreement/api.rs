@@ -1,20 +1,20 @@
 use futures::FutureExt;
 use stoa_kernel::{Error, Result, names, page::Page};
 use stoa_proto::onboard::v1::{
-    Agreement, CancelAgreementRequest, CreateAgreementRequest, GetAgreementRequest, ListAgreementsRequest, ListAgreementsResponse,
-    SendAgreementRequest, SignAgreementRequest, agreement_service_server::AgreementService,
+    Agreement, CancelAgreementRequest, CreateAgreementRequest, DeclineAgreementRequest, GetAgreementRequest, ListAgreementsRequest,
+    ListAgreementsResponse, SendAgreementRequest, SignAgreementRequest, agreement_service_server::AgreementService,
 };
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl AgreementService for Api {
     async fn create_agreement(&self, request: Request<CreateAgreementRequest>) -> Result<Response<Agreement>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_agreement(&self, request: Request<GetAgreementRequest>) -> Result<Response<Agreement>, Status> {
@@ -44,16 +44,21 @@ impl AgreementService for Api {
 
     async fn send_agreement(&self, request: Request<SendAgreementRequest>) -> Result<Response<Agreement>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::send(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::send(tx, cx, request).boxed()).await)
     }
 
     async fn sign_agreement(&self, request: Request<SignAgreementRequest>) -> Result<Response<Agreement>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::sign(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::sign(tx, cx, request).boxed()).await)
+    }
+
+    async fn decline_agreement(&self, request: Request<DeclineAgreementRequest>) -> Result<Response<Agreement>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::decline(tx, cx, request).boxed()).await)
     }
 
     async fn cancel_agreement(&self, request: Request<CancelAgreementRequest>) -> Result<Response<Agreement>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::cancel(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::cancel(tx, cx, request).boxed()).await)
     }
 }

@@ -1,13 +1,18 @@
 //! Rows of agreements.
 
 use prost::Message;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
-use stoa_proto::onboard::v1::{Agreement, AgreementState};
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait, Iterable, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*,
+    sea_query::{ExprTrait, Query},
+};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
+use stoa_proto::onboard::v1::{Agreement, AgreementState as State};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 use crate::scope::visible;
@@ -37,8 +42,7 @@ mod row {
 use row::{ActiveModel, Column, Entity, Model};
 
 fn state(name: &str) -> Option<i32> {
-    let full = format!("AGREEMENT_STATE_{}", name.trim_start_matches("AGREEMENT_STATE_"));
-    AgreementState::from_str_name(&full).map(i32::from)
+    filter::enum_value("AGREEMENT_STATE_", name, State::from_str_name)
 }
 
 const FILTER: [Field; 5] = [
@@ -67,23 +71,33 @@ fn row(cx: &Cx, agreement: &Agreement) -> ActiveModel {
     }
 }
 
-/// The agreement, if the caller may see it.
-pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<Agreement>> {
-    let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
-    mine.one(conn).await.db()?.map(read).transpose()
+/// The rows with their state judged at an instant, so that a filter does not
+/// wait for the sweep.
+fn judged(now: Timestamp) -> Select<Entity> {
+    let over = Expr::col(Column::State).eq(State::Effective as i32).and(Expr::col(Column::ExpireTime).lte(now.micros()));
+    let state = Expr::case(over, State::Expired as i32).finally(Expr::col(Column::State));
+    let mut rows = Query::select();
+    rows.from(Entity).expr_as(state, Column::State).columns(Column::iter().filter(|c| !matches!(c, Column::State)));
+    let mut judged = Entity::find();
+    QueryTrait::query(&mut judged).from_clear().from_subquery(rows, Entity);
+    judged
 }
 
-/// The agreement, locked until the transaction ends, if the caller may see it.
+/// The agreement as it is at the caller's instant, if the caller may see it.
+pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<Agreement>> {
+    let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
+    let found = mine.one(conn).await.db()?.map(read).transpose()?;
+    Ok(found.map(|agreement| super::judged(agreement, cx.now)))
+}
+
+/// The agreement as it was recorded, locked until the transaction ends, if the caller may see it.
 pub(crate) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Agreement>> {
     let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
     mine.lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, agreement: &Agreement) -> Result<()> {
-    match Entity::insert(row(cx, agreement)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&agreement.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, agreement)).exec_without_returning(tx.conn()).await, &agreement.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, agreement: &Agreement) -> Result<()> {
@@ -94,14 +108,13 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, agreement: &Agreement) -> Result<()> 
         .filter(Column::Id.eq(names::last(&agreement.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&agreement.name)) }
+        .await;
+    saved(done, &agreement.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Agreement>> {
     let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
+    let rows = judged(cx.now)
         .filter(Column::Tenant.eq(&cx.tenant))
         .filter(visible(cx, Column::Partner))
         .filter(filter::lower(filter, &FILTER)?)
@@ -111,5 +124,5 @@ pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, fil
         .all(conn)
         .await
         .db()?;
-    rows.into_iter().map(read).collect()
+    rows.into_iter().map(|row| Ok(super::judged(read(row)?, cx.now))).collect()
 }

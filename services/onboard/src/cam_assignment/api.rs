@@ -7,14 +7,14 @@ use stoa_proto::onboard::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl CamAssignmentService for Api {
     async fn assign_cam(&self, request: Request<AssignCamRequest>) -> Result<Response<CamAssignment>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::assign(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::assign(tx, cx, request).boxed()).await)
     }
 
     async fn get_cam_assignment(&self, request: Request<GetCamAssignmentRequest>) -> Result<Response<CamAssignment>, Status> {

@@ -47,7 +47,7 @@ fn read(row: Model) -> Result<CamAssignment> {
 }
 
 /// The assignment of a partner, if the caller may see it.
-pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: &str) -> Result<Option<CamAssignment>> {
+pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: &str) -> Result<Option<CamAssignment>> {
     let mine = Entity::find_by_id((cx.tenant.clone(), partner.to_owned())).filter(visible(cx, Column::Partner));
     mine.one(conn).await.db()?.map(read).transpose()
 }

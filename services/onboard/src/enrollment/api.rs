@@ -3,16 +3,15 @@ use std::pin::Pin;
 use futures::{FutureExt, Stream, StreamExt};
 use stoa_kernel::{Cx, Error, Result, names, page::Page};
 use stoa_proto::onboard::v1::{
-    AssignTierRequest, BulkEnrollRequest, BulkEnrollResponse, CreateEnrollmentRequest, Enrollment, GetEnrollmentRequest,
-    ListEnrollmentsRequest, ListEnrollmentsResponse, ReactivateEnrollmentRequest, SuspendEnrollmentRequest, TerminateEnrollmentRequest,
-    enrollment_service_server::EnrollmentService,
+    AssignTierRequest, AuthorizeProductLinesRequest, BulkEnrollRequest, BulkEnrollResponse, CreateEnrollmentRequest, Enrollment,
+    GetEnrollmentRequest, ListEnrollmentsRequest, ListEnrollmentsResponse, ReactivateEnrollmentRequest, SuspendEnrollmentRequest,
+    TerminateEnrollmentRequest, enrollment_service_server::EnrollmentService,
 };
-use stoa_rpc::{answer, enter, status as to_status};
-use stoa_store::Store;
+use stoa_rpc::{Deps, answer, enter, status as to_status};
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{bulk, enroll, status, store};
+use super::{bulk, enroll, operations, store};
 use crate::Api;
 
 /// Answers that wait for a slow reader of a bulk enrollment.
@@ -54,36 +53,49 @@ impl EnrollmentService for Api {
 
     async fn assign_tier(&self, request: Request<AssignTierRequest>) -> Result<Response<Enrollment>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| status::assign_tier(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::assign_tier(tx, cx, request).boxed()).await)
+    }
+
+    async fn authorize_product_lines(&self, request: Request<AuthorizeProductLinesRequest>) -> Result<Response<Enrollment>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(
+            self.deps.store.write_once(&cx, request, |tx, cx, request| operations::authorize_product_lines(tx, cx, request).boxed()).await,
+        )
     }
 
     async fn suspend_enrollment(&self, request: Request<SuspendEnrollmentRequest>) -> Result<Response<Enrollment>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| status::suspend(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::suspend(tx, cx, request).boxed()).await)
     }
 
     async fn reactivate_enrollment(&self, request: Request<ReactivateEnrollmentRequest>) -> Result<Response<Enrollment>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| status::reactivate(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::reactivate(tx, cx, request).boxed()).await)
     }
 
     async fn terminate_enrollment(&self, request: Request<TerminateEnrollmentRequest>) -> Result<Response<Enrollment>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| status::terminate(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::terminate(tx, cx, request).boxed()).await)
     }
 
     async fn bulk_enroll(&self, request: Request<Streaming<BulkEnrollRequest>>) -> Result<Response<Self::BulkEnrollStream>, Status> {
         let (cx, rows) = enter(request)?;
         cx.require_tenant_reach().map_err(to_status)?;
         let (sender, receiver) = mpsc::channel(ANSWERS_WAITING_MAX);
-        tokio::spawn(bulk_enroll(self.deps.store.clone(), cx, rows, sender));
+        tokio::spawn(bulk_enroll(self.deps.clone(), cx, rows, sender));
         Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))))
     }
 }
 
-/// Answers rows as they come, a group at a time; ends with the stream, with a
+/// Answers rows as they come, a group at a time, each as of the instant that the
+/// group came: a stream may last for hours. Ends with the stream, with a
 /// failure of the store, or when nobody reads the answers any more.
-async fn bulk_enroll(store: Store, cx: Cx, rows: Streaming<BulkEnrollRequest>, answers: mpsc::Sender<Result<BulkEnrollResponse, Status>>) {
+async fn bulk_enroll(
+    deps: Deps,
+    mut cx: Cx,
+    rows: Streaming<BulkEnrollRequest>,
+    answers: mpsc::Sender<Result<BulkEnrollResponse, Status>>,
+) {
     let mut groups = rows.ready_chunks(bulk::ROWS_PER_WRITE_MAX);
     let mut row_count = 0;
     while let Some(group) = groups.next().await {
@@ -98,7 +110,8 @@ async fn bulk_enroll(store: Store, cx: Cx, rows: Streaming<BulkEnrollRequest>, a
                 }
             }
         }
-        match bulk::answer(&store, &cx, good).await {
+        cx.now = deps.clock.now();
+        match bulk::answer(&deps.store, &cx, good).await {
             Ok(done) => {
                 for mut one in done {
                     row_count += 1;

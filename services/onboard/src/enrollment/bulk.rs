@@ -1,48 +1,71 @@
 //! Bulk enrollment: many rows, one answer each, none lost or doubled.
 //!
-//! A row's answer is stored with the row's effects, in one transaction, under
-//! (bulk enrollment, row id): sending a row again returns that answer. Rows are
-//! written in groups; where a group fails, its rows are written one by one, so
-//! that a bad row stands alone.
+//! The answer to a row that was taken is stored with the row's effects, in one
+//! transaction, under (bulk enrollment, row id): sending the row again returns
+//! that answer. A refused row leaves nothing behind and is tried again when it
+//! is sent again. Rows are written in groups; where a group fails, its rows are
+//! written one by one, so that a bad row stands alone.
 
 use aws_lc_rs::digest;
 use futures::FutureExt;
 use prost::Message;
-use stoa_kernel::{Cx, Error, Result, Timestamp, ids, names};
+use stoa_kernel::{Cx, Error, Result, ids, names};
 use stoa_proto::{
     onboard::v1::{Agreement, BulkEnrollOutcome as Outcome, BulkEnrollRequest, BulkEnrollResponse, BulkEnrollRow, ErrorReason, RowError},
     validate,
 };
 use stoa_store::{Store, Tx};
 
-use super::{enroll, store};
-use crate::{agreement, onboarding_plan, partner, program, tenant_settings};
+use super::{enroll, lapse::standing, new, store};
+use crate::{agreement, onboarding_plan, partner, program, scope::require_writer, tenant_settings};
 
 /// Rows written in one transaction.
 pub(super) const ROWS_PER_WRITE_MAX: usize = 100;
 
-/// Answers to a group of rows, in their order. Fails only where the store does.
-pub(super) async fn answer(store: &Store, cx: &Cx, rows: Vec<BulkEnrollRequest>) -> Result<Vec<BulkEnrollResponse>> {
-    let group = store.write((cx.clone(), rows.clone()), |tx, (cx, rows)| write(tx, cx, rows).boxed()).await;
-    match group {
-        Ok(answers) => return Ok(answers),
-        Err(error) if error.is_transient() => return Err(error),
-        Err(_) => {}
+/// Days that a row may lie back before it is history.
+const HISTORY_DAYS: i64 = 1;
+
+/// Answers to a group of rows, in their order, as of the context's instant.
+/// Fails only where the store does.
+pub(crate) async fn answer(store: &Store, cx: &Cx, rows: Vec<BulkEnrollRequest>) -> Result<Vec<BulkEnrollResponse>> {
+    match transaction(store, cx, rows.clone()).await {
+        Err(error) if error.is_transient() && rows.len() <= 1 => Err(error),
+        Err(_) => {
+            let mut answers = Vec::with_capacity(rows.len());
+            for row in rows {
+                answers.push(alone(store, cx, row).await?);
+            }
+            Ok(answers)
+        }
+        done => done,
     }
-    let mut answers = Vec::with_capacity(rows.len());
-    for row in rows {
-        let written = store.write((cx.clone(), vec![row.clone()]), |tx, (cx, rows)| write(tx, cx, rows).boxed()).await;
-        answers.push(match written {
-            Ok(mut one) => one.remove(0),
-            Err(error) if error.is_transient() => return Err(error),
-            Err(error) => rejected(&row, &error),
-        });
+}
+
+async fn alone(store: &Store, cx: &Cx, row: BulkEnrollRequest) -> Result<BulkEnrollResponse> {
+    match transaction(store, cx, vec![row.clone()]).await {
+        Ok(mut answers) => answers.pop().ok_or_else(|| Error::internal("a row got no answer")),
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => {
+            tracing::warn!(row = row_id(&row), cause = error.cause(), reason = error.reason(), "a row was refused");
+            Ok(rejected(&row, &error))
+        }
     }
-    Ok(answers)
+}
+
+fn row_id(request: &BulkEnrollRequest) -> &str {
+    request.row.as_ref().map(|row| row.row_id.as_str()).unwrap_or_default()
+}
+
+async fn transaction(store: &Store, cx: &Cx, rows: Vec<BulkEnrollRequest>) -> Result<Vec<BulkEnrollResponse>> {
+    store.write((cx.clone(), rows), |tx, (cx, rows)| write(tx, cx, rows).boxed()).await
 }
 
 async fn write(tx: &Tx, cx: &Cx, rows: &[BulkEnrollRequest]) -> Result<Vec<BulkEnrollResponse>> {
     let mut answers = Vec::with_capacity(rows.len());
+    if rows.iter().any(|r| r.row.as_ref().and_then(|row| row.partner.as_ref()).is_some_and(|p| !p.parent.is_empty())) {
+        // Before any partner's row, which earlier rows of the group write.
+        partner::store::lock_hierarchy(tx, cx).await?;
+    }
     for request in rows {
         let row = request.row.clone().unwrap_or_default();
         let broken = validate::violations(&row);
@@ -70,19 +93,16 @@ async fn write(tx: &Tx, cx: &Cx, rows: &[BulkEnrollRequest]) -> Result<Vec<BulkE
 async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnrollRow) -> Result<BulkEnrollResponse> {
     let program = program_of(tx, cx, row).await?;
     let tier = enroll::choose_tier(tx, cx, &program, &row.tier).await?;
-    let from = match &row.effective_time {
-        Some(time) => Timestamp::from_proto("effective_time", time)?,
-        None => cx.now,
-    };
-    if from > cx.now {
-        return Err(Error::invalid("effective_time", "must not lie in the future"));
-    }
+    let from = cx.occurred("effective_time", row.effective_time.as_ref())?;
     let partner = match partner::store::find(tx.conn(), cx, &row.partner_id).await? {
-        Some(found) => found.name,
+        Some(found) => {
+            require_writer(tx.conn(), cx, &found.name, &row.partner_id).await?;
+            found.name
+        }
         None => partner::create(tx, cx, &row.partner_id, &row.partner.clone().unwrap_or_default()).await?.name,
     };
-    if let Some(live) = store::live(tx.conn(), cx, &row.partner_id, names::last(&program)).await? {
-        return Ok(reply(row, Outcome::Unchanged, live.name));
+    if let Some(standing) = standing(tx, cx, &row.partner_id, names::last(&program)).await? {
+        return Ok(reply(row, Outcome::Unchanged, standing.name));
     }
     let id = ids::derived(&[&cx.tenant, &request.bulk_enrollment_id, &row.row_id]);
     let signed = Agreement {
@@ -93,7 +113,9 @@ async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnr
         ..Default::default()
     };
     let in_force = agreement::record_effective(tx, cx, signed, from).await?;
-    let enrollment = enroll::record(tx, cx, &id, &in_force, tier, Vec::new()).await?;
+    let mut enrollment = new(&id, &in_force, tier, Vec::new(), cx);
+    enrollment.imported = from < cx.now.plus_days(-HISTORY_DAYS);
+    enroll::record(tx, cx, &enrollment).await?;
     if !enrollment.imported {
         onboarding_plan::start(tx, cx, &enrollment).await?;
     }

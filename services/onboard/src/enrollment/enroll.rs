@@ -1,15 +1,14 @@
 //! Enrollment is one transaction: agreement, partner, tier, portal access and
-//! onboarding plan.
+//! onboarding plan. The agreement may have taken effect in the past; the plan
+//! counts from the instant it is started at all the same.
 
 use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, etag, ids, names};
-use stoa_proto::onboard::v1::{
-    Agreement, CreateEnrollmentRequest, Enrollment, EnrollmentCreated, EnrollmentStatus, ErrorReason, Partner, Prospect, TierCause,
-};
+use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, ids, names};
+use stoa_proto::onboard::v1::{Agreement, CreateEnrollmentRequest, Enrollment, EnrollmentCreated, ErrorReason, Partner, Prospect};
 use stoa_store::Tx;
 
-use super::store;
-use crate::{agreement, onboarding_plan, partner, prospect, tier};
+use super::{lapse::standing, new, store};
+use crate::{agreement, onboarding_plan, partner, prospect, scope::require_writer, tier};
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateEnrollmentRequest) -> Result<Enrollment> {
     let id = ids::chosen_or_new("enrollment_id", &request.enrollment_id)?;
@@ -19,19 +18,19 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateEnrollmentRequest) 
     let agreement_id = names::id("agreement", "agreements", &request.agreement)?;
     let missing = || Error::reference_not_found("agreement", &request.agreement);
     let signed = agreement::store::lock(tx, cx, agreement_id).await?.ok_or_else(missing)?;
-    let from = Timestamp::stored(signed.effective_time.as_ref()).unwrap_or(cx.now);
+    require_writer(tx.conn(), cx, &signed.name, names::last(&signed.partner)).await?;
+    agreement::start(&signed, cx)?;
     let tier = choose_tier(tx, cx, &signed.program, &request.tier).await?;
 
     let (partner, from_prospect) = party(tx, cx, &signed, request).await?;
     refuse_second(tx, cx, &partner, &signed.program).await?;
-    let in_force = agreement::take_effect(tx, cx, &signed, &partner, from).await?;
+    let in_force = agreement::take_effect(tx, cx, &signed, &partner).await?;
     if let Some(prospect) = &from_prospect {
         prospect::convert(tx, cx, prospect, &partner).await?;
     }
-    let enrollment = record(tx, cx, &id, &in_force, tier, request.product_lines.clone()).await?;
-    if !enrollment.imported {
-        onboarding_plan::start(tx, cx, &enrollment).await?;
-    }
+    let enrollment = new(&id, &in_force, tier, request.product_lines.clone(), cx);
+    record(tx, cx, &enrollment).await?;
+    onboarding_plan::start(tx, cx, &enrollment).await?;
     Ok(enrollment)
 }
 
@@ -81,7 +80,7 @@ pub(super) async fn choose_tier(tx: &Tx, cx: &Cx, program: &str, named: &str) ->
 }
 
 async fn refuse_second(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<()> {
-    match store::live(tx.conn(), cx, names::last(partner), names::last(program)).await? {
+    match standing(tx, cx, names::last(partner), names::last(program)).await? {
         None => Ok(()),
         Some(other) => {
             let message = format!("{partner} is enrolled in {program} by {}; terminate that first", other.name);
@@ -91,40 +90,13 @@ async fn refuse_second(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result
     }
 }
 
-/// Writes the enrollment that an agreement in force stands for. A start in the
-/// past is history: it opens no plan and no reminder.
-pub(super) async fn record(
-    tx: &Tx,
-    cx: &Cx,
-    id: &str,
-    agreement: &Agreement,
-    tier: String,
-    product_lines: Vec<String>,
-) -> Result<Enrollment> {
-    let from = Timestamp::stored(agreement.effective_time.as_ref()).unwrap_or(cx.now);
-    let enrollment = Enrollment {
-        name: names::name("enrollments", id),
-        partner: agreement.partner.clone(),
-        program: agreement.program.clone(),
-        tier,
-        tier_cause: TierCause::Evaluation as i32,
-        tier_time: Some(from.proto()),
-        status: EnrollmentStatus::Enrolled as i32,
-        agreement: agreement.name.clone(),
-        prospect: agreement.prospect.clone(),
-        effective_time: Some(from.proto()),
-        end_time: agreement.expire_time,
-        portal_access_time: Some(from.max(cx.now).proto()),
-        product_lines,
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
-        imported: from < cx.now.plus_days(-1),
-        ..Default::default()
-    };
-    store::insert(tx, cx, &enrollment).await?;
+/// Writes an enrollment with its event, and opens the view that its program
+/// gives to those above the partner.
+pub(super) async fn record(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()> {
+    store::insert(tx, cx, enrollment).await?;
     partner::refresh_visibility(tx, cx, names::last(&enrollment.partner)).await?;
+    let from = Timestamp::stored(enrollment.effective_time.as_ref()).unwrap_or(cx.now);
     let fact = Fact::new(&enrollment.name, 1).partner(&enrollment.partner).occurred(from);
     stoa_events::append(tx, cx, fact, &EnrollmentCreated { enrollment: Some(enrollment.clone()) }).await?;
-    Ok(enrollment)
+    Ok(())
 }

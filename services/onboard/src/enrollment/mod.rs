@@ -6,27 +6,79 @@
 //! | ENROLLED | SUSPENDED | SuspendEnrollment |
 //! | SUSPENDED | ENROLLED | ReactivateEnrollment |
 //! | ENROLLED, SUSPENDED | TERMINATED | TerminateEnrollment |
-//! | ENROLLED, SUSPENDED | LAPSED | its agreement's end, recorded by a sweep |
+//! | ENROLLED, SUSPENDED | LAPSED | its `end_time`, the end of its agreement |
+//!
+//! The instant decides about a lapse. A sweep records it; a command that comes
+//! first records it before it does anything else, and reads judge by the
+//! instant whether it was recorded or not.
 
 mod api;
-mod bulk;
+pub(crate) mod bulk;
 mod enroll;
-mod status;
+mod lapse;
+mod operations;
 pub(crate) mod store;
-mod sweep;
+mod suspension;
 
-use stoa_kernel::{Cx, Error, Result, etag};
-use stoa_proto::onboard::v1::{Enrollment, EnrollmentStatus as Status, TierCause};
+use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
+use stoa_proto::onboard::v1::{Agreement, Enrollment, EnrollmentStatus as Status, TierCause};
 
-pub(crate) use sweep::lapse_job;
+pub(crate) use lapse::{hold, lapse_job, settle};
+pub(crate) use suspension::suspension;
+
+/// What leads an enrollment from one status to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Suspend,
+    Reactivate,
+    Terminate,
+    Lapse,
+}
+
+impl Command {
+    /// A row of the table above.
+    const fn row(self) -> (&'static [Status], Status) {
+        match self {
+            Self::Suspend => (&[Status::Enrolled], Status::Suspended),
+            Self::Reactivate => (&[Status::Suspended], Status::Enrolled),
+            Self::Terminate => (&[Status::Enrolled, Status::Suspended], Status::Terminated),
+            Self::Lapse => (&[Status::Enrolled, Status::Suspended], Status::Lapsed),
+        }
+    }
+}
 
 /// Enrolled or suspended: counts as a member of the network.
 fn is_live(status: Status) -> bool {
     matches!(status, Status::Enrolled | Status::Suspended)
 }
 
+/// The enrollment that an agreement in force stands for.
+fn new(id: &str, agreement: &Agreement, tier: String, product_lines: Vec<String>, cx: &Cx) -> Enrollment {
+    let from = Timestamp::stored(agreement.effective_time.as_ref()).unwrap_or(cx.now);
+    Enrollment {
+        name: names::name("enrollments", id),
+        partner: agreement.partner.clone(),
+        program: agreement.program.clone(),
+        tier,
+        tier_cause: TierCause::Evaluation as i32,
+        tier_time: Some(from.proto()),
+        status: Status::Enrolled as i32,
+        agreement: agreement.name.clone(),
+        prospect: agreement.prospect.clone(),
+        effective_time: Some(from.proto()),
+        end_time: agreement.expire_time,
+        portal_access_time: Some(from.max(cx.now).proto()),
+        product_lines: distinct(&product_lines),
+        etag: etag::of(1),
+        create_time: Some(cx.now.proto()),
+        update_time: Some(cx.now.proto()),
+        ..Default::default()
+    }
+}
+
 /// The enrollment in its next status, or why it cannot get there.
-fn moved(current: &Enrollment, from: &[Status], to: Status, cx: &Cx) -> Result<Enrollment> {
+fn moved(current: &Enrollment, command: Command, cx: &Cx) -> Result<Enrollment> {
+    let (from, to) = command.row();
     if !from.contains(&current.status()) {
         let needs: Vec<&str> = from.iter().map(Status::as_str_name).collect();
         return Err(Error::state(&current.name, current.status().as_str_name(), &needs.join(" or ")));
@@ -36,16 +88,58 @@ fn moved(current: &Enrollment, from: &[Status], to: Status, cx: &Cx) -> Result<E
     Ok(revised(next, cx))
 }
 
-/// The enrollment with another tier; nothing where it has that tier pinned.
-fn tier_assigned(current: &Enrollment, tier: &str, cause: TierCause, cx: &Cx) -> Result<Enrollment> {
-    if !is_live(current.status()) {
-        return Err(Error::state(&current.name, current.status().as_str_name(), "an enrollment that has not ended"));
+/// When an enrollment lapsed, where it did by an instant.
+fn lapse_time(enrollment: &Enrollment, now: Timestamp) -> Option<Timestamp> {
+    Timestamp::stored(enrollment.end_time.as_ref()).filter(|end| is_live(enrollment.status()) && *end <= now)
+}
+
+/// The enrollment as it is at an instant: one that is over is LAPSED, whether
+/// that was recorded yet or not.
+fn judged(mut enrollment: Enrollment, now: Timestamp) -> Enrollment {
+    if lapse_time(&enrollment, now).is_some() {
+        enrollment.set_status(Status::Lapsed);
+    }
+    enrollment
+}
+
+fn check_live(enrollment: &Enrollment) -> Result<()> {
+    if is_live(enrollment.status()) {
+        return Ok(());
+    }
+    Err(Error::state(&enrollment.name, enrollment.status().as_str_name(), "an enrollment that has not ended"))
+}
+
+/// The enrollment with a tier pinned; nothing where it is pinned already. The
+/// tier that it has anyway holds since it got it.
+fn tier_pinned(current: &Enrollment, tier: &str, reason: &str, cx: &Cx) -> Result<Option<Enrollment>> {
+    check_live(current)?;
+    let same = current.tier == tier;
+    if same && current.tier_cause() == TierCause::Pin {
+        return Ok(None);
     }
     let mut next = current.clone();
     next.tier = tier.to_owned();
-    next.set_tier_cause(cause);
-    next.tier_time = Some(cx.now.proto());
-    Ok(revised(next, cx))
+    next.set_tier_cause(TierCause::Pin);
+    next.reason = reason.to_owned();
+    if !same {
+        next.tier_time = Some(cx.now.proto());
+    }
+    Ok(Some(revised(next, cx)))
+}
+
+/// The enrollment for these product lines; nothing where it has them already.
+fn authorized(current: &Enrollment, product_lines: &[String], cx: &Cx) -> Result<Option<Enrollment>> {
+    check_live(current)?;
+    let product_lines = distinct(product_lines);
+    if product_lines == current.product_lines {
+        return Ok(None);
+    }
+    Ok(Some(revised(Enrollment { product_lines, ..current.clone() }, cx)))
+}
+
+/// Names in their order, each once.
+fn distinct(names: &[String]) -> Vec<String> {
+    names.iter().enumerate().filter(|(i, name)| !names[..*i].contains(name)).map(|(_, name)| name.clone()).collect()
 }
 
 fn revised(mut enrollment: Enrollment, cx: &Cx) -> Enrollment {
@@ -55,39 +149,4 @@ fn revised(mut enrollment: Enrollment, cx: &Cx) -> Enrollment {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use stoa_kernel::Clock;
-
-    use super::*;
-
-    /// The table above.
-    const TABLE: [(&[Status], Status); 4] = [
-        (&[Status::Enrolled], Status::Suspended),
-        (&[Status::Suspended], Status::Enrolled),
-        (&[Status::Enrolled, Status::Suspended], Status::Terminated),
-        (&[Status::Enrolled, Status::Suspended], Status::Lapsed),
-    ];
-
-    proptest! {
-        #[test]
-        fn any_sequence_follows_the_table(commands in prop::collection::vec(0_usize..4, 0..15)) {
-            let cx = Cx::service("t", "onboard", &Clock::system(), "");
-            let mut enrollment = Enrollment { name: "enrollments/e".into(), etag: etag::of(1), ..Default::default() };
-            enrollment.set_status(Status::Enrolled);
-            for command in commands {
-                let (from, to) = TABLE[command];
-                match moved(&enrollment, from, to, &cx) {
-                    Ok(next) => {
-                        prop_assert!(is_live(enrollment.status()), "an ended enrollment stays ended");
-                        prop_assert_eq!(next.status(), to);
-                        enrollment = next;
-                    }
-                    Err(error) => prop_assert_eq!(error.reason(), "STATE_INVALID"),
-                }
-                let tier = tier_assigned(&enrollment, "programs/p/tiers/t", TierCause::Pin, &cx);
-                prop_assert_eq!(tier.is_ok(), is_live(enrollment.status()));
-            }
-        }
-    }
-}
+mod tests;

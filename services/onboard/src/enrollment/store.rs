@@ -1,13 +1,18 @@
 //! Rows of enrollments, and the answers that bulk enrollments gave.
 
 use prost::Message;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set,
+    Condition, ConnectionTrait, Iterable, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*,
+    sea_query::{ExprTrait, Query},
+};
 use stoa_kernel::{Cx, Error, Kind as Failure, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::onboard::v1::{BulkEnrollResponse, Enrollment, EnrollmentStatus, ErrorReason};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    is_unique_violation, saved,
 };
 
 use crate::scope::visible;
@@ -61,8 +66,7 @@ mod bulk_row {
 const LIVE: [i32; 2] = [EnrollmentStatus::Enrolled as i32, EnrollmentStatus::Suspended as i32];
 
 fn status(name: &str) -> Option<i32> {
-    let full = format!("ENROLLMENT_STATUS_{}", name.trim_start_matches("ENROLLMENT_STATUS_"));
-    EnrollmentStatus::from_str_name(&full).map(i32::from)
+    filter::enum_value("ENROLLMENT_STATUS_", name, EnrollmentStatus::from_str_name)
 }
 
 const FILTER: [Field; 5] = [
@@ -92,41 +96,69 @@ fn row(cx: &Cx, enrollment: &Enrollment) -> ActiveModel {
     }
 }
 
-/// The enrollment, if the caller may see it.
-pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<Enrollment>> {
-    let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
-    mine.one(conn).await.db()?.map(read).transpose()
+/// What has not ended by an instant, whether that was recorded yet or not.
+fn in_force(now: Timestamp) -> Condition {
+    let over = Column::EndTime.lte(now.micros());
+    Condition::all().add(Column::Status.is_in(LIVE)).add(Column::EndTime.is_null().or(over.not()))
 }
 
-/// The enrollment, locked until the transaction ends, if the caller may see it.
+/// The rows with their status judged at an instant, so that a filter does not
+/// wait for the sweep.
+fn judged(now: Timestamp) -> Select<Entity> {
+    let over = Expr::col(Column::Status).is_in(LIVE).and(Expr::col(Column::EndTime).lte(now.micros()));
+    let status = Expr::case(over, EnrollmentStatus::Lapsed as i32).finally(Expr::col(Column::Status));
+    let mut rows = Query::select();
+    rows.from(Entity).expr_as(status, Column::Status).columns(Column::iter().filter(|c| !matches!(c, Column::Status)));
+    let mut judged = Entity::find();
+    QueryTrait::query(&mut judged).from_clear().from_subquery(rows, Entity);
+    judged
+}
+
+/// The enrollment as it is at the caller's instant, if the caller may see it.
+pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<Enrollment>> {
+    let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
+    let found = mine.one(conn).await.db()?.map(read).transpose()?;
+    Ok(found.map(|enrollment| super::judged(enrollment, cx.now)))
+}
+
+/// The enrollment as it was recorded, locked until the transaction ends, if the
+/// caller may see it.
 pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Enrollment>> {
     let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
     mine.lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
 }
 
-/// The enrollment by which a partner stands in a program now.
-pub(super) async fn live<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: &str, program: &str) -> Result<Option<Enrollment>> {
+/// The enrollment of a partner in a program that is recorded as live, locked.
+pub(super) async fn lock_live(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<Option<Enrollment>> {
     let live = Entity::find()
         .filter(Column::Tenant.eq(&cx.tenant))
         .filter(Column::Partner.eq(partner))
         .filter(Column::Program.eq(program))
         .filter(Column::Status.is_in(LIVE));
-    live.one(conn).await.db()?.map(read).transpose()
+    live.lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
 }
 
-/// Ids of the programs that a partner stands in now.
+/// The statuses in which a partner stands in its programs at an instant.
+pub(super) async fn live_statuses<C: ConnectionTrait>(conn: &C, tenant: &str, partner: &str, now: Timestamp) -> Result<Vec<i32>> {
+    let live = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::Partner.eq(partner)).filter(in_force(now));
+    live.select_only().column(Column::Status).into_tuple().all(conn).await.db()
+}
+
+/// Ids of the programs that a partner stands in at the context's instant.
 pub(crate) async fn programs_of<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: &str) -> Result<Vec<String>> {
-    let live = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Partner.eq(partner)).filter(Column::Status.is_in(LIVE));
+    let live = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Partner.eq(partner)).filter(in_force(cx.now));
     live.select_only().column(Column::Program).into_tuple().all(conn).await.db()
 }
 
-/// Ids of the partners that stand in a program now.
-pub(crate) async fn partners_of<C: ConnectionTrait>(conn: &C, cx: &Cx, program: &str) -> Result<Vec<String>> {
-    let live = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Program.eq(program)).filter(Column::Status.is_in(LIVE));
-    live.select_only().column(Column::Partner).into_tuple().all(conn).await.db()
+/// Ids of partners that stand in a program at the context's instant, in their
+/// order: those behind `after`, `limit` at most.
+pub(crate) async fn partners_of<C: ConnectionTrait>(conn: &C, cx: &Cx, program: &str, after: &str, limit: u64) -> Result<Vec<String>> {
+    let live = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Program.eq(program)).filter(in_force(cx.now));
+    let page = live.filter(Column::Partner.gt(after)).order_by_asc(Column::Partner).limit(limit);
+    page.select_only().column(Column::Partner).into_tuple().all(conn).await.db()
 }
 
-/// Tenants and ids of live enrollments that ended before `now`.
+/// Tenants and ids of live enrollments that are over by `now`, the longest first.
 pub(super) async fn due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
     let due = Entity::find().filter(Column::EndTime.lte(now.micros())).filter(Column::Status.is_in(LIVE));
     let due = due.order_by_asc(Column::EndTime).limit(limit).select_only().column(Column::Tenant).column(Column::Id);
@@ -152,14 +184,13 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()
         .filter(Column::Id.eq(names::last(&enrollment.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&enrollment.name)) }
+        .await;
+    saved(done, &enrollment.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Enrollment>> {
     let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
+    let rows = judged(cx.now)
         .filter(Column::Tenant.eq(&cx.tenant))
         .filter(visible(cx, Column::Partner))
         .filter(filter::lower(filter, &FILTER)?)
@@ -169,7 +200,7 @@ pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, fil
         .all(conn)
         .await
         .db()?;
-    rows.into_iter().map(read).collect()
+    rows.into_iter().map(|row| Ok(super::judged(read(row)?, cx.now))).collect()
 }
 
 /// The answer that a row of a bulk enrollment got before, with the row's hash.

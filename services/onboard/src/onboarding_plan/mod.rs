@@ -4,19 +4,24 @@
 //! | --- | --- | --- |
 //! | NOT_STARTED | IN_PROGRESS | its dependencies ending |
 //! | NOT_STARTED, IN_PROGRESS, BLOCKED, ESCALATED | COMPLETED | CompleteMilestone, or the fact it stands for |
-//! | NOT_STARTED, IN_PROGRESS, ESCALATED | BLOCKED(barrier) | BlockMilestone |
+//! | NOT_STARTED, IN_PROGRESS | BLOCKED(barrier) | BlockMilestone |
+//! | ESCALATED | ESCALATED(barrier) | BlockMilestone |
 //! | NOT_STARTED, IN_PROGRESS, BLOCKED, ESCALATED | WAIVED(by) | WaiveMilestone |
 //! | IN_PROGRESS, BLOCKED | ESCALATED | the stall time of 14 days without progress |
+//!
+//! A plan ends complete, with its last milestone, or incomplete, with its
+//! enrollment; then nothing happens to it any more. While the enrollment is
+//! suspended the plan rests: it does not stall, facts still complete milestones.
 
 mod api;
 mod operations;
-pub(crate) mod store;
+mod store;
 mod sweep;
 
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
 use stoa_proto::onboard::v1::{Enrollment, ErrorReason, Milestone, MilestoneKind as Kind, MilestoneState as State, OnboardingPlan};
 
-pub(crate) use operations::{start, subscriptions};
+pub(crate) use operations::{close, pause, resume, start, subscriptions};
 pub(crate) use sweep::stall_job;
 
 /// The default track: what, due after how many hours, behind which milestone.
@@ -33,12 +38,14 @@ const TRACK: [(Kind, i64, Option<Kind>); 7] = [
 /// Days without progress after which a plan is escalated.
 const STALL_DAYS: i64 = 14;
 
-/// A plan of the default track for an enrollment.
+/// A plan of the default track for an enrollment. It counts from the first
+/// instant enrolled, and from now where that is past: what is due lies ahead.
 fn new(enrollment: &Enrollment, cx: &Cx) -> OnboardingPlan {
+    let from = Timestamp::stored(enrollment.effective_time.as_ref()).unwrap_or(cx.now).max(cx.now);
     let milestones = TRACK.iter().map(|(kind, hours, behind)| Milestone {
         kind: *kind as i32,
         state: if behind.is_none() { State::InProgress } else { State::NotStarted } as i32,
-        due_time: Some(cx.now.plus_hours(*hours).proto()),
+        due_time: Some(from.plus_hours(*hours).proto()),
         depends_on: behind.iter().map(|k| *k as i32).collect(),
         ..Default::default()
     });
@@ -47,11 +54,11 @@ fn new(enrollment: &Enrollment, cx: &Cx) -> OnboardingPlan {
         enrollment: enrollment.name.clone(),
         partner: enrollment.partner.clone(),
         milestones: milestones.collect(),
-        start_time: Some(cx.now.proto()),
-        progress_time: Some(cx.now.proto()),
-        complete_time: None,
+        start_time: Some(from.proto()),
+        progress_time: Some(from.proto()),
         etag: etag::of(1),
         update_time: Some(cx.now.proto()),
+        ..Default::default()
     }
 }
 
@@ -59,12 +66,46 @@ fn has_ended(state: State) -> bool {
     matches!(state, State::Completed | State::Waived)
 }
 
-/// When the plan is escalated if nothing happens; nothing where it is complete
-/// or was escalated already.
+/// Neither complete nor ended with its enrollment.
+fn is_open(plan: &OnboardingPlan) -> bool {
+    plan.complete_time.is_none() && plan.end_time.is_none()
+}
+
+/// When the plan is escalated if nothing happens; nothing where it is over,
+/// rests, or was escalated already: until that milestone ends, the concierge
+/// has the plan.
 fn stall_time(plan: &OnboardingPlan) -> Option<Timestamp> {
     let escalated = plan.milestones.iter().any(|m| m.state() == State::Escalated);
     let progress = Timestamp::stored(plan.progress_time.as_ref())?;
-    (plan.complete_time.is_none() && !escalated).then(|| progress.plus_days(STALL_DAYS))
+    let resumed = Timestamp::stored(plan.resume_time.as_ref()).unwrap_or(progress);
+    let stalls = is_open(plan) && plan.pause_time.is_none() && !escalated;
+    stalls.then(|| progress.max(resumed).plus_days(STALL_DAYS))
+}
+
+/// Refuses commands to a plan that ended with its enrollment.
+fn check_not_ended(plan: &OnboardingPlan) -> Result<()> {
+    if plan.end_time.is_none() {
+        return Ok(());
+    }
+    Err(Error::state(&plan.name, "ENDED", "a plan whose enrollment has not ended"))
+}
+
+/// The plan after its enrollment ended; nothing where it was over before.
+fn closed(plan: &OnboardingPlan, at: Timestamp, cx: &Cx) -> Option<OnboardingPlan> {
+    let ended = || OnboardingPlan { end_time: Some(at.proto()), pause_time: None, ..plan.clone() };
+    is_open(plan).then(|| revised(ended(), cx))
+}
+
+/// The plan at rest; nothing where it is over.
+fn paused(plan: &OnboardingPlan, cx: &Cx) -> Option<OnboardingPlan> {
+    let rests = || OnboardingPlan { pause_time: Some(cx.now.proto()), ..plan.clone() };
+    (is_open(plan) && plan.pause_time.is_none()).then(|| revised(rests(), cx))
+}
+
+/// The plan going on; nothing where it did not rest.
+fn resumed(plan: &OnboardingPlan, cx: &Cx) -> Option<OnboardingPlan> {
+    let goes_on = || OnboardingPlan { pause_time: None, resume_time: Some(cx.now.proto()), ..plan.clone() };
+    (is_open(plan) && plan.pause_time.is_some()).then(|| revised(goes_on(), cx))
 }
 
 /// How a milestone ends.
@@ -77,6 +118,7 @@ enum End<'a> {
 /// Ends a milestone. A fact ends it whatever it depends on; by hand its
 /// dependencies must have ended before.
 fn ended(plan: &OnboardingPlan, kind: Kind, end: &End<'_>, at: Timestamp, cx: &Cx) -> Result<OnboardingPlan> {
+    check_not_ended(plan)?;
     let mut next = plan.clone();
     let open = open_dependencies(plan, kind);
     let milestone = milestone_mut(&mut next, kind)?;
@@ -104,13 +146,17 @@ fn ended(plan: &OnboardingPlan, kind: Kind, end: &End<'_>, at: Timestamp, cx: &C
     Ok(progressed(next, at, cx))
 }
 
+/// Records a barrier. What is with the concierge stays there.
 fn blocked(plan: &OnboardingPlan, kind: Kind, barrier: &str, cx: &Cx) -> Result<OnboardingPlan> {
+    check_not_ended(plan)?;
     let mut next = plan.clone();
     let milestone = milestone_mut(&mut next, kind)?;
     if has_ended(milestone.state()) || milestone.state() == State::Blocked {
         return Err(Error::state(&plan.name, milestone.state().as_str_name(), "a milestone that is open and not blocked"));
     }
-    milestone.set_state(State::Blocked);
+    if milestone.state() != State::Escalated {
+        milestone.set_state(State::Blocked);
+    }
     milestone.barrier = barrier.to_owned();
     Ok(revised(next, cx))
 }
@@ -138,6 +184,7 @@ fn progressed(mut plan: OnboardingPlan, at: Timestamp, cx: &Cx) -> OnboardingPla
     plan.progress_time = Some(at.max(before).proto());
     if plan.milestones.iter().all(|m| has_ended(m.state())) {
         plan.complete_time = plan.progress_time;
+        plan.pause_time = None;
     }
     revised(plan, cx)
 }
@@ -161,62 +208,4 @@ fn milestone_mut(plan: &mut OnboardingPlan, kind: Kind) -> Result<&mut Milestone
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use stoa_kernel::Clock;
-
-    use super::*;
-
-    fn cx(days: i64) -> Cx {
-        let (clock, _) = Clock::driven(Timestamp::from_micros(1_700_000_000_000_000).plus_days(days));
-        Cx::service("t", "onboard", &clock, "")
-    }
-
-    fn plan() -> OnboardingPlan {
-        new(&Enrollment { name: "enrollments/e".into(), partner: "partners/p".into(), ..Default::default() }, &cx(0))
-    }
-
-    proptest! {
-        #[test]
-        fn any_sequence_keeps_the_invariants(commands in prop::collection::vec((0_u8..5, 1_i32..=7), 0..30)) {
-            let mut plan = plan();
-            for (day, (command, kind)) in commands.into_iter().enumerate() {
-                let cx = cx(day as i64);
-                let kind = Kind::try_from(kind).unwrap();
-                let result = match command {
-                    0 => ended(&plan, kind, &End::ByHand, cx.now, &cx),
-                    1 => ended(&plan, kind, &End::ByFact("event"), cx.now, &cx),
-                    2 => ended(&plan, kind, &End::Waived("persons/x"), cx.now, &cx),
-                    3 => blocked(&plan, kind, "no access", &cx),
-                    _ => Ok(escalated(&plan, &cx)),
-                };
-                let Ok(next) = result else { continue };
-                for (old, new) in plan.milestones.iter().zip(&next.milestones) {
-                    prop_assert!(!has_ended(old.state()) || old == new, "an ended milestone stays as it is");
-                    prop_assert_eq!(has_ended(new.state()), new.end_time.is_some());
-                    prop_assert_eq!(new.state() == State::Waived, !new.waived_by.is_empty());
-                    let waits = !open_dependencies(&next, new.kind()).is_empty();
-                    prop_assert!(new.state() != State::NotStarted || waits, "nothing waits for nothing");
-                }
-                prop_assert_eq!(next.complete_time.is_some(), next.milestones.iter().all(|m| has_ended(m.state())));
-                plan = next;
-            }
-        }
-    }
-
-    #[test]
-    fn by_hand_a_milestone_waits_for_its_dependencies_by_fact_it_does_not() {
-        let plan = plan();
-        let by_hand = ended(&plan, Kind::SalesCertification, &End::ByHand, cx(1).now, &cx(1)).unwrap_err();
-        assert_eq!(by_hand.reason(), "MILESTONE_DEPENDENCY_OPEN");
-        let by_fact = ended(&plan, Kind::SalesCertification, &End::ByFact("e"), cx(1).now, &cx(1)).unwrap();
-        assert_eq!(by_fact.milestones[3].state(), State::Completed);
-    }
-
-    #[test]
-    fn a_plan_stalls_fourteen_days_after_its_last_progress() {
-        let plan = ended(&plan(), Kind::Portal, &End::ByFact("e"), cx(3).now, &cx(3)).unwrap();
-        assert_eq!(stall_time(&plan), Some(cx(17).now));
-        assert_eq!(stall_time(&escalated(&plan, &cx(17))), None);
-    }
-}
+mod tests;

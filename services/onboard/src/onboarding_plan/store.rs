@@ -3,12 +3,12 @@
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::onboard::v1::OnboardingPlan;
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 use crate::scope::visible;
@@ -29,6 +29,7 @@ mod row {
         pub partner: String,
         pub complete: bool,
         pub progress_time: i64,
+        pub end_time: Option<i64>,
         pub stall_time: Option<i64>,
     }
 
@@ -36,10 +37,11 @@ mod row {
 }
 use row::{ActiveModel, Column, Entity, Model};
 
-const FILTER: [Field; 3] = [
+const FILTER: [Field; 4] = [
     Field { api: "partner", column: "partner", kind: Kind::Name("partners") },
     Field { api: "complete", column: "complete", kind: Kind::Bool },
     Field { api: "progress_time", column: "progress_time", kind: Kind::Time },
+    Field { api: "end_time", column: "end_time", kind: Kind::Time },
 ];
 
 fn read(row: Model) -> Result<OnboardingPlan> {
@@ -55,6 +57,7 @@ fn row(cx: &Cx, plan: &OnboardingPlan) -> ActiveModel {
         partner: Set(names::last(&plan.partner).to_owned()),
         complete: Set(plan.complete_time.is_some()),
         progress_time: Set(Timestamp::stored(plan.progress_time.as_ref()).unwrap_or_default().micros()),
+        end_time: Set(Timestamp::stored(plan.end_time.as_ref()).map(Timestamp::micros)),
         stall_time: Set(super::stall_time(plan).map(Timestamp::micros)),
     }
 }
@@ -71,28 +74,25 @@ pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Onboarding
     mine.lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
 }
 
-/// The plans of a partner that are not complete, locked.
-pub(super) async fn open_of(tx: &Tx, cx: &Cx, partner: &str) -> Result<Vec<OnboardingPlan>> {
+/// Ids of a partner's plans that are not over, in their order.
+pub(super) async fn open_ids_of(tx: &Tx, cx: &Cx, partner: &str) -> Result<Vec<String>> {
     let open = Entity::find()
         .filter(Column::Tenant.eq(&cx.tenant))
         .filter(Column::Partner.eq(partner))
         .filter(Column::Complete.eq(false))
-        .order_by_asc(Column::Id)
-        .lock_exclusive();
-    open.all(tx.conn()).await.db()?.into_iter().map(read).collect()
+        .filter(Column::EndTime.is_null())
+        .order_by_asc(Column::Id);
+    open.select_only().column(Column::Id).into_tuple().all(tx.conn()).await.db()
 }
 
 /// Tenants and ids of plans that stalled before `now`, longest first.
-pub(super) async fn stalled<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
+pub(super) async fn due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
     let due = Entity::find().filter(Column::StallTime.lte(now.micros())).order_by_asc(Column::StallTime).limit(limit);
     due.select_only().column(Column::Tenant).column(Column::Id).into_tuple().all(conn).await.db()
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, plan: &OnboardingPlan) -> Result<()> {
-    match Entity::insert(row(cx, plan)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&plan.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, plan)).exec_without_returning(tx.conn()).await, &plan.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, plan: &OnboardingPlan) -> Result<()> {
@@ -103,9 +103,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, plan: &OnboardingPlan) -> Result<()> 
         .filter(Column::Id.eq(names::last(&plan.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&plan.name)) }
+        .await;
+    saved(done, &plan.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<OnboardingPlan>> {

@@ -6,7 +6,7 @@ use stoa_proto::onboard::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
@@ -38,6 +38,6 @@ impl PartnerService for Api {
 
     async fn update_partner(&self, request: Request<UpdatePartnerRequest>) -> Result<Response<Partner>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::update(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::update(tx, cx, request).boxed()).await)
     }
 }

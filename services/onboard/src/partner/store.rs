@@ -2,13 +2,13 @@
 //! subtree is one LIKE.
 
 use prost::Message;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::onboard::v1::{Partner, PartnerType};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 use crate::scope::visible;
@@ -41,9 +41,41 @@ mod row {
 }
 use row::{ActiveModel, Column, Entity, Model};
 
+/// The row of a tenant that moves in its hierarchy wait for.
+mod hierarchy {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "hierarchy")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Programs of which not every partner's visibility is recomputed yet.
+mod refresh {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "visibility_refresh")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub program: String,
+        pub done_through: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 fn partner_type(name: &str) -> Option<i32> {
-    let full = format!("PARTNER_TYPE_{}", name.trim_start_matches("PARTNER_TYPE_"));
-    PartnerType::from_str_name(&full).map(i32::from)
+    filter::enum_value("PARTNER_TYPE_", name, PartnerType::from_str_name)
 }
 
 const FILTER: [Field; 7] = [
@@ -95,10 +127,7 @@ pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Partner>> 
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<()> {
-    match Entity::insert(row(cx, partner)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&partner.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, partner)).exec_without_returning(tx.conn()).await, &partner.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<()> {
@@ -109,15 +138,50 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<()> {
         .filter(Column::Id.eq(names::last(&partner.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&partner.name)) }
+        .await;
+    saved(done, &partner.name)
 }
 
-/// All partners below one.
-pub(super) async fn descendants<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Vec<Partner>> {
+/// Makes other moves in the tenant's hierarchy wait until the transaction ends.
+pub(crate) async fn lock_hierarchy(tx: &Tx, cx: &Cx) -> Result<()> {
+    let row = hierarchy::ActiveModel { tenant: Set(cx.tenant.clone()) };
+    hierarchy::Entity::insert(row).on_conflict_do_nothing().exec_without_returning(tx.conn()).await.db()?;
+    hierarchy::Entity::find_by_id(cx.tenant.clone()).lock_exclusive().one(tx.conn()).await.db().map(|_| ())
+}
+
+/// All partners below one, locked in the order of their ids.
+pub(super) async fn descendants(tx: &Tx, cx: &Cx, id: &str) -> Result<Vec<Partner>> {
     let below = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Lineage.contains(format!("/{id}/")));
-    below.order_by_asc(Column::Id).all(conn).await.db()?.into_iter().map(read).collect()
+    let below = below.order_by_asc(Column::Id).lock_exclusive();
+    below.all(tx.conn()).await.db()?.into_iter().map(read).collect()
+}
+
+/// Tenant and id of a program whose partners' visibility is not recomputed yet.
+pub(super) async fn refresh_left<C: ConnectionTrait>(conn: &C) -> Result<Option<(String, String)>> {
+    let first = refresh::Entity::find().order_by_asc(refresh::Column::Tenant).order_by_asc(refresh::Column::Program);
+    Ok(first.one(conn).await.db()?.map(|row| (row.tenant, row.program)))
+}
+
+/// Through which partner the visibility of a program's partners is recomputed,
+/// locked; nothing where that is all of them.
+pub(super) async fn lock_refresh(tx: &Tx, cx: &Cx, program: &str) -> Result<Option<String>> {
+    let row = refresh::Entity::find_by_id((cx.tenant.clone(), program.to_owned())).lock_exclusive();
+    Ok(row.one(tx.conn()).await.db()?.map(|row| row.done_through))
+}
+
+pub(super) async fn keep_refresh(tx: &Tx, cx: &Cx, program: &str, done_through: &str) -> Result<()> {
+    let row = refresh::ActiveModel {
+        tenant: Set(cx.tenant.clone()),
+        program: Set(program.to_owned()),
+        done_through: Set(done_through.to_owned()),
+    };
+    let further =
+        OnConflict::columns([refresh::Column::Tenant, refresh::Column::Program]).update_column(refresh::Column::DoneThrough).to_owned();
+    refresh::Entity::insert(row).on_conflict(further).exec_without_returning(tx.conn()).await.db().map(|_| ())
+}
+
+pub(super) async fn end_refresh(tx: &Tx, cx: &Cx, program: &str) -> Result<()> {
+    refresh::Entity::delete_by_id((cx.tenant.clone(), program.to_owned())).exec(tx.conn()).await.db().map(|_| ())
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Partner>> {

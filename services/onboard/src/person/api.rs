@@ -7,14 +7,14 @@ use stoa_proto::onboard::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl PersonService for Api {
     async fn create_person(&self, request: Request<CreatePersonRequest>) -> Result<Response<Person>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_person(&self, request: Request<GetPersonRequest>) -> Result<Response<Person>, Status> {
@@ -43,6 +43,6 @@ impl PersonService for Api {
 
     async fn delete_person(&self, request: Request<DeletePersonRequest>) -> Result<Response<DeletePersonResponse>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::delete(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::delete(tx, cx, request).boxed()).await)
     }
 }

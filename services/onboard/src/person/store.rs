@@ -2,9 +2,9 @@
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, names, page::Page};
+use stoa_kernel::{Cx, Result, etag, names, page::Page};
 use stoa_proto::onboard::v1::Person;
-use stoa_store::{DbResult, Tx, decode, is_unique_violation};
+use stoa_store::{DbResult, Tx, decode, inserted};
 
 use crate::scope::visible;
 
@@ -38,30 +38,26 @@ pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Res
     mine.one(conn).await.db()?.map(read).transpose()
 }
 
+/// The person, locked until the transaction ends, if the caller may see it.
+pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Person>> {
+    let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
+    mine.lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
+}
+
 pub(super) async fn insert(tx: &Tx, cx: &Cx, person: &Person) -> Result<()> {
     let row = ActiveModel {
         tenant: Set(cx.tenant.clone()),
         id: Set(names::last(&person.name).to_owned()),
-        version: Set(1),
+        version: Set(etag::version(&person.etag)),
         document: Set(person.encode_to_vec()),
         partner: Set(names::last(&person.partner).to_owned()),
     };
-    match Entity::insert(row).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&person.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row).exec_without_returning(tx.conn()).await, &person.name)
 }
 
-/// Whether there was such a person to delete.
-pub(super) async fn delete(tx: &Tx, cx: &Cx, id: &str) -> Result<bool> {
-    let done = Entity::delete_many()
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::Id.eq(id))
-        .filter(visible(cx, Column::Partner))
-        .exec(tx.conn())
-        .await
-        .db()?;
-    Ok(done.rows_affected == 1)
+/// Deletes a person that the caller has locked.
+pub(super) async fn delete(tx: &Tx, cx: &Cx, id: &str) -> Result<()> {
+    Entity::delete_by_id((cx.tenant.clone(), id.to_owned())).exec(tx.conn()).await.db().map(|_| ())
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page) -> Result<Vec<Person>> {

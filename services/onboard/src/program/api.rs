@@ -7,14 +7,14 @@ use stoa_proto::onboard::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl ProgramService for Api {
     async fn create_program(&self, request: Request<CreateProgramRequest>) -> Result<Response<Program>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_program(&self, request: Request<GetProgramRequest>) -> Result<Response<Program>, Status> {
@@ -43,6 +43,6 @@ impl ProgramService for Api {
 
     async fn update_program(&self, request: Request<UpdateProgramRequest>) -> Result<Response<Program>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::update(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::update(tx, cx, request).boxed()).await)
     }
 }

@@ -1,9 +1,10 @@
 //! Rows of programs.
 
+use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, etag, names, page::Page};
 use stoa_proto::onboard::v1::Program;
-use stoa_store::{DbResult, Tx, decode, is_unique_violation};
+use stoa_store::{DbResult, Tx, decode, inserted, saved};
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -22,7 +23,6 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use prost::Message;
 use row::{ActiveModel, Column, Entity, Model};
 
 fn read(row: Model) -> Result<Program> {
@@ -46,10 +46,7 @@ pub(super) async fn insert(tx: &Tx, cx: &Cx, program: &Program) -> Result<()> {
         version: Set(etag::version(&program.etag)),
         document: Set(program.encode_to_vec()),
     };
-    match Entity::insert(row).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&program.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row).exec_without_returning(tx.conn()).await, &program.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, program: &Program) -> Result<()> {
@@ -61,9 +58,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, program: &Program) -> Result<()> {
         .filter(Column::Id.eq(names::last(&program.name)))
         .filter(Column::Version.eq(version - 1))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&program.name)) }
+        .await;
+    saved(done, &program.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page) -> Result<Vec<Program>> {

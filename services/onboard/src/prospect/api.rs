@@ -2,19 +2,19 @@ use futures::FutureExt;
 use stoa_kernel::{Error, Result, names, page::Page};
 use stoa_proto::onboard::v1::{
     AdvanceProspectRequest, CloseProspectRequest, CreateProspectRequest, GetProspectRequest, ListProspectsRequest, ListProspectsResponse,
-    Prospect, prospect_service_server::ProspectService,
+    Prospect, ReopenProspectRequest, UpdateProspectRequest, prospect_service_server::ProspectService,
 };
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl ProspectService for Api {
     async fn create_prospect(&self, request: Request<CreateProspectRequest>) -> Result<Response<Prospect>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_prospect(&self, request: Request<GetProspectRequest>) -> Result<Response<Prospect>, Status> {
@@ -42,13 +42,22 @@ impl ProspectService for Api {
         )
     }
 
+    async fn update_prospect(&self, request: Request<UpdateProspectRequest>) -> Result<Response<Prospect>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::update(tx, cx, request).boxed()).await)
+    }
+
     async fn advance_prospect(&self, request: Request<AdvanceProspectRequest>) -> Result<Response<Prospect>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::advance(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::advance(tx, cx, request).boxed()).await)
     }
 
     async fn close_prospect(&self, request: Request<CloseProspectRequest>) -> Result<Response<Prospect>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::close(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::close(tx, cx, request).boxed()).await)
+    }
+    async fn reopen_prospect(&self, request: Request<ReopenProspectRequest>) -> Result<Response<Prospect>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::reopen(tx, cx, request).boxed()).await)
     }
 }

@@ -6,17 +6,55 @@
 //! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, INVITED, NURTURE | a later one, up to APPLIED | AdvanceProspect |
 //! | IDENTIFIED … APPLIED, NURTURE | DISQUALIFIED, NURTURE, LOST | CloseProspect |
 //! | IDENTIFIED … APPLIED | CONVERTED | CreateEnrollment |
+//! | DISQUALIFIED, LOST | IDENTIFIED | ReopenProspect |
+//!
+//! There is one prospect for an organization (domain and country), whatever its
+//! state: one that was closed is taken up again instead of created anew.
 
 mod api;
+mod operations;
 pub(crate) mod store;
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Result, etag, ids, names};
-use stoa_proto::onboard::v1::{
-    AdvanceProspectRequest, CloseProspectRequest, CreateProspectRequest, Prospect, ProspectAdvanced, ProspectClosed, ProspectConverted,
-    ProspectCreated, ProspectState as State,
-};
-use stoa_store::Tx;
+use prost_types::FieldMask;
+use stoa_kernel::{Cx, Error, Result, etag, mask, names};
+use stoa_proto::onboard::v1::{Prospect, ProspectState as State};
+
+pub(crate) use operations::convert;
+
+/// Fields that a caller may change.
+const CHANGEABLE: [&str; 7] = ["display_name", "type", "domain", "country_code", "territory", "vertical", "owner"];
+
+/// A new prospect from what the caller sent.
+fn new(id: &str, input: &Prospect, cx: &Cx) -> Result<Prospect> {
+    names::optional_id("prospect.owner", "persons", &input.owner)?;
+    let mut prospect = Prospect {
+        name: names::name("prospects", id),
+        close_reason: String::new(),
+        competitor: String::new(),
+        partner: String::new(),
+        qualify_time: None,
+        etag: etag::of(1),
+        create_time: Some(cx.now.proto()),
+        update_time: Some(cx.now.proto()),
+        ..input.clone()
+    };
+    prospect.set_state(State::Identified);
+    Ok(prospect)
+}
+
+/// The prospect after a change, and the paths that changed. What became a
+/// partner is changed there.
+fn changed(current: &Prospect, input: &Prospect, mask: Option<&FieldMask>, cx: &Cx) -> Result<(Prospect, Vec<String>)> {
+    etag::check(&current.name, &input.etag, etag::version(&current.etag))?;
+    if current.state() == State::Converted {
+        let needs = format!("a prospect that is not {} yet; update that", current.partner);
+        return Err(Error::state(&current.name, current.state().as_str_name(), &needs));
+    }
+    let mut next = current.clone();
+    let paths = mask::apply(mask, &CHANGEABLE, input, &mut next)?;
+    names::optional_id("prospect.owner", "persons", &next.owner)?;
+    Ok(if paths.is_empty() { (next, paths) } else { (revised(next, cx), paths) })
+}
 
 /// In recruitment: can be advanced, closed and converted.
 fn is_open(state: State) -> bool {
@@ -34,6 +72,7 @@ fn advanced(current: &Prospect, target: State, cx: &Cx) -> Result<Prospect> {
     let mut next = current.clone();
     next.set_state(target);
     next.close_reason.clear();
+    next.competitor.clear();
     if (target as i32) >= (State::Qualified as i32) && next.qualify_time.is_none() {
         next.qualify_time = Some(cx.now.proto());
     }
@@ -50,6 +89,19 @@ fn closed(current: &Prospect, target: State, reason: &str, competitor: &str, cx:
     next.set_state(target);
     next.close_reason = reason.to_owned();
     next.competitor = competitor.to_owned();
+    Ok(revised(next, cx))
+}
+
+/// Takes a prospect into recruitment again, from the beginning.
+fn reopened(current: &Prospect, cx: &Cx) -> Result<Prospect> {
+    let state = current.state();
+    if !matches!(state, State::Disqualified | State::Lost) {
+        return Err(Error::state(&current.name, state.as_str_name(), "a prospect that is DISQUALIFIED or LOST"));
+    }
+    let mut next = current.clone();
+    next.set_state(State::Identified);
+    next.close_reason.clear();
+    next.competitor.clear();
     Ok(revised(next, cx))
 }
 
@@ -81,119 +133,5 @@ fn duplicate_key(prospect: &Prospect) -> String {
     format!("{}|{}", prospect.domain.trim().to_lowercase().trim_start_matches("www."), prospect.country_code)
 }
 
-async fn create(tx: &Tx, cx: &Cx, request: &CreateProspectRequest) -> Result<Prospect> {
-    let id = ids::chosen_or_new("prospect_id", &request.prospect_id)?;
-    let input = request.prospect.clone().unwrap_or_default();
-    names::optional_id("prospect.owner", "persons", &input.owner)?;
-    let mut prospect = Prospect {
-        name: names::name("prospects", &id),
-        close_reason: String::new(),
-        competitor: String::new(),
-        partner: String::new(),
-        qualify_time: None,
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
-        ..input
-    };
-    prospect.set_state(State::Identified);
-    store::insert(tx, cx, &prospect).await?;
-    stoa_events::append(tx, cx, Fact::new(&prospect.name, 1), &ProspectCreated { prospect: Some(prospect.clone()) }).await?;
-    Ok(prospect)
-}
-
-async fn load(tx: &Tx, cx: &Cx, name: &str, sent: &str) -> Result<Prospect> {
-    let id = names::id("name", "prospects", name)?;
-    let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(name))?;
-    etag::check(name, sent, etag::version(&current.etag))?;
-    Ok(current)
-}
-
-async fn advance(tx: &Tx, cx: &Cx, request: &AdvanceProspectRequest) -> Result<Prospect> {
-    let current = load(tx, cx, &request.name, &request.etag).await?;
-    let prospect = advanced(&current, request.target_state(), cx)?;
-    store::save(tx, cx, &prospect).await?;
-    let fact = Fact::new(&prospect.name, etag::version(&prospect.etag)).changed(vec!["state".to_owned()]);
-    stoa_events::append(tx, cx, fact, &ProspectAdvanced { prospect: Some(prospect.clone()) }).await?;
-    Ok(prospect)
-}
-
-async fn close(tx: &Tx, cx: &Cx, request: &CloseProspectRequest) -> Result<Prospect> {
-    let current = load(tx, cx, &request.name, &request.etag).await?;
-    let prospect = closed(&current, request.target_state(), &request.reason, &request.competitor, cx)?;
-    store::save(tx, cx, &prospect).await?;
-    let fact = Fact::new(&prospect.name, etag::version(&prospect.etag)).changed(vec!["state".to_owned()]);
-    stoa_events::append(tx, cx, fact, &ProspectClosed { prospect: Some(prospect.clone()) }).await?;
-    Ok(prospect)
-}
-
-/// The prospect became a partner; part of the enrollment's transaction.
-pub(crate) async fn convert(tx: &Tx, cx: &Cx, current: &Prospect, partner: &str) -> Result<()> {
-    let prospect = converted(current, partner, cx)?;
-    store::save(tx, cx, &prospect).await?;
-    let fact = Fact::new(&prospect.name, etag::version(&prospect.etag)).partner(partner).changed(vec!["state".to_owned()]);
-    stoa_events::append(tx, cx, fact, &ProspectConverted { prospect: Some(prospect.clone()) }).await?;
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use stoa_kernel::Clock;
-
-    use super::*;
-
-    #[derive(Debug, Clone)]
-    enum Command {
-        Advance(i32),
-        Close(i32),
-        Convert,
-    }
-
-    fn commands() -> impl Strategy<Value = Vec<Command>> {
-        let one = prop_oneof![(2..=6).prop_map(Command::Advance), (8..=10).prop_map(Command::Close), Just(Command::Convert)];
-        prop::collection::vec(one, 0..12)
-    }
-
-    fn apply(prospect: &Prospect, command: &Command, cx: &Cx) -> Result<Prospect> {
-        match command {
-            Command::Advance(to) => advanced(prospect, State::try_from(*to).unwrap(), cx),
-            Command::Close(to) => closed(prospect, State::try_from(*to).unwrap(), "why", "", cx),
-            Command::Convert => converted(prospect, "partners/p", cx),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_sequence_keeps_the_invariants(commands in commands()) {
-            let cx = Cx::service("t", "onboard", &Clock::system(), "");
-            let mut prospect = Prospect { name: "prospects/p".into(), etag: etag::of(1), ..Default::default() };
-            prospect.set_state(State::Identified);
-            for command in commands {
-                let before = prospect.clone();
-                match apply(&prospect, &command, &cx) {
-                    Ok(next) => {
-                        prop_assert_eq!(etag::version(&next.etag), etag::version(&before.etag) + 1);
-                        prop_assert!(!matches!(before.state(), State::Converted | State::Disqualified | State::Lost), "terminal states stay");
-                        if is_open(before.state()) && is_open(next.state()) {
-                            prop_assert!(next.state > before.state, "recruitment only moves forward");
-                        }
-                        let qualified = is_open(next.state()) && next.state >= State::Qualified as i32;
-                        prop_assert!(!qualified || next.qualify_time.is_some());
-                        prop_assert!(before.qualify_time.is_none() || next.qualify_time == before.qualify_time);
-                        prop_assert_eq!(next.state() == State::Converted, !next.partner.is_empty());
-                        prospect = next;
-                    }
-                    Err(error) => prop_assert_eq!(error.reason(), "STATE_INVALID"),
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_duplicate_key_ignores_case_and_www() {
-        let of = |domain: &str| duplicate_key(&Prospect { domain: domain.into(), country_code: "DE".into(), ..Default::default() });
-        assert_eq!(of("WWW.Example.com"), of("example.com"));
-        assert_eq!(of(""), "");
-    }
-}
+mod tests;

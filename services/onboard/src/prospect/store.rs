@@ -7,7 +7,7 @@ use stoa_proto::onboard::v1::{ErrorReason, PartnerType, Prospect, ProspectState}
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 mod row {
@@ -40,13 +40,11 @@ mod row {
 use row::{ActiveModel, Column, Entity, Model};
 
 fn partner_type(name: &str) -> Option<i32> {
-    let full = format!("PARTNER_TYPE_{}", name.trim_start_matches("PARTNER_TYPE_"));
-    PartnerType::from_str_name(&full).map(i32::from)
+    filter::enum_value("PARTNER_TYPE_", name, PartnerType::from_str_name)
 }
 
 fn state(name: &str) -> Option<i32> {
-    let full = format!("PROSPECT_STATE_{}", name.trim_start_matches("PROSPECT_STATE_"));
-    ProspectState::from_str_name(&full).map(i32::from)
+    filter::enum_value("PROSPECT_STATE_", name, ProspectState::from_str_name)
 }
 
 const FILTER: [Field; 9] = [
@@ -94,23 +92,32 @@ pub(crate) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Prospect>>
     Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
 }
 
-/// Inserts a prospect. The duplicate is named, so that the caller can go on
-/// with that one.
-pub(super) async fn insert(tx: &Tx, cx: &Cx, prospect: &Prospect) -> Result<()> {
+fn duplicate(other: &str) -> Error {
+    let message = format!("prospects/{other} has the same domain and country; go on with that one");
+    Error::new(Failure::AlreadyExists, ErrorReason::ProspectDuplicate.as_str_name(), message)
+        .with_field("prospect.domain", "is another prospect's")
+        .with_metadata("prospect", names::name("prospects", other))
+}
+
+/// Refuses a prospect whose organization is another one. The duplicate is
+/// named, so that the caller can go on with that one.
+pub(super) async fn refuse_duplicate(tx: &Tx, cx: &Cx, prospect: &Prospect) -> Result<()> {
     let key = super::duplicate_key(prospect);
-    if !key.is_empty() {
-        let other = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::DuplicateKey.eq(key));
-        if let Some(other) = other.one(tx.conn()).await.db()? {
-            let message = format!("prospects/{} has the same domain and country; go on with that one", other.id);
-            return Err(Error::new(Failure::AlreadyExists, ErrorReason::ProspectDuplicate.as_str_name(), message)
-                .with_field("prospect.domain", "is another prospect's")
-                .with_metadata("prospect", names::name("prospects", &other.id)));
-        }
+    if key.is_empty() {
+        return Ok(());
     }
-    match Entity::insert(row(cx, prospect)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&prospect.name)),
-        other => other.db().map(|_| ()),
+    let other = Entity::find()
+        .filter(Column::Tenant.eq(&cx.tenant))
+        .filter(Column::DuplicateKey.eq(key))
+        .filter(Column::Id.ne(names::last(&prospect.name)));
+    match other.one(tx.conn()).await.db()? {
+        Some(other) => Err(duplicate(&other.id)),
+        None => Ok(()),
     }
+}
+
+pub(super) async fn insert(tx: &Tx, cx: &Cx, prospect: &Prospect) -> Result<()> {
+    inserted(Entity::insert(row(cx, prospect)).exec_without_returning(tx.conn()).await, &prospect.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, prospect: &Prospect) -> Result<()> {
@@ -121,9 +128,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, prospect: &Prospect) -> Result<()> {
         .filter(Column::Id.eq(names::last(&prospect.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&prospect.name)) }
+        .await;
+    saved(done, &prospect.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Prospect>> {

@@ -1,12 +1,12 @@
 //! Tenant settings: one document a tenant, published to every service.
 
 mod api;
+mod operations;
 pub(crate) mod store;
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Money, Result, Timestamp, etag, mask, money};
-use stoa_proto::onboard::v1::{TenantSettings, TenantSettingsUpdated, UpdateTenantSettingsRequest};
-use stoa_store::Tx;
+use prost_types::FieldMask;
+use stoa_kernel::{Cx, Money, Result, Timestamp, etag, mask, money, names};
+use stoa_proto::onboard::v1::TenantSettings;
 
 /// Fields that a caller may change.
 const CHANGEABLE: [&str; 6] =
@@ -19,23 +19,22 @@ fn check(settings: &TenantSettings) -> Result<()> {
     if let Some(cost) = &settings.cam_hour_cost {
         Money::not_negative("tenant_settings.cam_hour_cost", cost)?;
     }
+    names::optional_id("tenant_settings.default_program", "programs", &settings.default_program)?;
     Ok(())
 }
 
-async fn update(tx: &Tx, cx: &Cx, request: &UpdateTenantSettingsRequest) -> Result<TenantSettings> {
-    let input = request.tenant_settings.clone().unwrap_or_default();
-    let current = store::lock(tx, cx).await?.unwrap_or_else(stoa_directory::default_settings);
+/// The settings after a change, and the paths that changed.
+fn changed(current: &TenantSettings, input: &TenantSettings, mask: Option<&FieldMask>, cx: &Cx) -> Result<(TenantSettings, Vec<String>)> {
     etag::check(&current.name, &input.etag, etag::version(&current.etag))?;
     let mut next = current.clone();
-    let paths = mask::apply(request.update_mask.as_ref(), &CHANGEABLE, &input, &mut next)?;
+    let paths = mask::apply(mask, &CHANGEABLE, input, &mut next)?;
     check(&next)?;
-    if paths.is_empty() {
-        return Ok(current);
+    if !paths.is_empty() {
+        next.etag = etag::next(&current.etag);
+        next.update_time = Some(cx.now.proto());
     }
-    next.etag = etag::next(&current.etag);
-    next.update_time = Some(cx.now.proto());
-    store::save(tx, cx, &next).await?;
-    let fact = Fact::new(&next.name, etag::version(&next.etag)).changed(paths);
-    stoa_events::append(tx, cx, fact, &TenantSettingsUpdated { tenant_settings: Some(next.clone()) }).await?;
-    Ok(next)
+    Ok((next, paths))
 }
+
+#[cfg(test)]
+mod tests;

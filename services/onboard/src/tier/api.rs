@@ -6,14 +6,14 @@ use stoa_proto::onboard::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl TierService for Api {
     async fn create_tier(&self, request: Request<CreateTierRequest>) -> Result<Response<Tier>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_tier(&self, request: Request<GetTierRequest>) -> Result<Response<Tier>, Status> {
@@ -44,6 +44,6 @@ impl TierService for Api {
 
     async fn update_tier(&self, request: Request<UpdateTierRequest>) -> Result<Response<Tier>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::update(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::update(tx, cx, request).boxed()).await)
     }
 }

@@ -5,7 +5,7 @@ use prost::Message;
 use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
 use stoa_kernel::{Cx, Error, Kind, Result, etag, page::Page};
 use stoa_proto::onboard::v1::{ErrorReason, Tier};
-use stoa_store::{DbResult, Tx, decode, is_unique_violation};
+use stoa_store::{DbResult, Tx, decode, inserted, saved};
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -84,10 +84,7 @@ pub(super) async fn insert(tx: &Tx, cx: &Cx, tier: &Tier) -> Result<()> {
         document: Set(tier.encode_to_vec()),
         rank: Set(tier.rank),
     };
-    match Entity::insert(row).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&tier.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row).exec_without_returning(tx.conn()).await, &tier.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, tier: &Tier) -> Result<()> {
@@ -101,9 +98,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, tier: &Tier) -> Result<()> {
         .filter(Column::Id.eq(key(&tier.name)))
         .filter(Column::Version.eq(version - 1))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&tier.name)) }
+        .await;
+    saved(done, &tier.name)
 }
 
 /// Tiers by program and id; of all programs where `program` is `-`.

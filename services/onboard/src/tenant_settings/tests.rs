@@ -1,0 +1,35 @@
+use stoa_proto::onboard::v1::{
+    GetTenantSettingsRequest, UpdateTenantSettingsRequest, tenant_settings_service_server::TenantSettingsService,
+};
+
+use super::*;
+use crate::testing::{Bench, reason};
+
+#[tokio::test]
+async fn the_default_program_exists() {
+    let bench = Bench::new().await;
+    let update = async |default_program: &str| {
+        let settings = TenantSettings { name: "tenantSettings".into(), default_program: default_program.into(), ..Default::default() };
+        let request = UpdateTenantSettingsRequest { tenant_settings: Some(settings), ..Default::default() };
+        bench.api.update_tenant_settings(bench.vendor(request)).await
+    };
+    assert_eq!(reason(update("p").await), "INVALID_FIELD");
+    assert_eq!(reason(update("programs/none").await), "REFERENCE_NOT_FOUND");
+    assert_eq!(update("programs/p").await.unwrap().into_inner().etag, etag::of(1));
+    assert_eq!(update("programs/p").await.unwrap().into_inner().etag, etag::of(1), "nothing changed");
+    let get = GetTenantSettingsRequest { name: "tenantSettings".into() };
+    let settings = bench.api.get_tenant_settings(bench.vendor(get)).await.unwrap().into_inner();
+    assert_eq!((settings.default_program.as_str(), settings.reporting_currency.as_str()), ("programs/p", "USD"));
+}
+
+#[test]
+fn settings_make_sense() {
+    let with = |f: fn(&mut TenantSettings)| {
+        let mut settings = stoa_directory::default_settings();
+        f(&mut settings);
+        check(&settings).map_err(|e| e.reason())
+    };
+    assert_eq!(with(|_| {}), Ok(()));
+    assert_eq!(with(|s| s.time_zone = "Nowhere/Here".into()), Err("TIME_ZONE_UNKNOWN"));
+    assert_eq!(with(|s| s.reporting_currency = "ABC".into()), Err("CURRENCY_UNKNOWN"));
+}

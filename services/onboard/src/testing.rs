@@ -1,0 +1,135 @@
+//! The service on a store of its own, for tests.
+
+use std::ops::Deref;
+
+use stoa_kernel::{Reach, Timestamp};
+use stoa_proto::onboard::v1::{
+    Agreement, AssignCamRequest, BulkEnrollRequest, BulkEnrollResponse, BulkEnrollRow, CreateAgreementRequest, CreateEnrollmentRequest,
+    CreatePersonRequest, CreateProgramRequest, CreateProspectRequest, CreateTierRequest, Enrollment, GetPartnerRequest, Partner,
+    PartnerType, Person, Program, Prospect, SendAgreementRequest, SignAgreementRequest, Tier, agreement_service_server::AgreementService,
+    cam_assignment_service_server::CamAssignmentService, enrollment_service_server::EnrollmentService,
+    partner_service_server::PartnerService, person_service_server::PersonService, program_service_server::ProgramService,
+    prospect_service_server::ProspectService, tier_service_server::TierService,
+};
+pub(crate) use stoa_testkit::{occurred, reason};
+
+use crate::{Api, enrollment::bulk};
+
+/// The shared bench with the service's API on it. Onboard has no directory: its
+/// partners are its own.
+pub(crate) struct Bench {
+    pub(crate) api: Api,
+    bench: stoa_testkit::Bench,
+}
+
+impl Deref for Bench {
+    type Target = stoa_testkit::Bench;
+
+    fn deref(&self) -> &Self::Target {
+        &self.bench
+    }
+}
+
+impl Bench {
+    /// The service with the program `p`, which shows nothing to distributors,
+    /// and its tiers `entry` and `gold`.
+    pub(crate) async fn new() -> Self {
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        let bench = stoa_testkit::Bench::new(crate::NAME, crate::migrations(), now).await;
+        let bench = Self { api: Api { deps: bench.deps.clone() }, bench };
+        bench.program("p", false).await;
+        bench
+    }
+
+    pub(crate) async fn program(&self, id: &str, descendants_visible: bool) {
+        let program = Program { display_name: id.into(), descendants_visible, ..Default::default() };
+        let request = CreateProgramRequest { program_id: id.into(), program: Some(program), ..Default::default() };
+        self.api.create_program(self.vendor(request)).await.unwrap();
+        for (rank, tier) in [(1, "entry"), (2, "gold")] {
+            let request = CreateTierRequest {
+                parent: format!("programs/{id}"),
+                tier_id: tier.into(),
+                tier: Some(Tier { display_name: tier.into(), rank, ..Default::default() }),
+                ..Default::default()
+            };
+            self.api.create_tier(self.vendor(request)).await.unwrap();
+        }
+    }
+
+    pub(crate) async fn prospect(&self, id: &str) -> Prospect {
+        let prospect = Prospect { display_name: id.into(), r#type: PartnerType::Var as i32, ..Default::default() };
+        let request = CreateProspectRequest { prospect_id: id.into(), prospect: Some(prospect), ..Default::default() };
+        self.api.create_prospect(self.vendor(request)).await.unwrap().into_inner()
+    }
+
+    /// An agreement that was sent, on the program `p` where it names none.
+    pub(crate) async fn sent(&self, id: &str, mut agreement: Agreement) -> Agreement {
+        if agreement.program.is_empty() {
+            agreement.program = "programs/p".into();
+        }
+        let request = CreateAgreementRequest { agreement_id: id.into(), agreement: Some(agreement), ..Default::default() };
+        let name = self.api.create_agreement(self.vendor(request)).await.unwrap().into_inner().name;
+        self.api.send_agreement(self.vendor(SendAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
+    }
+
+    /// The same, signed.
+    pub(crate) async fn signed(&self, id: &str, agreement: Agreement) -> Agreement {
+        let name = self.sent(id, agreement).await.name;
+        self.api.sign_agreement(self.vendor(SignAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
+    }
+
+    /// A partner with an enrollment and an agreement, all of the same id.
+    pub(crate) async fn enroll(&self, id: &str) -> Enrollment {
+        self.enroll_by(id, "", Agreement::default()).await
+    }
+
+    /// The same below a parent (by id), by an agreement of its own.
+    pub(crate) async fn enroll_by(&self, id: &str, parent: &str, agreement: Agreement) -> Enrollment {
+        let prospect = self.prospect(id).await.name;
+        let agreement = self.signed(id, Agreement { prospect, ..agreement }).await.name;
+        let parent = if parent.is_empty() { String::new() } else { format!("partners/{parent}") };
+        let request = CreateEnrollmentRequest { enrollment_id: id.into(), agreement, partner_id: id.into(), parent, ..Default::default() };
+        self.api.create_enrollment(self.vendor(request)).await.unwrap().into_inner()
+    }
+
+    /// Answers rows of one bulk enrollment.
+    pub(crate) async fn bulk(&self, rows: Vec<BulkEnrollRow>) -> Vec<BulkEnrollResponse> {
+        let request = |row| BulkEnrollRequest { bulk_enrollment_id: "b".into(), row: Some(row) };
+        bulk::answer(&self.deps.store, &self.cx(Reach::Tenant), rows.into_iter().map(request).collect()).await.unwrap()
+    }
+
+    /// A row that enrolls a partner in `p`.
+    pub(crate) fn row(&self, id: &str) -> BulkEnrollRow {
+        let partner = Partner { display_name: id.into(), r#type: PartnerType::Dealer as i32, ..Default::default() };
+        BulkEnrollRow {
+            row_id: id.into(),
+            partner_id: id.into(),
+            partner: Some(partner),
+            program: "programs/p".into(),
+            ..Default::default()
+        }
+    }
+
+    /// A person of the vendor who looks after a partner (by id).
+    pub(crate) async fn assign(&self, person: &str, partner: &str) {
+        let request = CreatePersonRequest {
+            person_id: person.into(),
+            person: Some(Person { display_name: "Ada".into(), ..Default::default() }),
+            ..Default::default()
+        };
+        self.api.create_person(self.vendor(request)).await.unwrap();
+        let request =
+            AssignCamRequest { partner: format!("partners/{partner}"), person: format!("persons/{person}"), ..Default::default() };
+        self.api.assign_cam(self.vendor(request)).await.unwrap();
+    }
+
+    pub(crate) async fn partner(&self, id: &str) -> Partner {
+        self.api.get_partner(self.vendor(GetPartnerRequest { name: format!("partners/{id}") })).await.unwrap().into_inner()
+    }
+
+    /// Runs a job of the service by its name; how much was due.
+    pub(crate) async fn sweep(&self, job: &str) -> u64 {
+        let jobs = crate::service(self.deps.clone()).jobs;
+        self.run(jobs.iter().find(|j| j.name == job).unwrap()).await
+    }
+}

@@ -1,0 +1,29 @@
+use stoa_proto::onboard::v1::{CreateTierRequest, GetTierRequest, UpdateTierRequest, tier_service_server::TierService};
+use tonic::Code;
+
+use super::*;
+use crate::testing::{Bench, reason};
+
+#[tokio::test]
+async fn a_rank_is_one_tiers_of_a_program() {
+    let bench = Bench::new().await;
+    bench.program("q", false).await;
+    let create = async |parent: &str, rank: i32| {
+        let tier = Tier { display_name: "Third".into(), rank, ..Default::default() };
+        let request = CreateTierRequest { parent: parent.into(), tier_id: "third".into(), tier: Some(tier), ..Default::default() };
+        bench.api.create_tier(bench.vendor(request)).await
+    };
+    assert_eq!(reason(create("programs/p", 2).await), "TIER_RANK_TAKEN");
+    assert_eq!(create("programs/none", 3).await.unwrap_err().code(), Code::NotFound);
+    let tier = create("programs/p", 3).await.unwrap().into_inner();
+    let update = async |rank: i32, etag: &str| {
+        let tier = Tier { rank, etag: etag.into(), name: tier.name.clone(), ..Default::default() };
+        bench.api.update_tier(bench.vendor(UpdateTierRequest { tier: Some(tier), ..Default::default() })).await
+    };
+    assert_eq!(reason(update(1, &tier.etag).await), "TIER_RANK_TAKEN");
+    assert_eq!(reason(update(4, "\"7\"").await), "ETAG_MISMATCH");
+    assert_eq!(update(4, &tier.etag).await.unwrap().into_inner().etag, etag::of(2));
+    assert!(create("programs/q", 3).await.is_ok(), "another program has its own ranks");
+    let hidden = bench.api.get_tier(bench.stranger(GetTierRequest { name: tier.name.clone() })).await;
+    assert_eq!(hidden.unwrap_err().code(), Code::NotFound);
+}
