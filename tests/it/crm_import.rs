@@ -1,11 +1,20 @@
-//! A CRM export, imported twice.
+//! A CRM export: imported twice, with other rules, and counted again by hand.
 
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::Path,
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::ProgressBar;
 use stoa::import::{Mapping, Summary, crm};
-use stoa_proto::analytics::v1::{GetNetworkQualityRequest, NetworkQuality};
+use stoa_kernel::Timestamp;
+use stoa_proto::{
+    analytics::v1::{GetNetworkQualityRequest, NetworkQuality},
+    onboard::v1::{TenantSettings, UpdateTenantSettingsRequest},
+    sell::v1::ListDealsRequest,
+};
 use stoa_tests::TestSuite;
 
 const FILES: [(&str, &str); 4] = [
@@ -31,25 +40,34 @@ const FILES: [(&str, &str); 4] = [
     ),
 ];
 
+fn write_files(files: &[(&str, &str)]) -> Result<tempfile::TempDir> {
+    let dir = tempfile::tempdir()?;
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text)?;
+    }
+    Ok(dir)
+}
+
 async fn import(suite: &TestSuite, dir: &Path) -> Result<Summary> {
+    import_by(suite, dir, &Mapping::load(None)?).await
+}
+
+async fn import_by(suite: &TestSuite, dir: &Path, mapping: &Mapping) -> Result<Summary> {
     let door = suite.door(&suite.admin()?)?;
-    let summary = crm(&door, dir, &Mapping::load(None)?, &ProgressBar::hidden()).await?;
+    let summary = crm(&door, dir, mapping, &ProgressBar::hidden()).await?;
     suite.settle().await?;
     Ok(summary)
 }
 
 async fn quality(suite: &TestSuite) -> Result<NetworkQuality> {
-    let as_of: stoa_kernel::Timestamp = "2018-01-01".parse().map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    let as_of: Timestamp = "2018-01-01".parse()?;
     let request = GetNetworkQualityRequest { as_of: Some(as_of.proto()), ..Default::default() };
     Ok(suite.door(&suite.admin()?)?.network_quality().get_network_quality(request).await?.into_inner())
 }
 
 #[tokio::test]
 async fn an_export_is_taken_once() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    for (name, text) in FILES {
-        std::fs::write(dir.path().join(name), text)?;
-    }
+    let dir = write_files(&FILES)?;
     let suite = TestSuite::start().await?;
     let first = import(&suite, dir.path()).await?;
     assert_eq!((first.rows, first.taken, first.created, first.rejected), (5, 4, 4, 1), "{}", first.text());
@@ -77,5 +95,222 @@ fn refused(summary: &Summary) -> Result<()> {
     let note = &summary.rejections[0];
     ensure!((note.line, note.id.as_str(), note.kind.as_str()) == (6, "A5", "INVALID_FIELD"), "{note:?}");
     ensure!(note.message.contains("Nobody Known"), "{}", note.message);
+    Ok(())
+}
+
+#[tokio::test]
+async fn other_rules_change_the_registration_and_refuse_no_neighbors() -> Result<()> {
+    let dir = write_files(&FILES)?;
+    let suite = TestSuite::start().await?;
+    import(&suite, dir.path()).await?;
+    let mut mapping = Mapping::load(None)?;
+    mapping.product_spellings.insert("GTX-Pro".to_owned(), "GTX Pro".to_owned());
+    let again = import_by(&suite, dir.path(), &mapping).await?;
+    assert_eq!((again.changes, again.unchanged), (1, 4), "{}", again.text());
+    let again = import_by(&suite, dir.path(), &mapping).await?;
+    assert_eq!(again.changes, 0, "{}", again.text());
+
+    // The organizations are enrolled and stay so; the rest of the import goes on.
+    mapping.enrollment_effective = "2016-10-01".to_owned();
+    let refused = import_by(&suite, dir.path(), &mapping).await?;
+    assert_eq!((refused.changes, refused.partners_rejected, refused.unchanged, refused.rejected), (0, 3, 4, 1), "{}", refused.text());
+    let of_partners: Vec<(&str, &str, u64)> =
+        refused.rejections.iter().filter(|n| n.file == "sales_teams.csv").map(|n| (n.kind.as_str(), n.id.as_str(), n.line)).collect();
+    let reason = "BULK_ROW_CHANGED";
+    assert_eq!(of_partners, [(reason, "central", 2), (reason, "anna-snelling", 2), (reason, "moses-frase", 3)]);
+    suite.finish().await
+}
+
+#[tokio::test]
+async fn dates_are_days_of_the_tenant() -> Result<()> {
+    let dir = write_files(&FILES)?;
+    let suite = TestSuite::start().await?;
+    let door = suite.door(&suite.admin()?)?;
+    let tenant_settings = TenantSettings {
+        name: "tenantSettings".into(),
+        reporting_currency: "USD".into(),
+        time_zone: "America/New_York".into(),
+        fiscal_year_start_month: 1,
+        ..Default::default()
+    };
+    let request = UpdateTenantSettingsRequest { tenant_settings: Some(tenant_settings), ..Default::default() };
+    door.tenant_settings().update_tenant_settings(request).await?;
+    import(&suite, dir.path()).await?;
+    let request = ListDealsRequest { filter: "pipeline_stage = \"WON\"".into(), ..Default::default() };
+    let deals = door.deals().list_deals(request).await?.into_inner().deals;
+    let [deal] = deals.as_slice() else { bail!("one deal is won: {deals:?}") };
+    let [engaged, won] = [&deal.submit_time, &deal.win_time].map(|t| Timestamp::stored(t.as_ref()).map(|t| t.to_string()));
+    assert_eq!(engaged.as_deref(), Some("2016-10-25T04:00:00Z"), "25-10-16 in New York, in summer time");
+    assert_eq!(won.as_deref(), Some("2017-03-11T05:00:00Z"));
+    suite.finish().await
+}
+
+/// First day of the generated export, on which everybody is enrolled.
+const FIRST_DAY: &str = "2016-10-20";
+const DAYS: u64 = 430;
+
+/// Numbers that follow from a seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// A line of the generated pipeline; days are counted from the first.
+#[derive(Debug, Clone, Default)]
+struct Opportunity {
+    agent: String,
+    product: &'static str,
+    account: String,
+    stage: &'static str,
+    engaged: Option<u64>,
+    closed: Option<u64>,
+    value: Option<u64>,
+}
+
+fn opportunity(dice: &mut Dice) -> Opportunity {
+    // Some agents sell much more than others, and one has nothing.
+    let agent = (dice.below(11) * dice.below(11)) / 10;
+    let product = ["GTX Basic", "GTXPro", "MG Special", "MG Advanced"][usize::try_from(dice.below(4)).unwrap_or_default()];
+    let stage = ["Prospecting", "Engaging", "Engaging", "Won", "Won", "Won", "Won", "Lost", "Lost"];
+    let stage = stage[usize::try_from(dice.below(9)).unwrap_or_default()];
+    let closes = matches!(stage, "Won" | "Lost");
+    let engaged = dice.below(DAYS);
+    let account = if dice.one_in(if closes { 40 } else { 4 }) { String::new() } else { format!("Account {}", dice.below(12)) };
+    Opportunity {
+        agent: if dice.one_in(60) { "Nobody Known".to_owned() } else { format!("Agent {agent:02}") },
+        product: if dice.one_in(80) { "Nonsense" } else { product },
+        account: if dice.one_in(70) { "Nowhere Inc".to_owned() } else { account },
+        stage,
+        engaged: (stage != "Prospecting" && !dice.one_in(25)).then_some(engaged),
+        closed: (closes && !dice.one_in(30)).then(|| engaged + dice.below(120)),
+        value: (stage == "Won" && !dice.one_in(20)).then(|| 50 + dice.below(6000)),
+    }
+}
+
+/// The line as the export has it, and whether it can be understood: agent,
+/// product and account are known, and what is closed has an end.
+fn is_sound(o: &Opportunity) -> bool {
+    let closes = matches!(o.stage, "Won" | "Lost");
+    o.agent != "Nobody Known" && o.product != "Nonsense" && o.account != "Nowhere Inc" && (!closes || o.closed.is_some())
+}
+
+fn day(days: u64) -> Result<Timestamp> {
+    Ok(FIRST_DAY.parse::<Timestamp>()?.plus_days(i64::try_from(days)?))
+}
+
+/// Day-month-year with two digits.
+fn written(days: Option<u64>) -> Result<String> {
+    let Some(days) = days else { return Ok(String::new()) };
+    let date = day(days)?.to_string();
+    Ok(format!("{}-{}-{}", &date[8..10], &date[5..7], &date[2..4]))
+}
+
+fn generated(opportunities: &[Opportunity]) -> Result<tempfile::TempDir> {
+    let mut accounts = "account,sector,year_established,revenue,employees,office_location,subsidiary_of\n".to_owned();
+    for i in 0..12 {
+        writeln!(accounts, "Account {i},retail,1990,100.5,{},United States,", 300 * (i + 1))?;
+    }
+    let mut teams = "sales_agent,manager,regional_office\n".to_owned();
+    for i in 0..12 {
+        writeln!(teams, "Agent {i:02},Manager {},{}", i % 4, ["Central", "East", "West"][i % 3])?;
+    }
+    let products = "product,series,sales_price\nGTX Basic,GTX,550\nGTX Pro,GTX,4821\nMG Special,MG,55\nMG Advanced,MG,3393\n";
+    let mut pipeline = "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n".to_owned();
+    for (i, o) in opportunities.iter().enumerate() {
+        let value = o.value.map(|v| v.to_string()).unwrap_or_default();
+        let (engaged, closed) = (written(o.engaged)?, written(o.closed)?);
+        writeln!(pipeline, "O{i:04},{},{},{},{},{engaged},{closed},{value}", o.agent, o.product, o.account, o.stage)?;
+    }
+    write_files(&[("accounts.csv", &accounts), ("sales_teams.csv", &teams), ("products.csv", products), ("sales_pipeline.csv", &pipeline)])
+}
+
+/// Enrolled, active, channel revenue of 365 days in cents, and of it the part
+/// of the three active with most; from the rows alone.
+fn recomputed(opportunities: &[Opportunity], as_of: u64) -> (i64, i64, i64, i64) {
+    let sound = || opportunities.iter().filter(|o| is_sound(o));
+    let within = |day: u64, days: u64| day < as_of && day + days >= as_of;
+    // Who is registered has an account; the rest are unregistered deals.
+    let registered = sound().filter(|o| !o.account.is_empty() && o.engaged.is_some_and(|engaged| within(engaged, 90)));
+    let active: BTreeSet<&str> = registered.map(|o| o.agent.as_str()).collect();
+    let mut revenue: BTreeMap<&str, i64> = BTreeMap::new();
+    for o in sound().filter(|o| o.stage == "Won" && o.closed.is_some_and(|closed| within(closed, 365))) {
+        *revenue.entry(&o.agent).or_default() += i64::try_from(o.value.unwrap_or_default()).unwrap_or_default() * 100;
+    }
+    let mut ranked: Vec<i64> = active.iter().map(|agent| revenue.get(agent).copied().unwrap_or_default()).collect();
+    ranked.sort_by_key(|revenue| std::cmp::Reverse(*revenue));
+    let top = ranked.iter().take(3).sum();
+    // Three offices and twelve agents, enrolled since the first day.
+    (if as_of > 0 { 15 } else { 0 }, i64::try_from(active.len()).unwrap_or_default(), revenue.values().sum(), top)
+}
+
+/// The days to ask about: some of all times, and those on which something
+/// enters a window or leaves it: an agent's first and last registration, and
+/// one deal won in every ten.
+fn instants(opportunities: &[Opportunity]) -> BTreeSet<u64> {
+    let mut days = BTreeSet::from([0, 1, 45, 120, 200, 300, 366, 400, 520, 700, 900]);
+    let mut registered: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for o in opportunities.iter().filter(|o| is_sound(o) && !o.account.is_empty()) {
+        registered.entry(&o.agent).or_default().extend(o.engaged);
+    }
+    for days_of_one in registered.values() {
+        days.extend(days_of_one.iter().min().into_iter().flat_map(|day| [*day, day + 1]));
+        days.extend(days_of_one.iter().max().into_iter().flat_map(|day| [day + 90, day + 91]));
+    }
+    let won = opportunities.iter().filter(|o| is_sound(o) && o.stage == "Won").filter_map(|o| o.closed);
+    days.extend(won.step_by(10).flat_map(|day| [day, day + 1, day + 365, day + 366]));
+    days
+}
+
+#[expect(clippy::print_stderr, reason = "a failure is looked into by its seed")]
+async fn compare(seed: u64) -> Result<()> {
+    eprintln!("seed {seed}");
+    let mut dice = Dice(seed);
+    let opportunities: Vec<Opportunity> = (0..400).map(|_| opportunity(&mut dice)).collect();
+    let dir = generated(&opportunities)?;
+    let suite = TestSuite::start().await?;
+    let summary = import(&suite, dir.path()).await?;
+    let sound = opportunities.iter().filter(|o| is_sound(o)).count() as u64;
+    ensure!((summary.rows, summary.created, summary.rejected) == (400, sound, 400 - sound), "{}", summary.text());
+    ensure!(sound < 400 && !summary.overlaps.is_empty(), "the seed makes nothing to refuse or to overlap");
+    let overlapping: u64 = summary.overlaps.iter().map(|o| o.count).sum();
+    ensure!(summary.finding_counts.get("OVERLAP") == Some(&overlapping), "{}", summary.text());
+
+    let door = suite.door(&suite.admin()?)?;
+    for as_of in instants(&opportunities) {
+        let request = GetNetworkQualityRequest { as_of: Some(day(as_of)?.proto()), concentration_count: 3, ..Default::default() };
+        let figures = door.network_quality().get_network_quality(request).await?.into_inner().headline.unwrap_or_default();
+        let revenue = figures.channel_revenue.and_then(|r| r.total).map(|t| t.minor_units).unwrap_or_default();
+        let top = figures.concentration.and_then(|c| c.share).map(|share| (share.numerator, share.denominator));
+        let (enrolled, active, total, of_top) = recomputed(&opportunities, as_of);
+        ensure!(
+            (figures.enrolled_count, figures.active_count, revenue) == (enrolled, active, total),
+            "day {as_of}: ({}, {}, {revenue}) and not ({enrolled}, {active}, {total})",
+            figures.enrolled_count,
+            figures.active_count,
+        );
+        let expected = (active > 0 && total > 0).then_some((of_top, total));
+        ensure!(top == expected, "day {as_of}: the top three have {top:?} and not {expected:?}");
+    }
+    let again = import(&suite, dir.path()).await?;
+    ensure!((again.changes, again.unchanged) == (0, sound), "{}", again.text());
+    suite.finish().await
+}
+
+#[tokio::test]
+async fn the_report_of_an_export_is_what_its_rows_say() -> Result<()> {
+    for seed in [20_161_020, 7] {
+        compare(seed).await.with_context(|| format!("seed {seed}"))?;
+    }
     Ok(())
 }

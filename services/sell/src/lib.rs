@@ -43,5 +43,6 @@ pub fn service(deps: Deps) -> Service {
         migrations: migrations(),
         subscriptions: stoa_directory::subscriptions(),
         jobs: vec![deal::expiry_job(&deps), deal::reminder_job(&deps)],
+        suspension: Some(stoa_directory::suspension(&deps)),
     }
 }

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     batch::{Pusher, ROWS_MAX},
-    connector, connector_store as store,
+    connector::{operations as connector, store},
 };
 use crate::Api;
 

@@ -9,7 +9,7 @@ use stoa_proto::sell::v1::{CrmConnector, CrmRow, CrmRowError, CrmRowResult};
 use stoa_rpc::Deps;
 use stoa_store::Tx;
 
-use super::{connector_store, link, mapping, push};
+use super::{connector, link, mapping, push};
 
 /// Rows of one transaction.
 pub(super) const ROWS_MAX: usize = 200;
@@ -27,7 +27,7 @@ impl Pusher {
     pub(super) async fn open(deps: &Deps, cx: &Cx, name: &str) -> Result<Self> {
         cx.require_tenant_reach()?;
         let id = names::id("connector", "crmConnectors", name)?;
-        let found = connector_store::find(deps.store.read(), cx, id).await?;
+        let found = connector::store::find(deps.store.read(), cx, id).await?;
         let connector = found.ok_or_else(|| Error::not_found(name))?;
         Ok(Self { deps: deps.clone(), cx: cx.clone(), connector, partners: HashMap::new() })
     }

@@ -11,10 +11,16 @@ use crate::deal;
 /// A deal as a row says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mapped {
+    /// Empty where the row gives none.
     pub(super) display_name: String,
+    /// For a new deal that the row gives no name.
+    pub(super) default_name: String,
     pub(super) partner: String,
     pub(super) product_line: String,
+    /// What the row says of the account; nothing where it names none.
     pub(super) customer: Option<Customer>,
+    /// Whether the row says who looks after the account.
+    pub(super) says_direct: bool,
     pub(super) amount: Option<Money>,
     pub(super) close_date: String,
     pub(super) stage: Stage,
@@ -82,11 +88,13 @@ pub(super) fn map(connector: &CrmConnector, row: &DealRow, now: Timestamp) -> Re
     let findings = findings(row, customer.as_ref(), stage, amount);
     let known = customer.is_some() && !row.partner.is_empty();
     Ok(Mapped {
-        display_name: display_name(row),
+        display_name: row.display_name.clone(),
+        default_name: default_name(row),
         partner: row.partner.clone(),
         product_line,
         registered: engaged.filter(|_| known),
         customer,
+        says_direct: row.direct_account.is_some(),
         amount,
         close_date: row.close_date.clone(),
         stage,
@@ -157,16 +165,13 @@ fn customer(row: &DealRow) -> Option<Customer> {
         territory: row.territory.clone(),
         vertical: row.vertical.clone(),
         size_segment: row.size_segment.clone(),
-        direct_account: row.direct_account,
+        direct_account: row.direct_account.unwrap_or_default(),
         account_reference: row.account_reference.clone(),
         tax_id: String::new(),
     })
 }
 
-fn display_name(row: &DealRow) -> String {
-    if !row.display_name.is_empty() {
-        return row.display_name.clone();
-    }
+fn default_name(row: &DealRow) -> String {
     let whole = if row.account_name.is_empty() { row.product.clone() } else { format!("{}: {}", row.account_name, row.product) };
     whole.chars().take(200).collect()
 }
@@ -194,5 +199,6 @@ pub(super) fn words(finding: Finding) -> &'static str {
         Finding::NoAmount => "won without an amount: it counts as no revenue; set the amount in the CRM",
         Finding::Overlap => "another partner was registered for this customer and product line at the same time",
         Finding::Superseded => "older than what was taken already: nothing changed",
+        Finding::ClaimKept => "registered here: customer, product line and partner stay, the rest of the row was taken",
     }
 }

@@ -8,9 +8,9 @@
 mod api;
 mod batch;
 mod connector;
-mod connector_store;
 mod link;
 mod mapping;
+mod merge;
 mod push;
 #[cfg(test)]
 mod tests;

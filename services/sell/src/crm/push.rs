@@ -11,9 +11,10 @@ use super::{
     connector::is_remote,
     link::{self, Link},
     mapping::{self, Mapped},
+    merge,
 };
 use crate::deal::{
-    self, claims_differ, credit,
+    self, credit,
     facts::{self, Happened, Step},
     pipeline, registration, revised,
 };
@@ -106,7 +107,7 @@ fn from_history(id: &str, mapped: &Mapped, cx: &Cx) -> Deal {
     let stage = if mapped.closed.is_some() { engaged } else { mapped.stage };
     Deal {
         name: names::name("deals", id),
-        display_name: mapped.display_name.clone(),
+        display_name: if mapped.display_name.is_empty() { mapped.default_name.clone() } else { mapped.display_name.clone() },
         partner: mapped.partner.clone(),
         credits: credit::whole(&mapped.partner),
         product_line: mapped.product_line.clone(),
@@ -162,81 +163,30 @@ async fn update(tx: &Tx, cx: &Cx, connector: &CrmConnector, row: &CrmRow, mapped
     let Some(current) = deal::store::lock(tx, cx, &link.local_id).await? else {
         return Err(Error::internal(format!("deals/{} is linked and missing", link.local_id)));
     };
-    let (next, paths) = with_remote_fields(connector, &current, &mapped);
+    let mut next = merge::with_remote_fields(connector, &current, &mapped);
+    let kept = merge::keep_claim(&current, &mut next, cx);
+    let paths = merge::differing(&current, &next);
     let takes_stage = is_remote(connector, Field::PipelineStage);
-    if let Some(error) = contradiction(&current, &next, &mapped, !paths.is_empty(), takes_stage, cx) {
+    if let Some(error) = merge::contradiction(&current, &mapped, !paths.is_empty(), takes_stage) {
         return conflict(tx, cx, connector, row, &link.local_id, error).await;
     }
-    let mut steps = Vec::new();
     let at = changed_at(row, cx);
-    let deal = if paths.is_empty() { current.clone() } else { revised(next, cx) };
+    let (mut deal, mut steps) = (current.clone(), Vec::new());
     if !paths.is_empty() {
+        deal = revised(next, cx);
         steps.push(Step { deal: deal.clone(), at, happened: Happened::Updated(paths) });
+        if let Some(source) = deal::follow_claim(tx, cx, &current, &deal).await? {
+            deal = registration::conflicted(&deal, source, cx)?;
+            steps.push(Step { deal: deal.clone(), at: cx.now, happened: Happened::Conflicted });
+        }
     }
     follow(&mut steps, &deal, &mapped, takes_stage, at, cx)?;
     let outcome = if steps.is_empty() { Outcome::Unchanged } else { Outcome::Updated };
     let deal = facts::write(tx, cx, Some(&current), steps).await?;
-    let findings = registered_findings(tx, cx, &deal, mapped.findings, false).await?;
+    let findings = registered_findings(tx, cx, &deal, merge::findings(&mapped, &deal, kept), false).await?;
     let link = link::of(cx, &link.connector, row, &link.local_id, &findings);
     link::put(tx, &link, false).await?;
     Ok(Applied { result: answer(row, outcome, &link.local_id, &findings, Vec::new()), link: Some(link) })
-}
-
-/// The deal with the fields that are the CRM's, and which of them differ.
-fn with_remote_fields(connector: &CrmConnector, current: &Deal, mapped: &Mapped) -> (Deal, Vec<String>) {
-    let mut next = current.clone();
-    let remote = |field| is_remote(connector, field);
-    if remote(Field::DisplayName) {
-        next.display_name.clone_from(&mapped.display_name);
-    }
-    if remote(Field::Partner) && current.partner != mapped.partner {
-        next.partner.clone_from(&mapped.partner);
-        next.credits = credit::whole(&mapped.partner);
-    }
-    if remote(Field::ProductLine) {
-        next.product_line.clone_from(&mapped.product_line);
-    }
-    if remote(Field::Customer) {
-        next.customer.clone_from(&mapped.customer);
-    }
-    if remote(Field::Amount) {
-        next.amount = mapped.amount.map(Money::proto);
-    }
-    if remote(Field::CloseDate) {
-        next.close_date.clone_from(&mapped.close_date);
-    }
-    let differs = [
-        ("display_name", next.display_name != current.display_name),
-        ("partner", next.partner != current.partner),
-        ("credits", next.credits != current.credits),
-        ("product_line", next.product_line != current.product_line),
-        ("customer", next.customer != current.customer),
-        ("amount", next.amount != current.amount),
-        ("close_date", next.close_date != current.close_date),
-    ];
-    let paths = differs.into_iter().filter(|(_, differs)| *differs).map(|(path, _)| path.to_owned()).collect();
-    (next, paths)
-}
-
-/// What in the row goes against something that is final here.
-fn contradiction(current: &Deal, next: &Deal, mapped: &Mapped, differs: bool, takes_stage: bool, cx: &Cx) -> Option<CrmRowError> {
-    if !pipeline::is_open(current) {
-        let moved = takes_stage && (mapped.stage != current.pipeline_stage() || mapped.closed != pipeline::close_time(current));
-        let field = if moved { "deal.stage" } else { "deal" };
-        let message = format!(
-            "{} is {} and stays so; correct it here, or take the change back",
-            current.name,
-            current.pipeline_stage().as_str_name()
-        );
-        return (moved || differs).then(|| mapping::error(field, ErrorReason::DealClosed.as_str_name(), message));
-    }
-    let claimed =
-        !current.imported && matches!(registration::state_at(current, cx.now), State::Submitted | State::UnderReview | State::Approved);
-    if claimed && (claims_differ(current, next) || current.partner != next.partner) {
-        let message = format!("{} is registered; partner, customer identifiers and product line are fixed meanwhile", current.name);
-        return Some(mapping::error("deal", "STATE_INVALID", message));
-    }
-    None
 }
 
 async fn conflict(tx: &Tx, cx: &Cx, connector: &CrmConnector, row: &CrmRow, local_id: &str, error: CrmRowError) -> Result<Applied> {

@@ -1,5 +1,7 @@
 //! Rows through the API, on a store.
 
+mod claims;
+
 use futures::{StreamExt, stream};
 use stoa_kernel::{Reach, Timestamp};
 use stoa_proto::sell::v1::{
@@ -213,23 +215,6 @@ async fn the_crm_does_not_overwrite_what_is_ours() {
     assert_eq!(outcomes(&push(&bench, vec![moved]).await), [Outcome::Updated]);
     let deal = get(&bench, &created[0].resource).await.unwrap();
     assert_eq!((deal.partner.as_str(), deal.close_date.as_str()), ("partners/acme", "2024-05-01"));
-}
-
-#[tokio::test]
-async fn a_deal_of_the_crm_that_is_registered_here_keeps_its_claim() {
-    let bench = bench().await;
-    let unregistered = |version, account: &str| {
-        with(row(&bench, "1", version, "Prospecting"), |d| {
-            d.registered_time = None;
-            d.account_reference = account.into();
-        })
-    };
-    let created = push(&bench, vec![unregistered("v1", "Cancity")]).await;
-    let submitted = bench.submit("acme", &created[0].resource).await.unwrap();
-    assert_eq!((submitted.registration_state(), submitted.imported), (State::Submitted, false));
-    let deleted = CrmRow { deleted: true, ..row(&bench, "1", "v4", "Prospecting") };
-    let results = push(&bench, vec![unregistered("v2", "Isdom"), unregistered("v3", "Cancity"), deleted]).await;
-    assert_eq!(outcomes(&results), [Outcome::Conflict, Outcome::Unchanged, Outcome::Conflict]);
 }
 
 #[tokio::test]

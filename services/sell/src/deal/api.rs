@@ -11,50 +11,84 @@ use stoa_proto::sell::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::{close, credited, decide, store, submit};
+use super::{close, decide, operations, registration, store, submit};
 use crate::Api;
 
+/// What a write needs to know that the owner may have to be asked for: found
+/// out before the transaction. A refusal is given inside of it, so that a retry
+/// of a request that was answered gets that answer.
 impl Api {
-    /// Refuses credits of partners that do not exist; read before the write,
-    /// because the owner may have to be asked.
-    async fn require_partners(&self, cx: &Cx, field: &str, credits: &[Credit]) -> Result<()> {
-        for partner in credited(credits) {
-            stoa_directory::require_partner(&self.deps, cx, field, partner).await?;
+    /// Refuses credits of partners that do not exist.
+    async fn check_credited(&self, cx: &Cx, field: &str, credits: &[Credit]) -> Result<()> {
+        for credit in credits {
+            stoa_directory::require_partner(&self.deps, cx, field, &credit.partner).await?;
         }
         Ok(())
     }
 
-    async fn create_checked(&self, cx: &Cx, request: CreateDealRequest) -> Result<Deal> {
-        if let Some(deal) = &request.deal {
-            if !deal.partner.is_empty() {
-                stoa_directory::require_partner(&self.deps, cx, "deal.partner", &deal.partner).await?;
-            }
-            self.require_partners(cx, "deal.credits.partner", &deal.credits).await?;
+    async fn check_named(&self, cx: &Cx, deal: Option<&Deal>) -> Result<()> {
+        let Some(deal) = deal else { return Ok(()) };
+        if !deal.partner.is_empty() {
+            stoa_directory::require_partner(&self.deps, cx, "deal.partner", &deal.partner).await?;
         }
-        self.deps.store.write_once(cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await
+        self.check_credited(cx, "deal.credits.partner", &deal.credits).await
     }
 
-    async fn update_checked(&self, cx: &Cx, request: UpdateDealRequest) -> Result<Deal> {
-        if let Some(deal) = &request.deal {
-            self.require_partners(cx, "deal.credits.partner", &deal.credits).await?;
-        }
-        self.deps.store.write_once(cx, request, |tx, cx, request| super::update(tx, cx, request).boxed()).await
-    }
-
-    async fn submit_checked(&self, cx: &Cx, request: SubmitDealRegistrationRequest) -> Result<Deal> {
-        let authorized = Arc::new(submit::authorized(&self.deps, cx, &request.name).await?);
+    async fn create(&self, cx: &Cx, request: CreateDealRequest) -> Result<Deal> {
+        let checked = self.check_named(cx, request.deal.as_ref()).await;
         self.deps
             .store
             .write_once(cx, request, move |tx, cx, request| {
-                let authorized = authorized.clone();
-                async move { submit::submit(tx, cx, request, &authorized).await }.boxed()
+                let checked = checked.clone();
+                async move {
+                    checked?;
+                    operations::create(tx, cx, request).await
+                }
+                .boxed()
             })
             .await
     }
 
-    async fn correct_checked(&self, cx: &Cx, request: CorrectDealRequest) -> Result<Deal> {
-        self.require_partners(cx, "credits.partner", &request.credits).await?;
-        self.deps.store.write_once(cx, request, |tx, cx, request| close::correct(tx, cx, request).boxed()).await
+    async fn update(&self, cx: &Cx, request: UpdateDealRequest) -> Result<Deal> {
+        let credits = request.deal.as_ref().map(|deal| deal.credits.as_slice()).unwrap_or_default();
+        let checked = self.check_credited(cx, "deal.credits.partner", credits).await;
+        self.deps
+            .store
+            .write_once(cx, request, move |tx, cx, request| {
+                let checked = checked.clone();
+                async move {
+                    checked?;
+                    operations::update(tx, cx, request).await
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    async fn submit(&self, cx: &Cx, request: SubmitDealRegistrationRequest) -> Result<Deal> {
+        let authorized = Arc::new(submit::authorized(&self.deps, cx, &request.name).await);
+        self.deps
+            .store
+            .write_once(cx, request, move |tx, cx, request| {
+                let authorized = authorized.clone();
+                async move { submit::submit(tx, cx, request, authorized.as_ref().as_ref().map_err(Clone::clone)?).await }.boxed()
+            })
+            .await
+    }
+
+    async fn correct(&self, cx: &Cx, request: CorrectDealRequest) -> Result<Deal> {
+        let checked = self.check_credited(cx, "credits.partner", &request.credits).await;
+        self.deps
+            .store
+            .write_once(cx, request, move |tx, cx, request| {
+                let checked = checked.clone();
+                async move {
+                    checked?;
+                    close::correct(tx, cx, request).await
+                }
+                .boxed()
+            })
+            .await
     }
 }
 
@@ -62,7 +96,7 @@ impl Api {
 impl DealService for Api {
     async fn create_deal(&self, request: Request<CreateDealRequest>) -> Result<Response<Deal>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.create_checked(&cx, request).await)
+        answer(self.create(&cx, request).await)
     }
 
     async fn get_deal(&self, request: Request<GetDealRequest>) -> Result<Response<Deal>, Status> {
@@ -70,7 +104,8 @@ impl DealService for Api {
         answer(
             async {
                 let id = names::id("name", "deals", &request.name)?;
-                store::find(self.deps.store.read(), &cx, id).await?.ok_or_else(|| Error::not_found(&request.name))
+                let found = store::find(self.deps.store.read(), &cx, id).await?;
+                found.map(|deal| registration::seen(deal, cx.now)).ok_or_else(|| Error::not_found(&request.name))
             }
             .await,
         )
@@ -92,12 +127,12 @@ impl DealService for Api {
 
     async fn update_deal(&self, request: Request<UpdateDealRequest>) -> Result<Response<Deal>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.update_checked(&cx, request).await)
+        answer(self.update(&cx, request).await)
     }
 
     async fn submit_deal_registration(&self, request: Request<SubmitDealRegistrationRequest>) -> Result<Response<Deal>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.submit_checked(&cx, request).await)
+        answer(self.submit(&cx, request).await)
     }
 
     async fn approve_deal_registration(&self, request: Request<ApproveDealRegistrationRequest>) -> Result<Response<Deal>, Status> {
@@ -142,6 +177,6 @@ impl DealService for Api {
 
     async fn correct_deal(&self, request: Request<CorrectDealRequest>) -> Result<Response<Deal>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.correct_checked(&cx, request).await)
+        answer(self.correct(&cx, request).await)
     }
 }

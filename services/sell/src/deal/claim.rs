@@ -9,10 +9,10 @@ use sea_orm::{
     sea_query::{OnConflict, SelectStatement},
 };
 use stoa_kernel::{Cx, Result, Timestamp, names};
-use stoa_proto::sell::v1::Deal;
+use stoa_proto::sell::v1::{ConflictSource as Source, Deal, RegistrationState as State};
 use stoa_store::{DbResult, Tx};
 
-use super::{conflict, pipeline, store};
+use super::{claims_differ, conflict, pipeline, registration, store};
 
 mod claim_row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -58,9 +58,14 @@ fn keys(deal: &Deal) -> Vec<String> {
     deal.customer.as_ref().map(conflict::keys).unwrap_or_default()
 }
 
-/// Locks every claim of the deal until the transaction ends, in one order, and
-/// gives the other registrations that may hold it.
-pub(super) async fn lock(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Vec<Deal>> {
+/// Whether the deal is direct sales' own, which holds its customer while it is
+/// open. History holds nobody.
+pub(super) fn is_direct(deal: &Deal) -> bool {
+    deal.partner.is_empty() && !deal.imported
+}
+
+/// Locks every claim of the deal until the transaction ends, in one order.
+async fn lock(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     let line = names::last(&deal.product_line).to_owned();
     for key in keys(deal) {
         let id = (cx.tenant.clone(), key.clone(), line.clone());
@@ -70,7 +75,44 @@ pub(super) async fn lock(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Vec<Deal>> {
         Entity::insert(row).on_conflict(known).exec_without_returning(tx.conn()).await.db()?;
         Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await.db()?;
     }
-    store::registered(tx.conn(), cx, same_business(cx, deal), names::last(&deal.name)).await
+    Ok(())
+}
+
+/// What holds the deal's customer for its product line, if anything does. No
+/// other deal can take it until the transaction ends.
+pub(super) async fn held(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
+    lock(tx, cx, deal).await?;
+    let others = store::registered(tx.conn(), cx, same_business(cx, deal), names::last(&deal.name)).await?;
+    Ok(conflict::source(deal, &others, cx.now))
+}
+
+/// Takes the customer for a deal that competes with nobody before it: who
+/// registers later finds it there.
+pub(super) async fn take(tx: &Tx, cx: &Cx, deal: &Deal, is_new: bool) -> Result<()> {
+    lock(tx, cx, deal).await?;
+    index(tx, cx, deal, is_new).await
+}
+
+/// After a change of customer or product line: the identifiers follow, and what
+/// holds the new customer makes an undecided registration conflicted.
+pub(crate) async fn follow(tx: &Tx, cx: &Cx, current: &Deal, next: &Deal) -> Result<Option<Source>> {
+    if !claims_differ(current, next) && is_direct(current) == is_direct(next) {
+        return Ok(None);
+    }
+    if is_direct(next) {
+        take(tx, cx, next, false).await?;
+        return Ok(None);
+    }
+    if next.imported && next.submit_time.is_some() {
+        index(tx, cx, next, false).await?;
+    }
+    let state = registration::state_at(next, cx.now);
+    if next.imported || !matches!(state, State::ActionRequired | State::Conflicted) {
+        return Ok(None);
+    }
+    let source = held(tx, cx, next).await?;
+    index(tx, cx, next, false).await?;
+    Ok(source.filter(|_| state == State::ActionRequired))
 }
 
 /// Writes down under which identifiers the deal is registered, in place of

@@ -6,7 +6,8 @@ use stoa_store::Tx;
 
 use super::{
     facts::{self, Happened, Step},
-    load, pipeline,
+    operations::load,
+    pipeline,
 };
 
 pub(super) async fn advance(tx: &Tx, cx: &Cx, request: &AdvanceDealStageRequest) -> Result<Deal> {

@@ -1,10 +1,10 @@
-//! When two registrations are about the same business. Exact identifiers
-//! decide; names never do.
+//! When two deals are about the same business. Exact identifiers decide; names
+//! never do.
 
 use stoa_kernel::Timestamp;
-use stoa_proto::sell::v1::{Customer, Deal, RegistrationState as State};
+use stoa_proto::sell::v1::{ConflictSource as Source, Customer, Deal, RegistrationState as State};
 
-use super::{pipeline, protection, registration};
+use super::{claim, pipeline, protection, registration};
 
 /// The identifiers of a customer in one spelling, sorted.
 pub(crate) fn keys(customer: &Customer) -> Vec<String> {
@@ -31,11 +31,15 @@ pub(crate) fn domain(customer: &Customer) -> String {
     lower.strip_prefix("www.").unwrap_or(&lower).to_owned()
 }
 
-/// Whether the deal's registration holds its customer at an instant: undecided
-/// and not expired, or approved and protected. History holds nobody.
+/// Whether the deal holds its customer at an instant: a direct one while it is
+/// open, a registration undecided and not expired, or approved and protected.
+/// History holds nobody.
 pub(crate) fn holds(deal: &Deal, now: Timestamp) -> bool {
     if deal.imported || !pipeline::is_open(deal) {
         return false;
+    }
+    if claim::is_direct(deal) {
+        return true;
     }
     match registration::state_at(deal, now) {
         State::Submitted | State::UnderReview | State::ActionRequired => true,
@@ -44,9 +48,15 @@ pub(crate) fn holds(deal: &Deal, now: Timestamp) -> bool {
     }
 }
 
-/// Whether any of the others holds the customer.
-pub(super) fn is_held<'a>(mut others: impl Iterator<Item = &'a Deal>, now: Timestamp) -> bool {
-    others.any(|other| holds(other, now))
+/// What a registration is in conflict with: direct sales, whose account the
+/// customer is or who have an open deal with it, or another registration.
+pub(super) fn source(deal: &Deal, others: &[Deal], now: Timestamp) -> Option<Source> {
+    let direct_account = deal.customer.as_ref().is_some_and(|customer| customer.direct_account);
+    let holding = |other: &&Deal| holds(other, now);
+    if direct_account || others.iter().filter(holding).any(claim::is_direct) {
+        return Some(Source::DirectSales);
+    }
+    others.iter().any(|other| holds(other, now)).then_some(Source::Registration)
 }
 
 #[cfg(test)]
@@ -58,7 +68,8 @@ mod tests {
     }
 
     fn deal(customer: Customer, line: &str) -> Deal {
-        Deal { customer: Some(customer), product_line: line.into(), pipeline_stage: 1, ..Default::default() }
+        let partner = "partners/p".to_owned();
+        Deal { partner, customer: Some(customer), product_line: line.into(), pipeline_stage: 1, ..Default::default() }
     }
 
     #[test]
@@ -85,5 +96,24 @@ mod tests {
         assert!(!holds(&with(State::Rejected, None, None), now));
         assert!(!holds(&Deal { imported: true, ..with(State::Submitted, None, None) }, now));
         assert!(!holds(&Deal { pipeline_stage: 6, ..with(State::Submitted, at(1_000_001), None) }, now));
+        let direct = Deal { partner: String::new(), ..deal(customer("a.com", "", ""), "l") };
+        assert!(holds(&direct, now), "direct sales hold their customer while the deal is open");
+        assert!(!holds(&Deal { pipeline_stage: 5, ..direct.clone() }, now) && !holds(&Deal { imported: true, ..direct }, now));
+    }
+
+    #[test]
+    fn a_conflict_names_what_it_is_with_direct_sales_first() {
+        let now = Timestamp::from_micros(0);
+        let mine = deal(customer("a.com", "", ""), "l");
+        let mut registered = mine.clone();
+        registered.set_registration_state(State::Submitted);
+        let direct = Deal { partner: String::new(), ..mine.clone() };
+        let closed = Deal { pipeline_stage: 6, ..registered.clone() };
+        assert_eq!(source(&mine, &[], now), None);
+        assert_eq!(source(&mine, &[closed], now), None);
+        assert_eq!(source(&mine, std::slice::from_ref(&registered), now), Some(Source::Registration));
+        assert_eq!(source(&mine, &[registered, direct], now), Some(Source::DirectSales));
+        let account = Customer { direct_account: true, ..customer("a.com", "", "") };
+        assert_eq!(source(&deal(account, "l"), &[], now), Some(Source::DirectSales));
     }
 }

@@ -8,9 +8,10 @@ use stoa_proto::sell::v1::{
 use stoa_store::Tx;
 
 use super::{
-    claim, conflict,
+    claim,
     facts::{self, Happened, Step},
-    load, protection, registration,
+    operations::load,
+    protection, registration,
 };
 
 pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveDealRegistrationRequest) -> Result<Deal> {
@@ -41,17 +42,14 @@ pub(super) async fn withdraw(tx: &Tx, cx: &Cx, request: &WithdrawDealRegistratio
 }
 
 /// A protection that has ended may be taken up again, unless another
-/// registration holds the customer by now.
+/// registration or direct sales hold the customer by now.
 pub(super) async fn extend(tx: &Tx, cx: &Cx, request: &ExtendDealProtectionRequest) -> Result<Deal> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = protection::extended(&current, request.days, cx)?;
-    if !protection::stands(&current, cx.now) {
-        let others = claim::lock(tx, cx, &current).await?;
-        if conflict::is_held(others.iter(), cx.now) {
-            let message = format!("the protection of {} had ended and another registration holds the customer now", current.name);
-            return Err(Error::precondition(ErrorReason::DealConflict.as_str_name(), message));
-        }
+    if !protection::stands(&current, cx.now) && claim::held(tx, cx, &current).await?.is_some() {
+        let message = format!("the protection of {} had ended and somebody else holds the customer now", current.name);
+        return Err(Error::precondition(ErrorReason::DealConflict.as_str_name(), message));
     }
     facts::write(tx, cx, Some(&current), vec![Step::now(cx, deal, Happened::ProtectionExtended)]).await
 }

@@ -7,7 +7,10 @@ use stoa_proto::sell::v1 as pb;
 use stoa_proto::sell::v1::Deal;
 use stoa_store::Tx;
 
-use super::{registration::version, store};
+use super::{
+    registration::{self, version},
+    store,
+};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +49,10 @@ impl Step {
 }
 
 /// Writes the last version over `before`, or as a new deal, and appends every
-/// fact. Gives the deal as it is now; `before` where there is no step.
+/// fact. Gives the deal as it is seen now; `before` where there is no step.
 pub(crate) async fn write(tx: &Tx, cx: &Cx, before: Option<&Deal>, steps: Vec<Step>) -> Result<Deal> {
     let Some(last) = steps.last().map(|step| step.deal.clone()) else {
-        return Ok(before.cloned().unwrap_or_default());
+        return Ok(registration::seen(before.cloned().unwrap_or_default(), cx.now));
     };
     match before {
         None => store::insert(tx, cx, &last).await?,
@@ -58,7 +61,7 @@ pub(crate) async fn write(tx: &Tx, cx: &Cx, before: Option<&Deal>, steps: Vec<St
     for step in steps {
         append(tx, cx, step).await?;
     }
-    Ok(last)
+    Ok(registration::seen(last, cx.now))
 }
 
 async fn append(tx: &Tx, cx: &Cx, step: Step) -> Result<()> {
@@ -106,11 +109,11 @@ fn changed(happened: &Happened) -> Vec<String> {
     let fields: &[&str] = match happened {
         Happened::Updated(paths) => return paths.clone(),
         Happened::Created => &[],
-        Happened::Submitted => &["registration_state", "submit_time", "decide_due_time"],
+        Happened::Submitted => &["registration_state", "submit_time", "decide_due_time", "imported"],
         Happened::Approved => &["registration_state", "approve_time", "protect_end_time"],
         Happened::Rejected => &["registration_state", "closure_code", "closure_reason"],
         Happened::ActionRequired => &["registration_state", "required_action"],
-        Happened::Conflicted => &["registration_state"],
+        Happened::Conflicted => &["registration_state", "conflict_source"],
         Happened::Withdrawn => &["registration_state", "withdraw_time", "protect_end_time"],
         Happened::Expired => &["registration_state"],
         Happened::StageChanged => &["pipeline_stage"],

@@ -8,6 +8,9 @@ pub(crate) mod conflict;
 pub(crate) mod credit;
 mod decide;
 pub(crate) mod facts;
+#[cfg(test)]
+mod guard_tests;
+mod operations;
 pub(crate) mod pipeline;
 mod protection;
 pub(crate) mod registration;
@@ -17,19 +20,15 @@ pub(crate) mod store;
 mod submit;
 mod sweep;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 
 use prost_types::FieldMask;
-use stoa_kernel::{Cx, Error, Money, Reach, Result, Timestamp, etag, ids, mask, names};
-use stoa_proto::sell::v1::{
-    CreateDealRequest, Credit, Customer, Deal, ErrorReason, PipelineStage as Stage, RegistrationState as State, UpdateDealRequest,
-};
-use stoa_store::Tx;
+use stoa_kernel::{Cx, Error, Kind, Money, Reach, Result, Timestamp, etag, mask, names};
+use stoa_proto::sell::v1::{Customer, Deal, ErrorReason, PipelineStage as Stage, RegistrationState as State};
 
-use crate::product_line;
-use facts::{Happened, Step};
-
-pub(crate) use claim::{index as index_claim, overlaps};
+pub(crate) use claim::{follow as follow_claim, index as index_claim, overlaps};
 pub(crate) use sweep::{expiry_job, reminder_job};
 
 /// Fields that a caller may change.
@@ -49,7 +48,7 @@ fn new(id: &str, partner: &str, input: &Deal, cx: &Cx) -> Result<Deal> {
         partner: partner.to_owned(),
         credits: credit::given_or_whole(partner, &input.credits),
         product_line: input.product_line.clone(),
-        customer: input.customer.clone(),
+        customer: said_by(cx, input.customer.clone(), None),
         amount: input.amount.clone(),
         close_date: input.close_date.clone(),
         kind: input.kind,
@@ -89,22 +88,57 @@ pub(crate) fn check_close_date(field: &str, date: &str) -> Result<()> {
         .with_reason(ErrorReason::DateInvalid.as_str_name()))
 }
 
+/// Whether a direct account is meant is the vendor's to say: from a partner's
+/// caller the customer comes with what it was before.
+fn said_by(cx: &Cx, customer: Option<Customer>, before: Option<&Customer>) -> Option<Customer> {
+    let customer = customer?;
+    if cx.caller.reach == Reach::Tenant {
+        return Some(customer);
+    }
+    Some(Customer { direct_account: before.is_some_and(|c| c.direct_account), ..customer })
+}
+
 /// The deal after a change, and the paths that changed. What a registration
 /// claims stays as it is while it is claimed.
 fn changed(current: &Deal, input: &Deal, mask: Option<&FieldMask>, cx: &Cx) -> Result<(Deal, Vec<String>)> {
     etag::check(&current.name, &input.etag, registration::version(current))?;
     pipeline::require_open(current)?;
-    let input = Deal { credits: credit::given_or_whole(&current.partner, &input.credits), ..input.clone() };
+    let mut input = input.clone();
+    input.customer = said_by(cx, input.customer, current.customer.as_ref());
+    // Only who names the credits and gives none asks for the default.
+    if mask.is_some_and(|mask| mask.paths.iter().any(|path| path == "credits" || path == "*")) {
+        input.credits = credit::given_or_whole(&current.partner, &input.credits);
+    }
     let mut next = current.clone();
     let paths = mask::apply(mask, &CHANGEABLE, &input, &mut next)?;
     check(&next)?;
+    check_fixed(current, &next, &paths, cx)?;
+    Ok(if paths.is_empty() { (next, paths) } else { (revised(next, cx), paths) })
+}
+
+/// What may not change in the state that the registration is in, or not by this
+/// caller. A partner's people change neither what a decision was made on nor
+/// what another partner gets.
+fn check_fixed(current: &Deal, next: &Deal, paths: &[String], cx: &Cx) -> Result<()> {
     let state = registration::state_at(current, cx.now);
     let free = matches!(state, State::Unspecified | State::Draft | State::ActionRequired | State::Conflicted);
-    if !free && claims_differ(current, &next) {
+    // History claims nobody.
+    if !free && !current.imported && claims_differ(current, next) {
         let needs = "a registration that is not submitted; customer identifiers and product line are fixed meanwhile";
         return Err(Error::state(&current.name, state.as_str_name(), needs));
     }
-    Ok(if paths.is_empty() { (next, paths) } else { (revised(next, cx), paths) })
+    let Reach::Partner(own) = &cx.caller.reach else { return Ok(()) };
+    let fixed = paths.iter().find(|path| ["credits", "amount", "customer"].contains(&path.as_str()));
+    if let Some(path) = fixed.filter(|_| !free) {
+        let needs = format!("a registration that is not submitted; {path} is fixed meanwhile, ask the vendor to change it");
+        return Err(Error::state(&current.name, state.as_str_name(), &needs));
+    }
+    let shared = current.credits.iter().any(|credit| names::last(&credit.partner) != own);
+    if shared && paths.iter().any(|path| path == "credits") {
+        let message = format!("the credits of {} name other partners too; only the vendor can change them", current.name);
+        return Err(Error::new(Kind::PermissionDenied, "SCOPE_EXCEEDED", message).with_field("deal.credits", "is the vendor's to change"));
+    }
+    Ok(())
 }
 
 /// Whether two versions claim different customers or product lines.
@@ -113,61 +147,7 @@ pub(crate) fn claims_differ(a: &Deal, b: &Deal) -> bool {
     a.product_line != b.product_line || keys(a) != keys(b)
 }
 
-/// The name of the partner that a new deal is for: the caller's own, or the one
-/// that the vendor's people name; empty for a direct deal.
-fn partner_of(cx: &Cx, named: &str) -> Result<String> {
-    let id = names::optional_id("deal.partner", "partners", named)?;
-    if id.is_empty() && cx.caller.reach == Reach::Tenant {
-        return Ok(String::new());
-    }
-    Ok(names::name("partners", &cx.partner_for_write("deal.partner", id)?))
-}
-
-async fn create(tx: &Tx, cx: &Cx, request: &CreateDealRequest) -> Result<Deal> {
-    let input = request.deal.clone().unwrap_or_default();
-    let id = ids::chosen_or_new("deal_id", &request.deal_id)?;
-    let partner = partner_of(cx, &input.partner)?;
-    credit::check_reach(cx, "deal.credits", &input.credits)?;
-    let deal = new(&id, &partner, &input, cx)?;
-    if !deal.product_line.is_empty() {
-        product_line::require(tx, cx, "deal.product_line", &deal.product_line).await?;
-    }
-    facts::write(tx, cx, None, vec![Step::now(cx, deal, Happened::Created)]).await
-}
-
-async fn update(tx: &Tx, cx: &Cx, request: &UpdateDealRequest) -> Result<Deal> {
-    let input = request.deal.clone().unwrap_or_default();
-    let current = load(tx, cx, "deal.name", &input.name, "").await?;
-    let (deal, paths) = changed(&current, &input, request.update_mask.as_ref(), cx)?;
-    if paths.iter().any(|path| path == "credits") {
-        credit::check_reach(cx, "deal.credits", &deal.credits)?;
-    }
-    if paths.iter().any(|path| path == "product_line") && !deal.product_line.is_empty() {
-        product_line::require(tx, cx, "deal.product_line", &deal.product_line).await?;
-    }
-    let steps = if paths.is_empty() { Vec::new() } else { vec![Step::now(cx, deal, Happened::Updated(paths))] };
-    facts::write(tx, cx, Some(&current), steps).await
-}
-
-/// The deal that a write is about, locked. Who may only see it, as a
-/// distributor its dealer's, does not write it.
-async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, sent: &str) -> Result<Deal> {
-    let id = names::id(field, "deals", name)?;
-    let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(name))?;
-    cx.partner_for_write(field, names::last(&current.partner)).or_else(|error| match cx.caller.reach {
-        Reach::Tenant => Ok(String::new()),
-        Reach::Partner(_) => Err(error),
-    })?;
-    etag::check(name, sent, registration::version(&current))?;
-    Ok(current)
-}
-
 /// The customer's domain in the spelling that is compared.
 fn customer_domain(deal: &Deal) -> String {
-    deal.customer.as_ref().map(|customer: &Customer| conflict::domain(customer)).unwrap_or_default()
-}
-
-/// The partners that the credits of a request name.
-fn credited(credits: &[Credit]) -> impl Iterator<Item = &str> {
-    credits.iter().map(|credit| credit.partner.as_str())
+    deal.customer.as_ref().map(conflict::domain).unwrap_or_default()
 }

@@ -4,9 +4,11 @@
 //! | --- | --- | --- |
 //! | (none) | DRAFT | CreateDeal with a partner |
 //! | (none), DRAFT, CONFLICTED | SUBMITTED | SubmitDealRegistration |
+//! | APPROVED, taken from a CRM | SUBMITTED | SubmitDealRegistration; history no longer |
 //! | ACTION_REQUIRED | UNDER_REVIEW | SubmitDealRegistration |
-//! | SUBMITTED, UNDER_REVIEW | CONFLICTED | the same submission, where another registration holds the customer |
-//! | SUBMITTED, UNDER_REVIEW | APPROVED | ApproveDealRegistration |
+//! | SUBMITTED, UNDER_REVIEW | CONFLICTED | the same submission, where somebody else holds the customer |
+//! | ACTION_REQUIRED | CONFLICTED | UpdateDeal, where somebody else holds the new customer |
+//! | SUBMITTED, UNDER_REVIEW | APPROVED | ApproveDealRegistration of an open deal |
 //! | SUBMITTED, UNDER_REVIEW | ACTION_REQUIRED | RequestDealAction |
 //! | SUBMITTED, UNDER_REVIEW, ACTION_REQUIRED, CONFLICTED | REJECTED(closure code) | RejectDealRegistration |
 //! | SUBMITTED, UNDER_REVIEW, ACTION_REQUIRED, CONFLICTED, APPROVED | WITHDRAWN | WithdrawDealRegistration |
@@ -14,7 +16,7 @@
 //! | (none) | APPROVED, unprotected | a CRM row: history is taken as decided |
 
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
-use stoa_proto::sell::v1::{ClosureCode, Deal, ErrorReason, RegistrationState as State};
+use stoa_proto::sell::v1::{ClosureCode, ConflictSource, Deal, ErrorReason, RegistrationState as State};
 
 use super::{conflict, pipeline, protection, revised};
 
@@ -46,7 +48,23 @@ fn moved(current: &Deal, from: &[State], to: State, cx: &Cx) -> Result<Deal> {
     next.set_registration_state(to);
     next.required_action.clear();
     next.decide_due_time = None;
+    next.set_conflict_source(ConflictSource::Unspecified);
     Ok(revised(next, cx))
+}
+
+/// The deal as it is at an instant. Its version is the one that is stored: a
+/// sweep will record what is due.
+pub(super) fn seen(mut deal: Deal, now: Timestamp) -> Deal {
+    if state_at(&deal, now) == State::Expired {
+        expire(&mut deal);
+    }
+    deal
+}
+
+fn expire(deal: &mut Deal) {
+    deal.set_registration_state(State::Expired);
+    deal.required_action.clear();
+    deal.decide_due_time = None;
 }
 
 /// Everything that a registration needs, or every field that is missing.
@@ -75,12 +93,18 @@ fn check_complete(deal: &Deal) -> Result<()> {
     Err(missing.into_iter().fold(error, |error, (field, message)| error.with_field(field, message)))
 }
 
+const SUBMITTABLE: [State; 5] = [State::Unspecified, State::Draft, State::Conflicted, State::ActionRequired, State::Approved];
+
+/// What a CRM reported as registered was decided there: here it may be
+/// registered once, and is history no longer.
 pub(super) fn submitted(current: &Deal, cx: &Cx) -> Result<Deal> {
     pipeline::require_open(current)?;
     let again = state_at(current, cx.now) == State::ActionRequired;
     let to = if again { State::UnderReview } else { State::Submitted };
-    let mut next = moved(current, &[State::Unspecified, State::Draft, State::Conflicted, State::ActionRequired], to, cx)?;
+    let from = if current.imported { &SUBMITTABLE[..] } else { &SUBMITTABLE[..4] };
+    let mut next = moved(current, from, to, cx)?;
     check_complete(current)?;
+    next.approve_time = None;
     if next.submit_time.is_none() {
         next.submit_time = Some(cx.now.proto());
     }
@@ -89,11 +113,14 @@ pub(super) fn submitted(current: &Deal, cx: &Cx) -> Result<Deal> {
     Ok(next)
 }
 
-pub(super) fn conflicted(current: &Deal, cx: &Cx) -> Result<Deal> {
-    moved(current, &UNDECIDED, State::Conflicted, cx)
+pub(crate) fn conflicted(current: &Deal, source: ConflictSource, cx: &Cx) -> Result<Deal> {
+    let mut next = moved(current, &[State::Submitted, State::UnderReview, State::ActionRequired], State::Conflicted, cx)?;
+    next.set_conflict_source(source);
+    Ok(next)
 }
 
 pub(super) fn approved(current: &Deal, cx: &Cx) -> Result<Deal> {
+    pipeline::require_open(current)?;
     let mut next = moved(current, &UNDECIDED, State::Approved, cx)?;
     next.approve_time = Some(cx.now.proto());
     protection::protect(&mut next, cx.now.plus_days(protection::DAYS), cx.now);
@@ -110,6 +137,7 @@ pub(super) fn rejected(current: &Deal, code: ClosureCode, reason: &str, cx: &Cx)
 
 /// Asking does not stop the clock: the due instant stays.
 pub(super) fn action_required(current: &Deal, required_action: &str, cx: &Cx) -> Result<Deal> {
+    pipeline::require_open(current)?;
     let mut next = moved(current, &UNDECIDED, State::ActionRequired, cx)?;
     next.required_action = required_action.to_owned();
     next.decide_due_time = current.decide_due_time;
@@ -135,9 +163,7 @@ pub(super) fn expired(current: &Deal, cx: &Cx) -> Option<(Deal, Timestamp)> {
         return None;
     }
     let mut next = current.clone();
-    next.set_registration_state(State::Expired);
-    next.required_action.clear();
-    next.decide_due_time = None;
+    expire(&mut next);
     Some((revised(next, cx), due))
 }
 

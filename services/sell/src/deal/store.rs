@@ -1,13 +1,18 @@
 //! Rows of deals.
 
 use prost::Message;
-use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::SelectStatement};
-use stoa_kernel::{Cx, Error, Result, Timestamp, names, page::Page};
+use sea_orm::{
+    ActiveValue::Set,
+    Condition, ConnectionTrait, Iterable, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*,
+    sea_query::{ExprTrait, Query, SelectStatement},
+};
+use stoa_kernel::{Cx, Result, Timestamp, names, page::Page};
 use stoa_proto::sell::v1::{Deal, PipelineStage, RegistrationState};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 use super::{pipeline, protection, registration};
@@ -48,13 +53,11 @@ mod row {
 use row::{ActiveModel, Column, Entity, Model};
 
 fn state(name: &str) -> Option<i32> {
-    let full = format!("REGISTRATION_STATE_{}", name.trim_start_matches("REGISTRATION_STATE_"));
-    RegistrationState::from_str_name(&full).map(i32::from)
+    filter::enum_value("REGISTRATION_STATE_", name, RegistrationState::from_str_name)
 }
 
 fn stage(name: &str) -> Option<i32> {
-    let full = format!("PIPELINE_STAGE_{}", name.trim_start_matches("PIPELINE_STAGE_"));
-    PipelineStage::from_str_name(&full).map(i32::from)
+    filter::enum_value("PIPELINE_STAGE_", name, PipelineStage::from_str_name)
 }
 
 const FILTER: [Field; 9] = [
@@ -78,7 +81,6 @@ fn micros(time: Option<&prost_types::Timestamp>) -> Option<i64> {
 }
 
 fn row(cx: &Cx, deal: &Deal) -> ActiveModel {
-    let sweepable = !deal.imported && registration::is_pending(deal.registration_state());
     ActiveModel {
         tenant: Set(cx.tenant.clone()),
         id: Set(names::last(&deal.name).to_owned()),
@@ -95,7 +97,7 @@ fn row(cx: &Cx, deal: &Deal) -> ActiveModel {
         deleted: Set(deal.delete_time.is_some()),
         submit_time: Set(micros(deal.submit_time.as_ref())),
         end_time: Set(pipeline::close_time(deal).map(Timestamp::micros)),
-        decide_due_time: Set(micros(deal.decide_due_time.as_ref()).filter(|_| sweepable)),
+        decide_due_time: Set(micros(deal.decide_due_time.as_ref())),
         remind_time: Set(protection::next_reminder(deal).map(|(_, due)| due.micros())),
         create_time: Set(micros(deal.create_time.as_ref()).unwrap_or_default()),
     }
@@ -125,10 +127,7 @@ pub(crate) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Deal>> {
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
-    match Entity::insert(row(cx, deal)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&deal.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, deal)).exec_without_returning(tx.conn()).await, &deal.name)
 }
 
 /// Writes a deal over its version `before`; a write may make several versions.
@@ -139,13 +138,12 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, deal: &Deal, before: i64) -> Result<(
         .filter(Column::Id.eq(names::last(&deal.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&deal.name)) }
+        .await;
+    saved(done, &deal.name)
 }
 
-/// Open deals among `ids`, other than one, whose registration may hold its
-/// customer; whether it does is the rule's to say. Sees all of the tenant.
+/// Open deals among `ids`, other than one, that may hold their customer, direct
+/// ones included; whether they do is the rule's to say. Sees all of the tenant.
 pub(super) async fn registered<C: ConnectionTrait>(conn: &C, cx: &Cx, ids: SelectStatement, other_than: &str) -> Result<Vec<Deal>> {
     use RegistrationState::{ActionRequired, Approved, Submitted, UnderReview};
     let states = [Submitted, UnderReview, ActionRequired, Approved].map(i32::from);
@@ -153,7 +151,7 @@ pub(super) async fn registered<C: ConnectionTrait>(conn: &C, cx: &Cx, ids: Selec
         .filter(Column::Tenant.eq(&cx.tenant))
         .filter(Column::Id.in_subquery(ids))
         .filter(Column::Id.ne(other_than))
-        .filter(Column::RegistrationState.is_in(states))
+        .filter(Condition::any().add(Column::RegistrationState.is_in(states)).add(Column::Partner.eq("")))
         .filter(Column::Imported.eq(false))
         .filter(Column::Deleted.eq(false))
         .filter(Column::EndTime.is_null())
@@ -190,21 +188,40 @@ pub(super) async fn overlapping<C: ConnectionTrait>(
     Ok(other.map(|id| names::name("deals", &id)))
 }
 
-/// Tenants and ids of registrations that were to be decided by `now`.
-pub(super) async fn undecided<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
-    let due = Entity::find().filter(Column::DecideDueTime.lte(now.micros())).order_by_asc(Column::DecideDueTime).limit(limit);
+/// Tenants and ids of registrations that were to be decided by `now`, longest
+/// due first.
+pub(super) async fn expiry_due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
+    due(conn, Column::DecideDueTime, now, limit).await
+}
+
+/// Tenants and ids of deals that a reminder is due for by `now`, longest due
+/// first.
+pub(super) async fn reminder_due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
+    due(conn, Column::RemindTime, now, limit).await
+}
+
+async fn due<C: ConnectionTrait>(conn: &C, time: Column, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
+    let due = Entity::find().filter(time.lte(now.micros())).order_by_asc(time).limit(limit);
     due.select_only().column(Column::Tenant).column(Column::Id).into_tuple().all(conn).await.db()
 }
 
-/// Tenants and ids of deals that a reminder is due for by `now`.
-pub(super) async fn to_remind<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
-    let due = Entity::find().filter(Column::RemindTime.lte(now.micros())).order_by_asc(Column::RemindTime).limit(limit);
-    due.select_only().column(Column::Tenant).column(Column::Id).into_tuple().all(conn).await.db()
+/// The rows with their registration judged at an instant, so that a filter does
+/// not wait for the sweep.
+fn judged(now: Timestamp) -> Select<Entity> {
+    let due = Expr::col(Column::DecideDueTime).lte(now.micros());
+    let expired = i32::from(RegistrationState::Expired);
+    let mut rows = Query::select();
+    rows.from(Entity)
+        .expr_as(Expr::case(due, expired).finally(Expr::col(Column::RegistrationState)), Column::RegistrationState)
+        .columns(Column::iter().filter(|c| !matches!(c, Column::RegistrationState)));
+    let mut judged = Entity::find();
+    QueryTrait::query(&mut judged).from_clear().from_subquery(rows, Entity);
+    judged
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Deal>> {
     let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
+    let rows = judged(cx.now)
         .filter(scope(cx))
         .filter(filter::lower(filter, &FILTER)?)
         .filter(Column::Id.gt(after))
@@ -213,5 +230,5 @@ pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, fil
         .all(conn)
         .await
         .db()?;
-    rows.into_iter().map(read).collect()
+    rows.into_iter().map(|row| read(row).map(|deal| registration::seen(deal, cx.now))).collect()
 }

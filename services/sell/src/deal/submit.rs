@@ -6,9 +6,10 @@ use stoa_rpc::Deps;
 use stoa_store::Tx;
 
 use super::{
-    claim, conflict,
+    claim,
     facts::{self, Happened, Step},
-    load, registration, store,
+    operations::load,
+    registration, store,
 };
 
 /// Product lines that each enrollment in force of the deal's partner covers.
@@ -23,16 +24,16 @@ pub(super) async fn authorized(deps: &Deps, cx: &Cx, name: &str) -> Result<Vec<V
     Ok(enrollments.into_iter().map(|enrollment| enrollment.product_lines).collect())
 }
 
-/// Submits; where another registration holds the customer, the deal becomes
-/// CONFLICTED in the same transaction.
+/// Submits; where another registration or direct sales hold the customer, the
+/// deal becomes CONFLICTED in the same transaction.
 pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitDealRegistrationRequest, authorized: &[Vec<String>]) -> Result<Deal> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let submitted = registration::submitted(&current, cx)?;
     registration::check_authorized(&submitted, authorized)?;
-    let others = claim::lock(tx, cx, &submitted).await?;
+    let held = claim::held(tx, cx, &submitted).await?;
     let mut steps = vec![Step::now(cx, submitted.clone(), Happened::Submitted)];
-    if conflict::is_held(others.iter(), cx.now) {
-        steps.push(Step::now(cx, registration::conflicted(&submitted, cx)?, Happened::Conflicted));
+    if let Some(source) = held {
+        steps.push(Step::now(cx, registration::conflicted(&submitted, source, cx)?, Happened::Conflicted));
     }
     claim::index(tx, cx, &submitted, false).await?;
     facts::write(tx, cx, Some(&current), steps).await

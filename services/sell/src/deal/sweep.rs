@@ -2,66 +2,29 @@
 //! sweeps record what happened at them and tell the others. History is left
 //! alone.
 
-use std::sync::Arc;
-
-use futures::{FutureExt, future::BoxFuture};
-use stoa_kernel::{Clock, Cx, Result, names};
-use stoa_rpc::{Deps, Job};
-use stoa_store::{Store, Tx};
+use futures::FutureExt;
+use stoa_kernel::{Cx, Result, names};
+use stoa_rpc::{Deps, Job, due_job};
+use stoa_store::Tx;
 
 use super::{
     facts::{self, Happened, Step},
     protection, registration, store,
 };
 
-/// Deals that one run takes.
-const DEALS_MAX: u64 = 500;
-
 /// Records registrations that nobody decided in time.
 pub(crate) fn expiry_job(deps: &Deps) -> Job {
-    let deps = deps.clone();
-    Job {
-        name: "deal-expiry",
-        every_s: 60,
-        run: Arc::new(move || {
-            let deps = deps.clone();
-            async move { expire_due(&deps.store, &deps.clock).await }.boxed()
-        }),
-    }
+    due_job(deps, "deal-expiry", |conn, now, max| store::expiry_due(conn, now, max).boxed(), |tx, (cx, id)| expire(tx, cx, id).boxed())
 }
 
 /// Reminds of protections that end in 14, 7 and 1 days.
 pub(crate) fn reminder_job(deps: &Deps) -> Job {
-    let deps = deps.clone();
-    Job {
-        name: "deal-protection",
-        every_s: 60,
-        run: Arc::new(move || {
-            let deps = deps.clone();
-            async move { remind_due(&deps.store, &deps.clock).await }.boxed()
-        }),
-    }
-}
-
-pub(super) async fn expire_due(store: &Store, clock: &Clock) -> Result<u64> {
-    let due = store::undecided(store.read(), clock.now(), DEALS_MAX).await?;
-    each(store, clock, due, |tx, (cx, id)| expire(tx, cx, id).boxed()).await
-}
-
-pub(super) async fn remind_due(store: &Store, clock: &Clock) -> Result<u64> {
-    let due = store::to_remind(store.read(), clock.now(), DEALS_MAX).await?;
-    each(store, clock, due, |tx, (cx, id)| remind(tx, cx, id).boxed()).await
-}
-
-type Work = for<'a> fn(&'a Tx, &'a (Cx, String)) -> BoxFuture<'a, Result<u64>>;
-
-async fn each(store: &Store, clock: &Clock, due: Vec<(String, String)>, work: Work) -> Result<u64> {
-    let mut done = 0;
-    for (tenant, id) in due {
-        let cx = Cx::service(&tenant, crate::NAME, clock, "");
-        done += store.write((cx, id), work).await?;
-    }
-    Ok(done)
+    due_job(
+        deps,
+        "deal-protection",
+        |conn, now, max| store::reminder_due(conn, now, max).boxed(),
+        |tx, (cx, id)| remind(tx, cx, id).boxed(),
+    )
 }
 
 /// Expires one registration, where it is still due.

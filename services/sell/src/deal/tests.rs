@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use stoa_kernel::{Clock, Money, money};
-use stoa_proto::sell::v1::{ClosureCode, CorrectDealRequest};
+use stoa_proto::sell::v1::{ClosureCode, ConflictSource, CorrectDealRequest};
 
-use super::*;
+use super::{table_tests::expected, *};
 
 const START: i64 = 1_700_000_000_000_000;
 
@@ -56,11 +56,27 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+impl Command {
+    /// The column of the table of registrations that it stands in.
+    fn column(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Submit { .. } => "submit",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::RequestAction => "ask",
+            Self::Withdraw => "withdraw",
+            Self::Sweep => "sweep",
+            Self::Taken => "take",
+            _ => return None,
+        })
+    }
+}
+
 fn apply(deal: &Deal, command: &Command, cx: &Cx) -> Result<Deal> {
     match command {
         Command::Submit { held } => {
             let submitted = registration::submitted(deal, cx)?;
-            if *held { registration::conflicted(&submitted, cx) } else { Ok(submitted) }
+            if *held { registration::conflicted(&submitted, ConflictSource::Registration, cx) } else { Ok(submitted) }
         }
         Command::Approve => registration::approved(deal, cx),
         Command::Reject => registration::rejected(deal, ClosureCode::Duplicate, "twice", cx),
@@ -103,11 +119,12 @@ fn check_registration(before: &Deal, next: &Deal, command: &Command, now: Timest
     prop_assert_eq!(new == State::ActionRequired, !next.required_action.is_empty());
     prop_assert_eq!(new == State::Withdrawn, next.withdraw_time.is_some());
     prop_assert!(new != State::Approved || next.approve_time.is_some());
+    prop_assert_eq!(new == State::Conflicted, next.conflict_source() != ConflictSource::Unspecified);
     if registration::state_at(before, now) == State::Expired && old != State::Expired {
         let may = matches!(command, Command::Sweep | Command::Advance(_) | Command::Win | Command::Lose | Command::Correct(_));
         prop_assert!(may || old == new, "nothing decides a registration that is past its due instant: {command:?}");
     }
-    if claims_differ(before, next) {
+    if claims_differ(before, next) && !before.imported {
         prop_assert!(!matches!(old, State::Submitted | State::UnderReview | State::Approved), "what is claimed stays");
     }
     Ok(())
@@ -146,14 +163,18 @@ fn check_protection(before: &Deal, next: &Deal, command: &Command, now: Timestam
 
 proptest! {
     #[test]
-    fn any_sequence_keeps_the_invariants(commands in prop::collection::vec((command(), 0_i64..400), 0..40)) {
-        let (mut deal, mut hours) = (draft(), 0);
+    fn any_sequence_keeps_the_invariants(history: bool, commands in prop::collection::vec((command(), 0_i64..400), 0..40)) {
+        let start = if history { Deal { registration_state: 0, imported: true, ..draft() } } else { draft() };
+        let (mut deal, mut hours) = (start, 0);
         for (command, wait) in commands {
             hours += wait;
             let cx = cx_at(hours);
             let before = deal.clone();
+            let to = command.column().map(|column| expected(&deal, column, cx.now));
             match apply(&deal, &command, &cx) {
                 Ok(next) => {
+                    let to = if matches!(command, Command::Submit { held: true }) { to.map(|_| Some(State::Conflicted)) } else { to };
+                    prop_assert!(to.is_none_or(|to| to == Some(next.registration_state())), "{command:?} was to give {to:?}");
                     let versions = if matches!(command, Command::Submit { held: true }) { 2 } else { 1 };
                     prop_assert_eq!(registration::version(&next), registration::version(&before) + versions);
                     check_registration(&before, &next, &command, cx.now)?;
@@ -163,7 +184,7 @@ proptest! {
                     deal = next;
                 }
                 Err(error) => {
-                    prop_assert_eq!(&deal, &before, "what is refused changes nothing");
+                    prop_assert!(to.is_none_or(|to| to.is_none()), "{command:?} was to give {to:?}: {error}");
                     prop_assert!(["STATE_INVALID", "EXTENSION_LIMIT_REACHED"].contains(&error.reason()), "{}", error);
                 }
             }

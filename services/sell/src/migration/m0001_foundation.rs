@@ -1,9 +1,8 @@
-use sea_orm_migration::{
-    async_trait,
-    prelude::*,
-    sea_orm::{self, DbErr},
+use sea_orm_migration::{async_trait, prelude::*, sea_orm::DbErr};
+use stoa_store::{
+    tables::{self, bytes, documents, flag, number, optional_number, small, table, text},
+    text_key,
 };
-use stoa_store::text_key;
 
 pub(super) struct Foundation;
 
@@ -11,42 +10,6 @@ impl MigrationName for Foundation {
     fn name(&self) -> &'static str {
         "sell_0001_foundation"
     }
-}
-
-/// A table of documents: tenant, id, version, document, and its own columns.
-fn documents(name: &'static str, columns: Vec<ColumnDef>) -> TableCreateStatement {
-    let mut table = Table::create();
-    table
-        .table(name)
-        .col(text_key("tenant"))
-        .col(text_key("id"))
-        .col(ColumnDef::new("version").big_integer().not_null())
-        .col(ColumnDef::new("document").binary().not_null())
-        .primary_key(Index::create().col("tenant").col("id"));
-    for mut column in columns {
-        table.col(&mut column);
-    }
-    table.to_owned()
-}
-
-fn text(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).text().not_null().to_owned()
-}
-
-fn number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().not_null().to_owned()
-}
-
-fn small(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).integer().not_null().to_owned()
-}
-
-fn flag(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).boolean().not_null().to_owned()
-}
-
-fn optional_number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().null().to_owned()
 }
 
 fn deal() -> TableCreateStatement {
@@ -73,59 +36,34 @@ fn deal() -> TableCreateStatement {
 
 /// One row a claim, to be locked: who registers first holds the customer.
 fn deal_claim() -> TableCreateStatement {
-    Table::create()
-        .table("deal_claim")
-        .col(text_key("tenant"))
-        .col(text_key("customer_key"))
-        .col(text_key("product_line"))
-        .primary_key(Index::create().col("tenant").col("customer_key").col("product_line"))
-        .to_owned()
+    let key = ["tenant", "customer_key", "product_line"];
+    table("deal_claim", key.map(text_key).to_vec(), &key)
 }
 
-/// Under which identifiers a deal was registered.
+/// Under which identifiers a deal is registered, or sold directly.
 fn deal_key() -> TableCreateStatement {
-    Table::create()
-        .table("deal_key")
-        .col(text_key("tenant"))
-        .col(text_key("customer_key"))
-        .col(text_key("product_line"))
-        .col(text_key("deal"))
-        .primary_key(Index::create().col("tenant").col("customer_key").col("product_line").col("deal"))
-        .to_owned()
+    let key = ["tenant", "customer_key", "product_line", "deal"];
+    table("deal_key", key.map(text_key).to_vec(), &key)
 }
 
 fn crm_link() -> TableCreateStatement {
-    Table::create()
-        .table("crm_link")
-        .col(text_key("tenant"))
-        .col(text_key("connector"))
-        .col(text_key("remote_object"))
-        .col(text_key("remote_id"))
-        .col(small("object"))
-        .col(text_key("local_id"))
-        .col(text("remote_version"))
-        .col(optional_number("remote_time"))
-        .col(flag("deleted"))
-        .col(text("findings"))
-        .col(ColumnDef::new("base").binary().not_null())
-        .primary_key(Index::create().col("tenant").col("connector").col("remote_object").col("remote_id"))
-        .to_owned()
+    let key = ["tenant", "connector", "remote_object", "remote_id"];
+    let own = [
+        small("object"),
+        text_key("local_id"),
+        text("remote_version"),
+        optional_number("remote_time"),
+        flag("deleted"),
+        text("findings"),
+        bytes("base"),
+    ];
+    table("crm_link", key.map(text_key).into_iter().chain(own).collect(), &key)
 }
 
 fn crm_conflict() -> TableCreateStatement {
-    Table::create()
-        .table("crm_conflict")
-        .col(text_key("tenant"))
-        .col(text_key("connector"))
-        .col(text_key("remote_object"))
-        .col(text_key("remote_id"))
-        .col(text_key("remote_version"))
-        .col(text("local_id"))
-        .col(text("reason"))
-        .col(ColumnDef::new("row").binary().not_null())
-        .col(number("record_time"))
-        .primary_key(Index::create().col("tenant").col("connector").col("remote_object").col("remote_id").col("remote_version"))
-        .to_owned()
+    let key = ["tenant", "connector", "remote_object", "remote_id", "remote_version"];
+    let own = [text("local_id"), text("reason"), bytes("row"), number("record_time")];
+    table("crm_conflict", key.map(text_key).into_iter().chain(own).collect(), &key)
 }
 
 fn tables() -> Vec<TableCreateStatement> {
@@ -140,7 +78,6 @@ fn tables() -> Vec<TableCreateStatement> {
     ]
 }
 
-/// Partial indexes are spelled the same on both backends.
 const INDEXES: [&str; 6] = [
     "CREATE INDEX deal_partner ON deal (tenant, partner)",
     "CREATE INDEX deal_decide_due ON deal (decide_due_time) WHERE decide_due_time IS NOT NULL",
@@ -153,21 +90,10 @@ const INDEXES: [&str; 6] = [
 #[async_trait::async_trait]
 impl MigrationTrait for Foundation {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
-            manager.create_table(table).await?;
-        }
-        for index in INDEXES {
-            sea_orm::ConnectionTrait::execute_unprepared(manager.get_connection(), index).await?;
-        }
-        Ok(())
+        tables::create(manager, tables(), &INDEXES).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
-            if let Some(TableRef::Table(name, _)) = table.get_table_name() {
-                manager.drop_table(Table::drop().table(name.clone()).to_owned()).await?;
-            }
-        }
-        Ok(())
+        tables::drop(manager, tables()).await
     }
 }

@@ -7,14 +7,14 @@ use stoa_proto::sell::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl ProductLineService for Api {
     async fn create_product_line(&self, request: Request<CreateProductLineRequest>) -> Result<Response<ProductLine>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_product_line(&self, request: Request<GetProductLineRequest>) -> Result<Response<ProductLine>, Status> {

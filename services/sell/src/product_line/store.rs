@@ -2,9 +2,9 @@
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, etag, names, page::Page};
 use stoa_proto::sell::v1::ProductLine;
-use stoa_store::{DbResult, Tx, decode, is_unique_violation};
+use stoa_store::{DbResult, Tx, decode, inserted};
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -31,7 +31,7 @@ fn read(row: Model) -> Result<ProductLine> {
 }
 
 /// The product line, if the tenant has it.
-pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<ProductLine>> {
+pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<ProductLine>> {
     Entity::find_by_id((cx.tenant.clone(), id.to_owned())).one(conn).await.db()?.map(read).transpose()
 }
 
@@ -42,10 +42,7 @@ pub(super) async fn insert(tx: &Tx, cx: &Cx, product_line: &ProductLine) -> Resu
         version: Set(etag::version(&product_line.etag)),
         document: Set(product_line.encode_to_vec()),
     };
-    match Entity::insert(row).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&product_line.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row).exec_without_returning(tx.conn()).await, &product_line.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page) -> Result<Vec<ProductLine>> {

@@ -69,7 +69,7 @@ impl Mapping {
         let mapping: Self = Figment::from(Toml::string(&text))
             .extract()
             .context("the mapping cannot be understood; compare it with `stoa import crm --print-mapping`")?;
-        mapping.effective()?;
+        mapping.effective("UTC")?;
         for (theirs, ours) in &mapping.stages {
             if Self::pipeline_stage(ours).is_none() {
                 bail!("stages.{theirs}: `{ours}` is not a pipeline stage; use PROSPECTING, ENGAGING, PROPOSING, NEGOTIATING, WON or LOST");
@@ -78,12 +78,13 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// First instant enrolled.
+    /// First instant enrolled: the date's 00:00 in the tenant's time zone.
     ///
     /// # Errors
     /// Where the date is not `YYYY-MM-DD`.
-    pub fn effective(&self) -> Result<Timestamp> {
-        self.enrollment_effective.parse().map_err(|e| anyhow::anyhow!("enrollment_effective: {e}"))
+    pub fn effective(&self, zone: &str) -> Result<Timestamp> {
+        let date: jiff::civil::Date = self.enrollment_effective.parse().context("enrollment_effective must be a date YYYY-MM-DD")?;
+        Ok(Timestamp::start_of(date, zone)?)
     }
 
     /// A pipeline stage by its short name.
@@ -92,17 +93,18 @@ impl Mapping {
         PipelineStage::from_str_name(&format!("PIPELINE_STAGE_{name}")).filter(|s| *s != PipelineStage::Unspecified)
     }
 
-    /// The date of a text of the export, empty for none.
+    /// The date of a text of the export as its 00:00 in the tenant's time zone,
+    /// empty for none.
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn date(&self, text: &str) -> Result<Option<Timestamp>, String> {
+    pub fn date(&self, text: &str, zone: &str) -> Result<Option<Timestamp>, String> {
         if text.is_empty() {
             return Ok(None);
         }
         let wrong = |e: jiff::Error| format!("`{text}` is not a date of the form {}: {e}", self.date_format);
         let date = jiff::civil::Date::strptime(&self.date_format, text).map_err(wrong)?;
-        Timestamp::start_of(date, "UTC").map(Some).map_err(|e| e.message().to_owned())
+        Timestamp::start_of(date, zone).map(Some).map_err(|e| e.message().to_owned())
     }
 }
 
@@ -127,10 +129,12 @@ mod tests {
     #[test]
     fn the_default_mapping_is_sound() {
         let mapping = Mapping::load(None).unwrap();
-        assert_eq!(mapping.effective().unwrap().to_string(), "2016-10-20T00:00:00Z");
-        assert_eq!(mapping.date("20-10-16").unwrap().unwrap().to_string(), "2016-10-20T00:00:00Z");
-        assert_eq!(mapping.date("").unwrap(), None);
-        assert!(mapping.date("2016-10-20").is_err());
+        assert_eq!(mapping.effective("UTC").unwrap().to_string(), "2016-10-20T00:00:00Z");
+        assert_eq!(mapping.effective("America/New_York").unwrap().to_string(), "2016-10-20T04:00:00Z");
+        assert_eq!(mapping.date("20-10-16", "UTC").unwrap().unwrap().to_string(), "2016-10-20T00:00:00Z");
+        assert_eq!(mapping.date("20-12-16", "America/New_York").unwrap().unwrap().to_string(), "2016-12-20T05:00:00Z");
+        assert_eq!(mapping.date("", "UTC").unwrap(), None);
+        assert!(mapping.date("2016-10-20", "UTC").is_err());
     }
 
     #[test]

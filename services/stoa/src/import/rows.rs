@@ -59,6 +59,8 @@ pub struct Line {
     pub number: u64,
     /// Id of the opportunity, as far as it could be read.
     pub id: String,
+    /// Product line of its product, where the mapping knows it.
+    pub product_line: String,
     /// The row, or the reason.
     pub row: Result<CrmRow, String>,
 }
@@ -93,11 +95,31 @@ impl Export {
         })
     }
 
-    /// Every line of the pipeline, understood or not.
+    /// Lines of `sales_teams.csv` by the id of agent or office; an office stands
+    /// on several and has the first.
+    #[must_use]
+    pub fn agent_lines(&self) -> BTreeMap<String, u64> {
+        let mut lines = BTreeMap::new();
+        for (agent, line) in self.agents.iter().zip(2..) {
+            lines.entry(slug(&agent.regional_office)).or_insert(line);
+            lines.entry(slug(&agent.sales_agent)).or_insert(line);
+        }
+        lines
+    }
+
+    /// The product line of a product as the export spells it.
+    #[must_use]
+    pub fn product_line(&self, product: &str, mapping: &Mapping) -> Option<&str> {
+        let listed = mapping.product_spellings.get(product).map_or(product, String::as_str);
+        self.products.iter().find(|p| p.product == listed).map(|p| p.series.as_str())
+    }
+
+    /// Every line of the pipeline, understood or not; dates are days in a time
+    /// zone.
     ///
     /// # Errors
     /// Where the file cannot be read at all.
-    pub fn lines(&self, dir: &Path, mapping: &Mapping) -> Result<Vec<Line>> {
+    pub fn lines(&self, dir: &Path, mapping: &Mapping, zone: &str) -> Result<Vec<Line>> {
         let path = dir.join("sales_pipeline.csv");
         let builder = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&path);
         let mut reader = builder.with_context(|| format!("{} cannot be read", path.display()))?;
@@ -111,15 +133,18 @@ impl Export {
                     let number = record.position().map_or(fallback, |p| p.line().max(fallback));
                     let id = record.get(0).unwrap_or_default().to_owned();
                     let row = record.deserialize(Some(&headers)).map_err(|e| e.to_string());
-                    Line { number, id, row: row.and_then(|o| self.row(&o, mapping)) }
+                    let row = row.and_then(|o| self.row(&o, mapping, zone));
+                    let product = row.as_ref().ok().and_then(|row| row.deal.as_ref()).map(|deal| deal.product.as_str());
+                    let product_line = product.and_then(|product| self.product_line(product, mapping)).unwrap_or_default().to_owned();
+                    Line { number, id, product_line, row }
                 }
-                Err(error) => Line { number: fallback, id: String::new(), row: Err(error.to_string()) },
+                Err(error) => Line { number: fallback, id: String::new(), product_line: String::new(), row: Err(error.to_string()) },
             });
         }
         Ok(lines)
     }
 
-    fn row(&self, line: &Opportunity, mapping: &Mapping) -> Result<CrmRow, String> {
+    fn row(&self, line: &Opportunity, mapping: &Mapping, zone: &str) -> Result<CrmRow, String> {
         let agent = self.agents.iter().find(|a| a.sales_agent == line.sales_agent);
         let agent = agent.ok_or_else(|| format!("sales_agent `{}` is not in sales_teams.csv", line.sales_agent))?;
         let stage = mapping.stages.get(&line.deal_stage);
@@ -128,8 +153,8 @@ impl Export {
             "" => None,
             name => Some(self.accounts.get(name).ok_or_else(|| format!("account `{name}` is not in accounts.csv"))?),
         };
-        let engaged = mapping.date(&line.engage_date).map_err(|e| format!("engage_date {e}"))?;
-        let closed = mapping.date(&line.close_date).map_err(|e| format!("close_date {e}"))?;
+        let engaged = mapping.date(&line.engage_date, zone).map_err(|e| format!("engage_date {e}"))?;
+        let closed = mapping.date(&line.close_date, zone).map_err(|e| format!("close_date {e}"))?;
         let closes = matches!(stage.as_str(), "WON" | "LOST");
         if closes && closed.is_none() {
             return Err(format!("close_date is empty, though the deal is {}", line.deal_stage));

@@ -17,6 +17,7 @@ use super::{
     Mapping, Summary,
     mapping::slug,
     rows::{Export, Line},
+    summary::Place,
 };
 use crate::client::Door;
 
@@ -27,14 +28,17 @@ use crate::client::Door;
 /// the summary instead.
 pub async fn crm(door: &Door, dir: &Path, mapping: &Mapping, progress: &ProgressBar) -> Result<Summary> {
     let export = Export::load(dir)?;
-    let lines = export.lines(dir, mapping)?;
+    let settings = onboard::GetTenantSettingsRequest { name: "tenantSettings".into() };
+    let zone = door.tenant_settings().get_tenant_settings(settings).await?.into_inner().time_zone;
+    let lines = export.lines(dir, mapping, &zone)?;
     let mut summary = Summary { rows: lines.len() as u64, ..Summary::default() };
     summary.changes += set_up(door, &export, mapping).await?;
-    summary.partners_enrolled = enroll(door, &export, mapping).await?;
+    enroll(door, &export, mapping, &zone, &mut summary).await?;
     summary.changes += summary.partners_enrolled;
-    summary.changes += assign_cams(door, &export).await?;
+    summary.changes += assign_cams(door, &export, &mut summary).await?;
     push(door, lines, mapping, &mut summary, progress).await?;
     summary.changes += summary.created + summary.updated;
+    summary.finish();
     Ok(summary)
 }
 
@@ -68,16 +72,37 @@ async fn set_up(door: &Door, export: &Export, mapping: &Mapping) -> Result<u64> 
         let request = sell::CreateProductLineRequest { product_line_id: slug(series), product_line: Some(line), ..Default::default() };
         changes += created(door.product_lines().create_product_line(request).await)?;
     }
-    changes += created(door.crm_connectors().create_crm_connector(connector(export, mapping)).await)?;
+    changes += register(door, connector(export, mapping)).await?;
     Ok(changes)
 }
 
-fn connector(export: &Export, mapping: &Mapping) -> sell::CreateCrmConnectorRequest {
-    let line_of = |product: &str| export.products.iter().find(|p| p.product == product).map(|p| slug(&p.series));
-    let listed = export.products.iter().map(|p| (p.product.clone(), Some(slug(&p.series))));
-    let respelled = mapping.product_spellings.iter().map(|(theirs, ours)| (theirs.clone(), line_of(ours)));
-    let rule = |(remote_product, line): (String, Option<String>)| {
-        line.map(|line| sell::CrmProductRule { remote_product, product_line: format!("productLines/{line}") })
+/// Registers the connector, or changes its registration where the mapping is
+/// another one now.
+async fn register(door: &Door, connector: sell::CrmConnector) -> Result<u64> {
+    let name = connector.name.clone();
+    let crm_connector_id = stoa_kernel::names::last(&name).to_owned();
+    let request = sell::CreateCrmConnectorRequest { crm_connector_id, crm_connector: Some(connector.clone()), ..Default::default() };
+    if created(door.crm_connectors().create_crm_connector(request).await)? == 1 {
+        return Ok(1);
+    }
+    let known = door.crm_connectors().get_crm_connector(sell::GetCrmConnectorRequest { name }).await?.into_inner();
+    let wanted =
+        sell::CrmConnector { etag: known.etag.clone(), create_time: known.create_time, update_time: known.update_time, ..connector };
+    if wanted == known {
+        return Ok(0);
+    }
+    let update_mask = Some(prost_types::FieldMask { paths: vec!["*".to_owned()] });
+    let request = sell::UpdateCrmConnectorRequest { crm_connector: Some(wanted), update_mask, ..Default::default() };
+    door.crm_connectors().update_crm_connector(request).await?;
+    Ok(1)
+}
+
+fn connector(export: &Export, mapping: &Mapping) -> sell::CrmConnector {
+    let listed = export.products.iter().map(|p| p.product.as_str());
+    let spellings: BTreeSet<&str> = listed.chain(mapping.product_spellings.keys().map(String::as_str)).collect();
+    let rule = |product: &str| {
+        let product_line = format!("productLines/{}", slug(export.product_line(product, mapping)?));
+        Some(sell::CrmProductRule { remote_product: product.to_owned(), product_line })
     };
     let stages = mapping.stages.iter().filter_map(|(theirs, ours)| {
         let pipeline_stage = Mapping::pipeline_stage(ours)? as i32;
@@ -86,21 +111,48 @@ fn connector(export: &Export, mapping: &Mapping) -> sell::CreateCrmConnectorRequ
     // Stage, amount and close date come from the CRM.
     let owned = [CrmDealField::PipelineStage, CrmDealField::Amount, CrmDealField::CloseDate];
     let owners = owned.iter().map(|f| sell::CrmFieldRule { field: *f as i32, owner: CrmFieldOwner::Remote as i32 });
-    let connector = sell::CrmConnector {
+    sell::CrmConnector {
+        name: format!("crmConnectors/{}", mapping.connector),
         display_name: format!("Import from {}", mapping.system),
         system: mapping.system.clone(),
-        product_map: listed.chain(respelled).filter_map(rule).collect(),
+        product_map: spellings.into_iter().filter_map(rule).collect(),
         stage_map: stages.collect(),
         currency_code: mapping.currency.clone(),
         field_owners: owners.collect(),
         ..Default::default()
-    };
-    sell::CreateCrmConnectorRequest { crm_connector_id: mapping.connector.clone(), crm_connector: Some(connector), ..Default::default() }
+    }
 }
 
-/// Regional offices become distributors, sales agents agents under them.
-async fn enroll(door: &Door, export: &Export, mapping: &Mapping) -> Result<u64> {
-    let effective = mapping.effective()?;
+/// Regional offices become distributors, sales agents agents under them. What
+/// is refused is told and holds up nobody.
+async fn enroll(door: &Door, export: &Export, mapping: &Mapping, zone: &str, summary: &mut Summary) -> Result<()> {
+    let rows = organizations(export, mapping, zone)?;
+    let expected = rows.len();
+    let lines = export.agent_lines();
+    let mut answers = door.enrollments().bulk_enroll(futures::stream::iter(rows)).await?.into_inner();
+    let mut answered = 0;
+    while let Some(answer) = answers.next().await {
+        let answer = answer?;
+        answered += 1;
+        match answer.outcome() {
+            BulkEnrollOutcome::Enrolled if !answer.replayed => summary.partners_enrolled += 1,
+            BulkEnrollOutcome::Enrolled | BulkEnrollOutcome::Unchanged => {}
+            BulkEnrollOutcome::Rejected | BulkEnrollOutcome::Unspecified => {
+                let errors: Vec<String> = answer.errors.iter().map(|e| format!("{} {}", e.field, e.message).trim().to_owned()).collect();
+                let reason = answer.errors.first().map_or("UNKNOWN", |e| &e.reason);
+                let line = lines.get(&answer.row_id).copied().unwrap_or_default();
+                summary.refuse_partner(line, &answer.row_id, reason, errors.join("; "));
+            }
+        }
+    }
+    if answered != expected {
+        bail!("{answered} of {expected} organizations were answered; run the import again");
+    }
+    Ok(())
+}
+
+fn organizations(export: &Export, mapping: &Mapping, zone: &str) -> Result<Vec<onboard::BulkEnrollRequest>> {
+    let effective = mapping.effective(zone)?;
     let row = |id: String, partner: onboard::Partner| onboard::BulkEnrollRequest {
         bulk_enrollment_id: mapping.connector.clone(),
         row: Some(onboard::BulkEnrollRow {
@@ -133,43 +185,35 @@ async fn enroll(door: &Door, export: &Export, mapping: &Mapping) -> Result<u64> 
         row(slug(&agent.sales_agent), partner)
     });
     // Offices first: an agent refers to its office.
-    let rows: Vec<_> = distributors.chain(agents).collect();
-    let expected = rows.len();
-    let mut answers = door.enrollments().bulk_enroll(futures::stream::iter(rows)).await?.into_inner();
-    let (mut enrolled, mut answered) = (0, 0);
-    while let Some(answer) = answers.next().await {
-        let answer = answer?;
-        answered += 1;
-        match answer.outcome() {
-            BulkEnrollOutcome::Enrolled if !answer.replayed => enrolled += 1,
-            BulkEnrollOutcome::Enrolled | BulkEnrollOutcome::Unchanged => {}
-            _ => bail!("{} cannot be enrolled: {:?}", answer.row_id, answer.errors),
-        }
-    }
-    if answered != expected {
-        bail!("{answered} of {expected} organizations were answered; run the import again");
-    }
-    Ok(enrolled)
+    Ok(distributors.chain(agents).collect())
 }
 
 /// Managers become persons and CAMs of their agents.
-async fn assign_cams(door: &Door, export: &Export) -> Result<u64> {
+async fn assign_cams(door: &Door, export: &Export, summary: &mut Summary) -> Result<u64> {
     let mut changes = 0;
     for manager in export.agents.iter().map(|a| a.manager.as_str()).collect::<BTreeSet<_>>() {
         let person = onboard::Person { display_name: manager.to_owned(), ..Default::default() };
         let request = onboard::CreatePersonRequest { person_id: person_id(manager), person: Some(person), ..Default::default() };
         changes += created(door.persons().create_person(request).await)?;
     }
-    for agent in &export.agents {
-        let partner = format!("partners/{}", slug(&agent.sales_agent));
-        let name = format!("camAssignments/{}", slug(&agent.sales_agent));
+    for (index, agent) in export.agents.iter().enumerate() {
+        let id = slug(&agent.sales_agent);
         let person = format!("persons/{}", person_id(&agent.manager));
+        let name = format!("camAssignments/{id}");
         let current = door.cam_assignments().get_cam_assignment(onboard::GetCamAssignmentRequest { name }).await;
         if current.is_ok_and(|c| c.get_ref().person == person) {
             continue;
         }
-        door.cam_assignments().assign_cam(onboard::AssignCamRequest { partner, person, ..Default::default() }).await?;
-        changes += 1;
+        let request = onboard::AssignCamRequest { partner: format!("partners/{id}"), person, ..Default::default() };
+        match door.cam_assignments().assign_cam(request).await {
+            Ok(_) => changes += 1,
+            // Its partner was refused before.
+            Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument | Code::NotFound) => {
+                let error = stoa_rpc::error(&status);
+                summary.refuse_partner(index as u64 + 2, &id, error.reason(), error.message().to_owned());
+            }
+            Err(status) => return Err(status.into()),
+        }
     }
     Ok(changes)
 }
@@ -181,12 +225,13 @@ fn person_id(name: &str) -> String {
 
 async fn push(door: &Door, lines: Vec<Line>, mapping: &Mapping, summary: &mut Summary, progress: &ProgressBar) -> Result<()> {
     progress.set_length(lines.len() as u64);
-    let mut numbers = Vec::with_capacity(lines.len());
+    let mut places = Vec::with_capacity(lines.len());
     let mut rows = Vec::with_capacity(lines.len());
     for line in lines {
         match line.row {
             Ok(row) => {
-                numbers.push(line.number);
+                let customer = row.deal.as_ref().map(|deal| deal.account_name.clone()).unwrap_or_default();
+                places.push(Place { line: line.number, customer, product_line: line.product_line });
                 let connector = format!("crmConnectors/{}", mapping.connector);
                 rows.push(sell::PushChangesRequest { connector, row: Some(row) });
             }
@@ -198,12 +243,12 @@ async fn push(door: &Door, lines: Vec<Line>, mapping: &Mapping, summary: &mut Su
     while let Some(answer) = answers.next().await {
         let answer = answer?;
         let result = answer.result.context("an answer came without a result")?;
-        summary.count(numbers[answered], &result);
+        summary.count(&places[answered], &result);
         answered += 1;
         progress.inc(1);
     }
-    if answered != numbers.len() {
-        bail!("{answered} of {} rows were answered; run the import again, it goes on where it stopped", numbers.len());
+    if answered != places.len() {
+        bail!("{answered} of {} rows were answered; run the import again, it goes on where it stopped", places.len());
     }
     Ok(())
 }

@@ -1,13 +1,34 @@
 //! What an import did, for people and for programs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 use stoa_proto::sell::v1::{CrmFindingKind, CrmRowOutcome, CrmRowResult};
 
+const PIPELINE_FILE: &str = "sales_pipeline.csv";
+const TEAMS_FILE: &str = "sales_teams.csv";
+
+/// Notes of one sort that the text shows; JSON has them all.
+const SHOWN_MAX: usize = 20;
+/// Overlaps that the text shows.
+const OVERLAPS_SHOWN_MAX: usize = 5;
+
+/// Where a row that is pushed comes from, and what it is about.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Line in the file, the header being line 1.
+    pub line: u64,
+    /// Name of the account.
+    pub customer: String,
+    /// Name of the product line.
+    pub product_line: String,
+}
+
 /// A line with something to know about it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Note {
+    /// The file.
+    pub file: &'static str,
     /// Line in the file, the header being line 1.
     pub line: u64,
     /// Id of the row in the CRM.
@@ -16,6 +37,33 @@ pub struct Note {
     pub kind: String,
     /// What it means.
     pub message: String,
+}
+
+/// A row among others of the same kind.
+#[derive(Debug, Clone, Serialize)]
+pub struct OverlapRow {
+    /// Line in the pipeline.
+    pub line: u64,
+    /// Id of the row in the CRM.
+    pub id: String,
+}
+
+/// A customer whom several partners were registered for with the same product
+/// line at the same time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Overlap {
+    /// Name of the account.
+    pub customer: String,
+    /// Name of the product line.
+    pub product_line: String,
+    /// Rows that overlap with another partner's.
+    pub count: u64,
+    /// The first of their lines.
+    pub first_line: u64,
+    /// The last of their lines.
+    pub last_line: u64,
+    /// All of them.
+    pub rows: Vec<OverlapRow>,
 }
 
 /// Counts and notes of an import.
@@ -37,13 +85,17 @@ pub struct Summary {
     pub rejected: u64,
     /// Partners enrolled by this run.
     pub partners_enrolled: u64,
+    /// Partners that could not be enrolled, or not be assigned to their CAM.
+    pub partners_rejected: u64,
     /// Everything that this run changed, partners included; 0 when run again.
     pub changes: u64,
-    /// Findings by kind.
+    /// Rows with findings by kind, overlaps included.
     pub finding_counts: BTreeMap<String, u64>,
-    /// Rows that were taken with something odd about them.
+    /// Rows that were taken with something odd about them but an overlap.
     pub findings: Vec<Note>,
-    /// Rows that were refused, with line and reason.
+    /// Overlaps by customer and product line, the most frequent first.
+    pub overlaps: Vec<Overlap>,
+    /// Rows that were refused, with file, line and reason.
     pub rejections: Vec<Note>,
 }
 
@@ -51,11 +103,17 @@ impl Summary {
     /// Counts a line that cannot be understood.
     pub fn refuse(&mut self, line: u64, id: &str, reason: &str, message: String) {
         self.rejected += 1;
-        self.rejections.push(Note { line, id: id.to_owned(), kind: reason.to_owned(), message });
+        self.rejections.push(Note { file: PIPELINE_FILE, line, id: id.to_owned(), kind: reason.to_owned(), message });
+    }
+
+    /// Counts a partner that was refused.
+    pub fn refuse_partner(&mut self, line: u64, id: &str, reason: &str, message: String) {
+        self.partners_rejected += 1;
+        self.rejections.push(Note { file: TEAMS_FILE, line, id: id.to_owned(), kind: reason.to_owned(), message });
     }
 
     /// Counts the answer to a row.
-    pub fn count(&mut self, line: u64, result: &CrmRowResult) {
+    pub fn count(&mut self, place: &Place, result: &CrmRowResult) {
         match result.outcome() {
             CrmRowOutcome::Created => self.created += 1,
             CrmRowOutcome::Updated => self.updated += 1,
@@ -64,35 +122,117 @@ impl Summary {
             CrmRowOutcome::Rejected | CrmRowOutcome::Unspecified => {
                 let errors: Vec<String> = result.errors.iter().map(|e| format!("{} {}", e.field, e.message).trim().to_owned()).collect();
                 let reason = result.errors.first().map_or("UNKNOWN", |e| &e.reason);
-                self.refuse(line, &result.remote_id, reason, errors.join("; "));
+                self.refuse(place.line, &result.remote_id, reason, errors.join("; "));
             }
         }
         for finding in &result.findings {
             let kind = CrmFindingKind::as_str_name(&finding.kind()).trim_start_matches("CRM_FINDING_KIND_").to_owned();
             *self.finding_counts.entry(kind.clone()).or_default() += 1;
-            self.findings.push(Note { line, id: result.remote_id.clone(), kind, message: finding.message.clone() });
+            if finding.kind() == CrmFindingKind::Overlap {
+                self.overlap(place, &result.remote_id);
+            } else {
+                let note =
+                    Note { file: PIPELINE_FILE, line: place.line, id: result.remote_id.clone(), kind, message: finding.message.clone() };
+                self.findings.push(note);
+            }
         }
         self.taken = self.created + self.updated + self.unchanged;
+    }
+
+    fn overlap(&mut self, place: &Place, id: &str) {
+        let row = OverlapRow { line: place.line, id: id.to_owned() };
+        let same = |o: &&mut Overlap| o.customer == place.customer && o.product_line == place.product_line;
+        if let Some(known) = self.overlaps.iter_mut().find(same) {
+            known.count += 1;
+            known.first_line = known.first_line.min(row.line);
+            known.last_line = known.last_line.max(row.line);
+            known.rows.push(row);
+            return;
+        }
+        self.overlaps.push(Overlap {
+            customer: place.customer.clone(),
+            product_line: place.product_line.clone(),
+            count: 1,
+            first_line: row.line,
+            last_line: row.line,
+            rows: vec![row],
+        });
+    }
+
+    /// Puts the notes into the order in which they are read.
+    pub(super) fn finish(&mut self) {
+        let key = |o: &Overlap| (std::cmp::Reverse(o.count), o.customer.clone(), o.product_line.clone());
+        self.overlaps.sort_by_cached_key(key);
+        self.rejections.sort_by(|a, b| (a.file, a.line).cmp(&(b.file, b.line)));
     }
 
     /// For people.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!(
-            "{} rows: {} created, {} updated, {} unchanged, {} conflicts, {} rejected\n{} partners enrolled, {} changes in all\n",
-            self.rows, self.created, self.updated, self.unchanged, self.conflicts, self.rejected, self.partners_enrolled, self.changes
+            "{} rows: {} created, {} updated, {} unchanged, {} conflicts, {} rejected\n{} partners enrolled, {} refused; {} changes in all\n",
+            self.rows,
+            self.created,
+            self.updated,
+            self.unchanged,
+            self.conflicts,
+            self.rejected,
+            self.partners_enrolled,
+            self.partners_rejected,
+            self.changes
         );
         for (kind, count) in &self.finding_counts {
             let example = self.findings.iter().find(|f| f.kind == *kind);
             let example = example.map(|f| format!("; line {}: {}", f.line, f.message)).unwrap_or_default();
-            text += &format!("finding {kind}: {count}{example}\n");
+            let pairs = if kind == "OVERLAP" { self.overlapping() } else { String::new() };
+            let _ = writeln!(text, "finding {kind}: {count} rows{example}{pairs}");
         }
-        for note in self.rejections.iter().take(20) {
-            text += &format!("rejected line {} ({}): {}\n", note.line, note.id, note.message);
+        for note in self.rejections.iter().take(SHOWN_MAX) {
+            let _ = writeln!(text, "rejected {} line {} ({}): {}", note.file, note.line, note.id, note.message);
         }
-        if self.rejections.len() > 20 {
-            text += &format!("… and {} more; --json lists them all\n", self.rejections.len() - 20);
+        if self.rejections.len() > SHOWN_MAX {
+            let _ = writeln!(text, "… and {} more; --json lists them all", self.rejections.len() - SHOWN_MAX);
         }
         text
+    }
+
+    fn overlapping(&self) -> String {
+        let mut text = format!(" of {} customers and product lines that several partners were registered for", self.overlaps.len());
+        for o in self.overlaps.iter().take(OVERLAPS_SHOWN_MAX) {
+            let _ = write!(text, "\n  {}, {}: {} rows, lines {} to {}", o.customer, o.product_line, o.count, o.first_line, o.last_line);
+        }
+        if self.overlaps.len() > OVERLAPS_SHOWN_MAX {
+            let _ = write!(text, "\n  … and {} more; --json lists them all", self.overlaps.len() - OVERLAPS_SHOWN_MAX);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoa_proto::sell::v1::CrmFinding;
+
+    use super::*;
+
+    #[test]
+    fn overlaps_are_told_by_customer_and_product_line() {
+        let mut summary = Summary::default();
+        let finding = CrmFinding { kind: CrmFindingKind::Overlap.into(), message: String::new() };
+        for (line, customer) in [(2, "Isdom"), (9, "Cancity"), (5, "Cancity")] {
+            let result = CrmRowResult {
+                remote_id: format!("r{line}"),
+                outcome: CrmRowOutcome::Created.into(),
+                findings: vec![finding.clone()],
+                ..Default::default()
+            };
+            summary.count(&Place { line, customer: customer.into(), product_line: "GTX".into() }, &result);
+        }
+        summary.finish();
+        assert_eq!((summary.finding_counts["OVERLAP"], summary.findings.len(), summary.overlaps.len()), (3, 0, 2));
+        let most = &summary.overlaps[0];
+        assert_eq!((most.customer.as_str(), most.count, most.first_line, most.last_line), ("Cancity", 2, 5, 9));
+        assert_eq!(summary.overlaps.iter().map(|o| o.rows.len()).sum::<usize>(), 3, "nothing is lost");
+        let text = summary.text();
+        assert!(text.contains("OVERLAP: 3 rows of 2 customers") && text.contains("Cancity, GTX: 2 rows, lines 5 to 9"), "{text}");
     }
 }

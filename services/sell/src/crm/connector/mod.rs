@@ -1,16 +1,13 @@
 //! Registration of a connector: how its rows are to be understood.
 
+pub(super) mod operations;
+pub(super) mod store;
+
 use std::collections::BTreeSet;
 
 use prost_types::FieldMask;
-use stoa_kernel::{Cx, Error, Result, etag, ids, mask, money, names};
-use stoa_proto::sell::v1::{
-    CreateCrmConnectorRequest, CrmConnector, CrmDealField as Field, CrmFieldOwner as Owner, ErrorReason, UpdateCrmConnectorRequest,
-};
-use stoa_store::Tx;
-
-use super::connector_store as store;
-use crate::product_line;
+use stoa_kernel::{Cx, Error, Result, etag, mask, money, names};
+use stoa_proto::sell::v1::{CrmConnector, CrmDealField as Field, CrmFieldOwner as Owner, ErrorReason};
 
 /// Fields that a caller may change.
 const CHANGEABLE: [&str; 6] = ["display_name", "system", "product_map", "stage_map", "currency_code", "field_owners"];
@@ -43,54 +40,30 @@ fn once<'a>(field: &str, keys: impl Iterator<Item = &'a str>) -> Result<()> {
     Ok(())
 }
 
-async fn check_product_lines(tx: &Tx, cx: &Cx, connector: &CrmConnector) -> Result<()> {
-    let lines: BTreeSet<&str> = connector.product_map.iter().map(|rule| rule.product_line.as_str()).collect();
-    for line in lines {
-        product_line::require(tx, cx, "crm_connector.product_map.product_line", line).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCrmConnectorRequest) -> Result<CrmConnector> {
-    cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("crm_connector_id", &request.crm_connector_id)?;
+/// A new registration from what the caller sent.
+fn new(id: &str, input: &CrmConnector, cx: &Cx) -> Result<CrmConnector> {
     let connector = CrmConnector {
-        name: names::name("crmConnectors", &id),
+        name: names::name("crmConnectors", id),
         etag: etag::of(1),
         create_time: Some(cx.now.proto()),
         update_time: Some(cx.now.proto()),
-        ..request.crm_connector.clone().unwrap_or_default()
+        ..input.clone()
     };
     check(&connector)?;
-    check_product_lines(tx, cx, &connector).await?;
-    store::insert(tx, cx, &connector).await?;
     Ok(connector)
 }
 
-/// The registration after a change.
-fn changed(current: &CrmConnector, input: &CrmConnector, mask: Option<&FieldMask>, cx: &Cx) -> Result<(CrmConnector, bool)> {
+/// The registration after a change, and the paths that changed.
+fn changed(current: &CrmConnector, input: &CrmConnector, mask: Option<&FieldMask>, cx: &Cx) -> Result<(CrmConnector, Vec<String>)> {
     etag::check(&current.name, &input.etag, etag::version(&current.etag))?;
     let mut next = current.clone();
-    let differs = !mask::apply(mask, &CHANGEABLE, input, &mut next)?.is_empty();
+    let paths = mask::apply(mask, &CHANGEABLE, input, &mut next)?;
     check(&next)?;
-    if differs {
+    if !paths.is_empty() {
         next.etag = etag::next(&current.etag);
         next.update_time = Some(cx.now.proto());
     }
-    Ok((next, differs))
-}
-
-pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCrmConnectorRequest) -> Result<CrmConnector> {
-    cx.require_tenant_reach()?;
-    let input = request.crm_connector.clone().unwrap_or_default();
-    let id = names::id("crm_connector.name", "crmConnectors", &input.name)?;
-    let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(&input.name))?;
-    let (connector, differs) = changed(&current, &input, request.update_mask.as_ref(), cx)?;
-    if differs {
-        check_product_lines(tx, cx, &connector).await?;
-        store::save(tx, cx, &connector).await?;
-    }
-    Ok(connector)
+    Ok((next, paths))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, etag, names, page::Page};
 use stoa_proto::sell::v1::CrmConnector;
-use stoa_store::{DbResult, Tx, decode, is_unique_violation};
+use stoa_store::{DbResult, Tx, decode, inserted, saved};
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -37,7 +37,7 @@ fn scope(cx: &Cx) -> Condition {
 }
 
 /// The registration, if the caller may see it.
-pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<CrmConnector>> {
+pub(in crate::crm) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<CrmConnector>> {
     Entity::find().filter(scope(cx)).filter(Column::Id.eq(id)).one(conn).await.db()?.map(read).transpose()
 }
 
@@ -53,10 +53,7 @@ pub(super) async fn insert(tx: &Tx, cx: &Cx, crm_connector: &CrmConnector) -> Re
         version: Set(etag::version(&crm_connector.etag)),
         document: Set(crm_connector.encode_to_vec()),
     };
-    match Entity::insert(row).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&crm_connector.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row).exec_without_returning(tx.conn()).await, &crm_connector.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, crm_connector: &CrmConnector) -> Result<()> {
@@ -68,12 +65,11 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, crm_connector: &CrmConnector) -> Resu
         .filter(Column::Id.eq(names::last(&crm_connector.name)))
         .filter(Column::Version.eq(version - 1))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&crm_connector.name)) }
+        .await;
+    saved(done, &crm_connector.name)
 }
 
-pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page) -> Result<Vec<CrmConnector>> {
+pub(in crate::crm) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page) -> Result<Vec<CrmConnector>> {
     let after = page.after.first().cloned().unwrap_or_default();
     let rows =
         Entity::find().filter(scope(cx)).filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(page.fetch()).all(conn).await.db()?;
