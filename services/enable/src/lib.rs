@@ -10,9 +10,8 @@ mod certification_award;
 mod course;
 mod course_completion;
 mod migration;
-mod occurred;
+mod partners;
 mod portal_activity;
-mod scope;
 #[cfg(test)]
 mod testing;
 
@@ -48,5 +47,6 @@ pub fn service(deps: Deps) -> Service {
         migrations: migrations(),
         subscriptions: stoa_directory::subscriptions(),
         jobs: vec![certification_award::expire_job(&deps)],
+        suspension: Some(stoa_directory::suspension(&deps)),
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Owns exchange rates, commission rules and commissions, budgets, requests and
 //! claims of market development funds (MDF), and the ledger that all of them
-//! post to. Each noun is a folder: rules in `mod.rs` (pure), rows and queries in
-//! `store.rs`, transport in `api.rs`, larger operations in a file of their own.
+//! post to. Each noun is a folder: rules in `mod.rs` (pure), operations in
+//! `operations.rs`, rows and queries in `store.rs`, transport in `api.rs`.
 
 mod amounts;
 mod commission;
 mod commission_rule;
 mod dates;
+mod enrollment_history;
 mod exchange_rate;
 mod ledger;
 mod mdf_budget;
@@ -52,5 +53,6 @@ pub fn service(deps: Deps) -> Service {
         migrations: migrations(),
         subscriptions: [stoa_directory::subscriptions(), commission::subscriptions(&deps.clock)].concat(),
         jobs: vec![mdf_request::expiry_job(&deps)],
+        suspension: Some(stoa_directory::suspension(&deps)),
     }
 }

@@ -6,8 +6,6 @@
 
 mod marketing_campaign;
 mod migration;
-mod occurred;
-mod scope;
 #[cfg(test)]
 mod testing;
 
@@ -38,5 +36,6 @@ pub fn service(deps: Deps) -> Service {
         migrations: migrations(),
         subscriptions: stoa_directory::subscriptions(),
         jobs: vec![marketing_campaign::deploy_job(&deps)],
+        suspension: Some(stoa_directory::suspension(&deps)),
     }
 }

@@ -7,14 +7,14 @@ use stoa_proto::enable::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl CertificationService for Api {
     async fn create_certification(&self, request: Request<CreateCertificationRequest>) -> Result<Response<Certification>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_certification(&self, request: Request<GetCertificationRequest>) -> Result<Response<Certification>, Status> {

@@ -3,12 +3,12 @@
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::enable::v1::Certification;
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted,
 };
 
 mod row {
@@ -59,16 +59,18 @@ fn row(cx: &Cx, certification: &Certification) -> ActiveModel {
     }
 }
 
+/// The certification, locked until the transaction ends.
+pub(crate) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Certification>> {
+    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
+}
+
 /// The certification, if the tenant has it.
 pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<Certification>> {
     Entity::find_by_id((cx.tenant.clone(), id.to_owned())).one(conn).await.db()?.map(read).transpose()
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, certification: &Certification) -> Result<()> {
-    match Entity::insert(row(cx, certification)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&certification.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, certification)).exec_without_returning(tx.conn()).await, &certification.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Certification>> {

@@ -8,20 +8,19 @@ use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
 use super::{judged, operations, store};
-use crate::{Api, scope::partner_for_write};
+use crate::Api;
 
 #[tonic::async_trait]
 impl CertificationAwardService for Api {
     async fn award_certification(&self, request: Request<AwardCertificationRequest>) -> Result<Response<CertificationAward>, Status> {
         let (cx, request) = enter(request)?;
+        // A retry gets its first answer, whatever became of the partner meanwhile.
+        let partner = stoa_directory::partner_for_write(&self.deps, &cx, "partner", &request.partner).await;
         answer(
-            async {
-                cx.require_tenant_reach()?;
-                let partner = partner_for_write(&self.deps, &cx, "partner", &request.partner).await?;
-                let store = &self.deps.store;
-                store.write_once(&cx, request, move |tx, cx, request| operations::award(tx, cx, request, partner.clone()).boxed()).await
-            }
-            .await,
+            self.deps
+                .store
+                .write_once(&cx, request, move |tx, cx, request| operations::award(tx, cx, request, partner.clone()).boxed())
+                .await,
         )
     }
 

@@ -7,6 +7,10 @@
 //! | VALID | EXPIRED | its `expire_time`, recorded by a sweep |
 //! | VALID at `revoke_time` | REVOKED | RevokeCertificationAward |
 //!
+//! A person holds a certification once at a time, for whichever partner: who
+//! leaves takes it along, and is awarded it anew there when it was revoked here.
+//! That the person works for the partner is the vendor's statement.
+//!
 //! The state is judged by the instant ([`judged`]). Rows and events keep the
 //! last recorded fact: EARNED, EXPIRED or REVOKED.
 
@@ -48,6 +52,17 @@ fn state_at(award: &CertificationAward, at: Timestamp) -> State {
         () if reached(&award.earn_time) => State::Valid,
         () => State::Unspecified,
     }
+}
+
+/// Whether there is an instant at which two awards are both valid.
+fn hold_at_once(a: &CertificationAward, b: &CertificationAward) -> bool {
+    let span = |award: &CertificationAward| {
+        let expires = Timestamp::stored(award.expire_time.as_ref()).unwrap_or_default();
+        let ends = Timestamp::stored(award.revoke_time.as_ref()).map_or(expires, |revoked| revoked.min(expires));
+        (Timestamp::stored(award.earn_time.as_ref()).unwrap_or_default(), ends)
+    };
+    let ((from_a, to_a), (from_b, to_b)) = (span(a), span(b));
+    from_a.max(from_b) < to_a.min(to_b)
 }
 
 /// The award as it is to be shown at an instant.

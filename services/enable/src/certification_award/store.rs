@@ -10,12 +10,12 @@ use sea_orm::{
     sea_query::{ExprTrait, Query},
 };
 use stoa_directory::visible;
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::enable::v1::{CertificationAward, CertificationAwardState as State};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 mod row {
@@ -47,8 +47,7 @@ mod row {
 use row::{ActiveModel, Column, Entity, Model};
 
 fn state(name: &str) -> Option<i32> {
-    let full = format!("CERTIFICATION_AWARD_STATE_{}", name.trim_start_matches("CERTIFICATION_AWARD_STATE_"));
-    State::from_str_name(&full).map(i32::from)
+    filter::enum_value("CERTIFICATION_AWARD_STATE_", name, State::from_str_name)
 }
 
 const FILTER: [Field; 7] = [
@@ -110,6 +109,18 @@ pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Certificat
     mine.lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
 }
 
+/// All awards of a certification to a person, of any partner; locked until the
+/// transaction ends.
+pub(super) async fn of_person(tx: &Tx, cx: &Cx, certification: &str, person: &str) -> Result<Vec<CertificationAward>> {
+    let theirs = Entity::find()
+        .filter(Column::Tenant.eq(&cx.tenant))
+        .filter(Column::Person.eq(person))
+        .filter(Column::Certification.eq(certification))
+        .order_by_asc(Column::Id)
+        .lock_exclusive();
+    theirs.all(tx.conn()).await.db()?.into_iter().map(read).collect()
+}
+
 /// Tenants and ids of awards whose end is to be recorded, longest first.
 pub(super) async fn due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
     let due = Entity::find().filter(Column::DueTime.lte(now.micros())).order_by_asc(Column::DueTime).limit(limit);
@@ -117,10 +128,7 @@ pub(super) async fn due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, award: &CertificationAward) -> Result<()> {
-    match Entity::insert(row(cx, award)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&award.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, award)).exec_without_returning(tx.conn()).await, &award.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, award: &CertificationAward) -> Result<()> {
@@ -131,9 +139,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, award: &CertificationAward) -> Result
         .filter(Column::Id.eq(names::last(&award.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&award.name)) }
+        .await;
+    saved(done, &award.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<CertificationAward>> {

@@ -57,6 +57,123 @@ proptest! {
     }
 }
 
+/// What the commands do in each recorded state of an award of days 0 to 10: the
+/// state it gets, or why it does not.
+#[test]
+fn every_state_and_command_is_in_the_table() {
+    let revoke = |award: &CertificationAward, as_of: i64, day: i64| match revoked(award, "why", cx(as_of).now, &cx(day)) {
+        Ok(next) => next.state().as_str_name().trim_start_matches("CERTIFICATION_AWARD_STATE_").to_owned(),
+        Err(error) => error.reason().to_owned(),
+    };
+    let earned = award();
+    let ended = expired(&earned, &cx(12));
+    let taken = revoked(&earned, "why", cx(4).now, &cx(5)).unwrap();
+    // Award, revoked as of day, on day, what comes of it.
+    for (of, as_of, day, wanted) in [
+        (&earned, -1, 5, "INVALID_FIELD"),
+        (&earned, 0, 5, "REVOKED"),
+        (&earned, 5, 5, "REVOKED"),
+        (&earned, 9, 20, "REVOKED"),
+        (&earned, VALIDITY, 20, "STATE_INVALID"),
+        (&ended, -1, 20, "INVALID_FIELD"),
+        (&ended, 5, 20, "REVOKED"),
+        (&ended, VALIDITY, 20, "STATE_INVALID"),
+        (&taken, -1, 20, "STATE_INVALID"),
+        (&taken, 3, 20, "STATE_INVALID"),
+        (&taken, 5, 20, "STATE_INVALID"),
+    ] {
+        assert_eq!(revoke(of, as_of, day), wanted, "{:?} revoked as of day {as_of}", of.state());
+    }
+    // State that the sweep finds, whether it has something to record.
+    for (of, due) in [(&earned, Some(cx(VALIDITY).now)), (&ended, None), (&taken, None)] {
+        assert_eq!(due_time(of), due, "{:?}", of.state());
+    }
+    // Recorded state, day, state that is shown.
+    for (of, day, shown) in [
+        (&earned, 0, State::Valid),
+        (&earned, VALIDITY, State::Expired),
+        (&ended, 12, State::Expired),
+        (&taken, 3, State::Valid),
+        (&taken, 4, State::Revoked),
+        (&taken, VALIDITY, State::Revoked),
+    ] {
+        assert_eq!(judged(of.clone(), cx(day).now).state(), shown, "{:?} on day {day}", of.state());
+    }
+}
+
+#[test]
+fn two_awards_hold_at_once_where_their_spans_meet() {
+    let from = |day: i64| CertificationAward {
+        earn_time: Some(cx(day).now.proto()),
+        expire_time: Some(cx(day + VALIDITY).now.proto()),
+        ..CertificationAward::default()
+    };
+    let until = |day: i64| CertificationAward { revoke_time: Some(cx(day).now.proto()), ..from(0) };
+    for (a, b, wanted) in [
+        (from(0), from(0), true),
+        (from(0), from(VALIDITY - 1), true),
+        (from(0), from(VALIDITY), false),
+        (from(0), from(-VALIDITY), false),
+        (until(4), from(3), true),
+        (until(4), from(4), false),
+        (until(0), from(0), false),
+    ] {
+        assert_eq!((hold_at_once(&a, &b), hold_at_once(&b, &a)), (wanted, wanted), "{a:?} {b:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_person_holds_a_certification_once_at_a_time() {
+    let bench = with_certification().await;
+    bench.api.award_certification(bench.vendor(asked("a", "acme"))).await.unwrap();
+    for partner in ["acme", "other"] {
+        let twice = bench.api.award_certification(bench.vendor(asked("b", partner))).await.unwrap_err();
+        assert_eq!(twice.code(), Code::AlreadyExists);
+        assert_eq!(reason::<()>(Err(twice)), "CERTIFICATION_HELD");
+    }
+    assert_eq!(reason(bench.api.award_certification(bench.vendor(asked("a", "acme"))).await), "ALREADY_EXISTS");
+    let before = AwardCertificationRequest { earn_time: bench.in_days(-VALIDITY), ..asked("history", "acme") };
+    bench.api.award_certification(bench.vendor(before)).await.unwrap();
+
+    bench.pass_days(2);
+    let revoke = RevokeCertificationAwardRequest {
+        name: "certificationAwards/a".into(),
+        reason: "left".into(),
+        ..RevokeCertificationAwardRequest::default()
+    };
+    bench.api.revoke_certification_award(bench.vendor(revoke)).await.unwrap();
+    bench.api.award_certification(bench.vendor(asked("b", "other"))).await.unwrap();
+    bench.pass_days(VALIDITY);
+    bench.api.award_certification(bench.vendor(asked("c", "other"))).await.unwrap();
+    assert_eq!(listed(&bench, "state = VALID").await, ["c VALID"]);
+}
+
+#[tokio::test]
+async fn of_two_awards_at_once_one_is_refused() {
+    let bench = with_certification().await;
+    let (a, b) = tokio::join!(
+        bench.api.award_certification(bench.vendor(asked("a", "acme"))),
+        bench.api.award_certification(bench.vendor(asked("b", "other")))
+    );
+    let refused: Vec<_> = [a, b].into_iter().filter(Result::is_err).collect();
+    assert_eq!(refused.into_iter().map(reason).collect::<Vec<_>>(), ["CERTIFICATION_HELD"]);
+}
+
+#[tokio::test]
+async fn a_cam_takes_back_awards_of_its_own_partners_only() {
+    let bench = with_certification().await;
+    bench.api.award_certification(bench.vendor(asked("a", "acme"))).await.unwrap();
+    let revoke = || RevokeCertificationAwardRequest {
+        name: "certificationAwards/a".into(),
+        reason: "fraud".into(),
+        ..RevokeCertificationAwardRequest::default()
+    };
+    assert_eq!(reason(bench.api.revoke_certification_award(bench.cam("stranger", revoke())).await), "PARTNER_NOT_ASSIGNED");
+    let foreign = AwardCertificationRequest { person: "persons/eve".into(), ..asked("b", "other") };
+    assert_eq!(reason(bench.api.award_certification(bench.cam("cam", foreign)).await), "PARTNER_NOT_ASSIGNED");
+    bench.api.revoke_certification_award(bench.cam("cam", revoke())).await.unwrap();
+}
+
 #[test]
 fn an_award_is_valid_up_to_its_last_instant_and_not_at_its_end() {
     let award = award();
@@ -87,8 +204,9 @@ fn asked(id: &str, partner: &str) -> AwardCertificationRequest {
     }
 }
 
+/// To a person of its own.
 async fn award_as_of(bench: &Bench, id: &str, days: i64) -> CertificationAward {
-    let request = AwardCertificationRequest { earn_time: bench.in_days(days), ..asked(id, "acme") };
+    let request = AwardCertificationRequest { earn_time: bench.in_days(days), person: format!("persons/{id}"), ..asked(id, "acme") };
     bench.api.award_certification(bench.vendor(request)).await.unwrap().into_inner()
 }
 
@@ -160,7 +278,8 @@ async fn a_revoked_award_does_not_expire() {
 async fn a_partner_awards_nothing_and_sees_its_own() {
     let bench = with_certification().await;
     bench.api.award_certification(bench.vendor(asked("own", "acme"))).await.unwrap();
-    bench.api.award_certification(bench.vendor(asked("foreign", "other"))).await.unwrap();
+    let foreign = AwardCertificationRequest { person: "persons/eve".into(), ..asked("foreign", "other") };
+    bench.api.award_certification(bench.vendor(foreign)).await.unwrap();
     assert_eq!(reason(bench.api.award_certification(bench.of("acme", asked("x", "acme"))).await), "SCOPE_EXCEEDED");
     assert_eq!(reason(bench.api.award_certification(bench.vendor(asked("own", "acme"))).await), "ALREADY_EXISTS");
     let get = |id: &str| GetCertificationAwardRequest { name: format!("certificationAwards/{id}") };

@@ -7,14 +7,14 @@ use stoa_proto::enable::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl CourseService for Api {
     async fn create_course(&self, request: Request<CreateCourseRequest>) -> Result<Response<Course>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_course(&self, request: Request<GetCourseRequest>) -> Result<Response<Course>, Status> {
@@ -44,6 +44,6 @@ impl CourseService for Api {
 
     async fn update_course(&self, request: Request<UpdateCourseRequest>) -> Result<Response<Course>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::update(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::update(tx, cx, request).boxed()).await)
     }
 }

@@ -3,12 +3,12 @@
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::enable::v1::Course;
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 mod row {
@@ -73,10 +73,7 @@ pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Course>> {
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, course: &Course) -> Result<()> {
-    match Entity::insert(row(cx, course)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&course.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, course)).exec_without_returning(tx.conn()).await, &course.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, course: &Course) -> Result<()> {
@@ -87,9 +84,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, course: &Course) -> Result<()> {
         .filter(Column::Id.eq(names::last(&course.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&course.name)) }
+        .await;
+    saved(done, &course.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Course>> {

@@ -7,8 +7,8 @@ use stoa_proto::enable::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
-use crate::{Api, scope::partner_for_write};
+use super::{operations, store};
+use crate::{Api, partners::for_record};
 
 #[tonic::async_trait]
 impl CourseCompletionService for Api {
@@ -17,13 +17,13 @@ impl CourseCompletionService for Api {
         request: Request<RecordCourseCompletionRequest>,
     ) -> Result<Response<CourseCompletion>, Status> {
         let (cx, request) = enter(request)?;
+        // A retry gets its first answer, whatever became of the partner meanwhile.
+        let partner = for_record(&self.deps, &cx, "partner", &request.partner).await;
         answer(
-            async {
-                let partner = partner_for_write(&self.deps, &cx, "partner", &request.partner).await?;
-                let store = &self.deps.store;
-                store.write_once(&cx, request, move |tx, cx, request| super::record(tx, cx, request, partner.clone()).boxed()).await
-            }
-            .await,
+            self.deps
+                .store
+                .write_once(&cx, request, move |tx, cx, request| operations::record(tx, cx, request, partner.clone()).boxed())
+                .await,
         )
     }
 

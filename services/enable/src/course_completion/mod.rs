@@ -1,19 +1,18 @@
 //! Course completion: a person completed a version of a course. It is a fact:
-//! it never changes, and there is one for person, course and version.
+//! it never changes, and there is one for partner, person, course and version.
+//! That the person works for the partner is the caller's statement: a partner's
+//! people can make it for their own organization only.
 
 mod api;
+mod operations;
 pub(crate) mod store;
 
-use stoa_events::Fact;
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
-use stoa_proto::enable::v1::{Course, CourseCompletion, CourseCompletionRecorded, ErrorReason, RecordCourseCompletionRequest};
-use stoa_store::Tx;
-
-use crate::{course, occurred::occurred};
+use stoa_proto::enable::v1::{Course, CourseCompletion, ErrorReason, RecordCourseCompletionRequest};
 
 /// The completion's id follows from what makes it unique.
-fn id(person: &str, course: &str, version: i32) -> String {
-    ids::derived(&[person, course, &version.to_string()])
+fn id(partner: &str, person: &str, course: &str, version: i32) -> String {
+    ids::derived(&[partner, person, course, &version.to_string()])
 }
 
 /// The version that was completed: the one asked for, or the present one.
@@ -33,7 +32,7 @@ fn new(request: &RecordCourseCompletionRequest, partner: &str, course: &Course, 
     let person = names::id("person", "persons", &request.person)?;
     let course_version = version(course, request.course_version)?;
     Ok(CourseCompletion {
-        name: names::name("courseCompletions", &id(person, names::last(&course.name), course_version)),
+        name: names::name("courseCompletions", &id(names::last(partner), person, names::last(&course.name), course_version)),
         partner: partner.to_owned(),
         person: request.person.clone(),
         course: course.name.clone(),
@@ -43,25 +42,6 @@ fn new(request: &RecordCourseCompletionRequest, partner: &str, course: &Course, 
         create_time: Some(cx.now.proto()),
         etag: etag::of(1),
     })
-}
-
-/// Records a completion for a partner that the directory knows; the first
-/// record stays. Another partner's is not shown: for this caller there is no
-/// such person.
-async fn record(tx: &Tx, cx: &Cx, request: &RecordCourseCompletionRequest, partner: String) -> Result<CourseCompletion> {
-    let at = occurred("complete_time", request.complete_time.as_ref(), cx)?;
-    let course_id = names::id("course", "courses", &request.course)?;
-    let course =
-        course::store::find(tx.conn(), cx, course_id).await?.ok_or_else(|| Error::reference_not_found("course", &request.course))?;
-    let completion = new(request, &partner, &course, at, cx)?;
-    if !store::insert_first(tx, cx, &completion).await? {
-        let known = store::find(tx.conn(), cx, names::last(&completion.name)).await?;
-        return known.ok_or_else(|| Error::reference_not_found("person", &request.person));
-    }
-    let fact = Fact::new(&completion.name, 1).partner(&completion.partner).occurred(at);
-    let event = CourseCompletionRecorded { course_completion: Some(completion.clone()) };
-    stoa_events::append(tx, cx, fact, &event).await?;
-    Ok(completion)
 }
 
 #[cfg(test)]

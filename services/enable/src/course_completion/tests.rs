@@ -1,11 +1,12 @@
 use stoa_proto::enable::v1::{
-    Course, CourseCompletion, CreateCourseRequest, GetCourseCompletionRequest, ListCourseCompletionsRequest, RecordCourseCompletionRequest,
-    UpdateCourseRequest, course_completion_service_server::CourseCompletionService, course_service_server::CourseService,
+    Course, CourseCompletion, CourseCompletionRecorded, CreateCourseRequest, GetCourseCompletionRequest, ListCourseCompletionsRequest,
+    RecordCourseCompletionRequest, UpdateCourseRequest, course_completion_service_server::CourseCompletionService,
+    course_service_server::CourseService,
 };
 use tonic::Code;
 
 use super::*;
-use crate::testing::{Bench, occurred, reason};
+use crate::testing::{Bench, NOT_ENROLLED, occurred, reason};
 
 #[test]
 fn the_version_asked_for_must_exist() {
@@ -16,10 +17,10 @@ fn the_version_asked_for_must_exist() {
 }
 
 #[test]
-fn the_id_tells_persons_courses_and_versions_apart() {
-    assert_eq!(id("p", "c", 1), id("p", "c", 1));
-    let all = [id("p", "c", 1), id("q", "c", 1), id("p", "d", 1), id("p", "c", 2)];
-    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+fn the_id_tells_partners_persons_courses_and_versions_apart() {
+    assert_eq!(id("a", "p", "c", 1), id("a", "p", "c", 1));
+    let all = [id("a", "p", "c", 1), id("b", "p", "c", 1), id("a", "q", "c", 1), id("a", "p", "d", 1), id("a", "p", "c", 2)];
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
 }
 
 fn completion(partner: &str, person: &str) -> RecordCourseCompletionRequest {
@@ -98,8 +99,9 @@ async fn a_partner_records_for_itself_and_sees_itself_and_those_below() {
     for named in ["partners/other", "partners/below"] {
         assert_eq!(reason(bench.api.record_course_completion(bench.of("acme", completion(named, "x"))).await), "SCOPE_EXCEEDED");
     }
-    let taken = bench.api.record_course_completion(bench.of("acme", completion("", "eve"))).await;
-    assert_eq!(reason(taken), "REFERENCE_NOT_FOUND", "another partner's completion is not shown");
+    let same_person = bench.api.record_course_completion(bench.of("acme", completion("", "eve"))).await.unwrap().into_inner();
+    assert_eq!(same_person.partner, "partners/acme", "what another partner recorded of a person blocks nobody");
+    assert_ne!(same_person.name, other.name);
 
     let get = |name: &str| GetCourseCompletionRequest { name: name.to_owned() };
     assert!(bench.api.get_course_completion(bench.of("acme", get(&below.name))).await.is_ok());
@@ -109,8 +111,29 @@ async fn a_partner_records_for_itself_and_sees_itself_and_those_below() {
 
     let listed = |filter: &str| ListCourseCompletionsRequest { filter: filter.to_owned(), ..ListCourseCompletionsRequest::default() };
     let all = bench.api.list_course_completions(bench.of("acme", listed(""))).await.unwrap().into_inner().course_completions;
-    assert_eq!(all.len(), 2);
+    assert_eq!(all.len(), 3);
     let filter = "person = \"persons/bob\" AND product_line = \"productLines/storage\"";
     let some = bench.api.list_course_completions(bench.of("acme", listed(filter))).await.unwrap().into_inner().course_completions;
     assert_eq!(some, [below]);
+}
+
+#[tokio::test]
+async fn only_who_is_enrolled_records_and_history_is_the_vendors() {
+    let bench = with_course().await;
+    let refused = bench.api.record_course_completion(bench.of("idle", completion("", "ada"))).await;
+    assert_eq!(reason(refused), NOT_ENROLLED);
+    let past = RecordCourseCompletionRequest { complete_time: bench.in_days(-90), ..completion("partners/idle", "ada") };
+    assert_eq!(record(&bench, past).await.partner, "partners/idle");
+}
+
+#[tokio::test]
+async fn a_retry_gets_its_first_answer_though_the_partner_is_suspended_meanwhile() {
+    let bench = with_course().await;
+    let request = RecordCourseCompletionRequest { request_id: "once".into(), ..completion("", "ada") };
+    let first = bench.api.record_course_completion(bench.of("acme", request.clone())).await.unwrap().into_inner();
+    bench.suspend("acme").await;
+    let again = bench.api.record_course_completion(bench.of("acme", request.clone())).await.unwrap().into_inner();
+    assert_eq!(first, again);
+    let next = RecordCourseCompletionRequest { request_id: "twice".into(), ..request };
+    assert_eq!(reason(bench.api.record_course_completion(bench.of("acme", next)).await), NOT_ENROLLED);
 }

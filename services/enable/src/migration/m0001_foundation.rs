@@ -1,9 +1,8 @@
-use sea_orm_migration::{
-    async_trait,
-    prelude::*,
-    sea_orm::{self, DbErr},
+use sea_orm_migration::{async_trait, prelude::*, sea_orm::DbErr};
+use stoa_store::{
+    tables::{self, documents, number, optional_number, small, table, text},
+    text_key,
 };
-use stoa_store::text_key;
 
 pub(super) struct Foundation;
 
@@ -11,38 +10,6 @@ impl MigrationName for Foundation {
     fn name(&self) -> &'static str {
         "enable_0001_foundation"
     }
-}
-
-/// A table of documents: tenant, id, version, document, and its own columns.
-fn documents(name: &'static str, columns: Vec<ColumnDef>) -> TableCreateStatement {
-    let mut table = Table::create();
-    table
-        .table(name)
-        .col(text_key("tenant"))
-        .col(text_key("id"))
-        .col(ColumnDef::new("version").big_integer().not_null())
-        .col(ColumnDef::new("document").binary().not_null())
-        .primary_key(Index::create().col("tenant").col("id"));
-    for mut column in columns {
-        table.col(&mut column);
-    }
-    table.to_owned()
-}
-
-fn text(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).text().not_null().to_owned()
-}
-
-fn number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().not_null().to_owned()
-}
-
-fn small(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).integer().not_null().to_owned()
-}
-
-fn optional_number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().null().to_owned()
 }
 
 fn tables() -> Vec<TableCreateStatement> {
@@ -80,16 +47,11 @@ fn tables() -> Vec<TableCreateStatement> {
                 number("last_view_time"),
             ],
         ),
-        Table::create()
-            .table("portal_view")
-            .col(text_key("tenant"))
-            .col(text_key("partner"))
-            .col(text_key("activity_id"))
-            .col(text("person"))
-            .col(text("element"))
-            .col(number("view_time"))
-            .primary_key(Index::create().col("tenant").col("partner").col("activity_id"))
-            .to_owned(),
+        table(
+            "portal_view",
+            vec![text_key("tenant"), text_key("partner"), text_key("activity_id"), text("person"), text("element"), number("view_time")],
+            &["tenant", "partner", "activity_id"],
+        ),
     ]
 }
 
@@ -106,21 +68,10 @@ const INDEXES: [&str; 6] = [
 #[async_trait::async_trait]
 impl MigrationTrait for Foundation {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
-            manager.create_table(table).await?;
-        }
-        for index in INDEXES {
-            sea_orm::ConnectionTrait::execute_unprepared(manager.get_connection(), index).await?;
-        }
-        Ok(())
+        tables::create(manager, tables(), &INDEXES).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
-            if let Some(TableRef::Table(name, _)) = table.get_table_name() {
-                manager.drop_table(Table::drop().table(name.clone()).to_owned()).await?;
-            }
-        }
-        Ok(())
+        tables::drop(manager, tables()).await
     }
 }

@@ -17,14 +17,9 @@ impl PortalActivityService for Api {
         request: Request<RecordPortalActivityRequest>,
     ) -> Result<Response<RecordPortalActivityResponse>, Status> {
         let (cx, request) = enter(request)?;
-        answer(
-            async {
-                let batch = record::check(&self.deps, &cx, &request).await?;
-                let store = &self.deps.store;
-                store.write_once(&cx, request, move |tx, cx, _| record::write(tx, cx, batch.clone()).boxed()).await
-            }
-            .await,
-        )
+        // A retry gets its first answer, whatever became of the partners meanwhile.
+        let batch = record::check(&self.deps, &cx, &request).await;
+        answer(self.deps.store.write_once(&cx, request, move |tx, cx, _| record::write(tx, cx, batch.clone()).boxed()).await)
     }
 
     async fn list_portal_activities(

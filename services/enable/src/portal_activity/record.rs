@@ -15,7 +15,7 @@ use stoa_rpc::Deps;
 use stoa_store::Tx;
 
 use super::{Tally, View, counted, id, store, tally};
-use crate::{occurred::occurred, scope::partner_for_write};
+use crate::partners::for_record;
 
 /// Entries of one request; the proto names it, too.
 const ENTRIES_MAX: usize = 1000;
@@ -65,12 +65,12 @@ async fn check_entry(
         return Err(Ok(broken.into_iter().map(error).collect()));
     }
     if !partners.contains_key(&entry.partner) {
-        let found = partner_for_write(deps, cx, "partner", &entry.partner).await;
+        let found = for_record(deps, cx, "partner", &entry.partner).await.map(|partner| partner.name);
         partners.insert(entry.partner.clone(), found);
     }
     let partner = partners.get(&entry.partner).cloned().unwrap_or_else(|| Err(Error::not_found(&entry.partner)));
     let view = || {
-        let at = occurred("view_time", entry.view_time.as_ref(), cx)?;
+        let at = cx.occurred("view_time", entry.view_time.as_ref())?;
         Ok(View {
             index,
             partner: names::last(&partner?).to_owned(),
@@ -105,8 +105,8 @@ fn reject(result: &mut PortalActivityResult, index: usize, errors: Vec<EntryErro
 
 /// Counts the views that are new. The rows of single views make a retry, and a
 /// view that is sent twice, count once.
-pub(super) async fn write(tx: &Tx, cx: &Cx, batch: Batch) -> Result<RecordPortalActivityResponse> {
-    let Batch { views, mut results } = batch;
+pub(super) async fn write(tx: &Tx, cx: &Cx, batch: Result<Batch>) -> Result<RecordPortalActivityResponse> {
+    let Batch { views, mut results } = batch?;
     let mut known = BTreeMap::new();
     for view in &views {
         known.entry((view.partner.as_str(), view.activity_id.as_str())).or_insert(view);

@@ -16,7 +16,7 @@ use stoa_proto::enable::v1::PortalActivity;
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    is_unique_violation, saved,
 };
 
 use super::View;
@@ -165,9 +165,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, activity: &PortalActivity) -> Result<
         .filter(Column::Id.eq(names::last(&activity.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&activity.name)) }
+        .await;
+    saved(done, &activity.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<PortalActivity>> {

@@ -6,7 +6,7 @@ use stoa_proto::enable::v1::{
 };
 
 use super::*;
-use crate::testing::{Bench, occurred, reason};
+use crate::testing::{Bench, NOT_ENROLLED, occurred, reason};
 
 fn view(element: u8, day: u8, at: i64) -> View {
     View {
@@ -143,4 +143,22 @@ async fn a_batch_is_bounded_and_fails_as_a_whole_where_the_owner_is_out_of_reach
     assert!(bench.events().await.is_empty());
     let most = (0..1000).map(|i| entry(&i.to_string(), "acme", "courses/intro")).collect();
     assert_eq!(record(&bench, most).await.recorded_count, 1000);
+}
+
+#[tokio::test]
+async fn only_who_is_enrolled_counts_and_history_is_the_vendors() {
+    let bench = Bench::new().await;
+    let theirs = bench.of("idle", batch(vec![entry("1", "", "courses/intro")]));
+    assert_eq!(reason(bench.api.record_portal_activity(theirs).await), NOT_ENROLLED);
+    let past = PortalActivityEntry { view_time: bench.in_days(-90), ..entry("1", "idle", "courses/intro") };
+    assert_eq!(outcomes(&record(&bench, vec![past]).await), [Outcome::Recorded]);
+}
+
+#[tokio::test]
+async fn a_retry_gets_its_first_answer_though_the_partner_is_suspended_meanwhile() {
+    let bench = Bench::new().await;
+    let request = RecordPortalActivityRequest { request_id: "once".into(), ..batch(vec![entry("1", "", "courses/intro")]) };
+    let first = bench.api.record_portal_activity(bench.of("acme", request.clone())).await.unwrap().into_inner();
+    bench.suspend("acme").await;
+    assert_eq!(bench.api.record_portal_activity(bench.of("acme", request)).await.unwrap().into_inner(), first);
 }

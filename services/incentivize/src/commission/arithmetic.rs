@@ -11,7 +11,9 @@ use stoa_proto::{
 
 use crate::{amounts, commission_rule::fits};
 
-/// What a rule asks about a partner, as it was when the deal accrued first.
+/// What a rule asks about a partner: its type when the deal accrued first, and
+/// its tiers at the instant of the win. Without one, it had no enrollment in
+/// force and earns nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub(crate) partner_type: PartnerType,
@@ -76,7 +78,7 @@ pub(crate) fn due(deal: &Deal, rules: &[CommissionRule], facts: &BTreeMap<String
         };
         for (i, (partner, _)) in shares.iter().enumerate() {
             let of = facts.get(partner).ok_or_else(|| Error::internal(format!("nothing is known of {partner}")))?;
-            if !fits(rule, deal, won, of.partner_type, &of.tiers) {
+            if of.tiers.is_empty() || !fits(rule, deal, won, of.partner_type, &of.tiers) {
                 continue;
             }
             let (amount, rate_basis_points) = match (&rule.reward, &flat) {
@@ -143,10 +145,10 @@ fn difference(source: Source<'_>, deal: &Deal, key: &Key, due: Option<&Earning>,
     if amount.minor == 0 {
         return Ok(None);
     }
-    let last = rows.iter().max_by_key(|row| row.deal_version);
+    let last = rows.iter().max_by_key(|row| (row.deal_version, Timestamp::stored(row.create_time.as_ref())));
     let rate = due.map(|e| e.rate_basis_points).or(last.map(|row| row.rate_basis_points)).unwrap_or_default();
     let (rule, partner, code) = key;
-    let id = ids::derived(&[source.event_id, rule, partner, code]);
+    let id = ids::derived(&[source.event_id, &deal.name, rule, partner, code]);
     Ok(Some(Commission {
         name: names::name("commissions", &id),
         partner: partner.clone(),

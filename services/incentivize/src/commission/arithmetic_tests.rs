@@ -114,6 +114,16 @@ fn what_is_not_won_or_was_imported_earns_nothing() {
 }
 
 #[test]
+fn who_had_no_enrollment_in_force_earns_nothing_and_takes_nothing_from_the_others() {
+    let mut facts = facts();
+    facts.get_mut("partners/a").unwrap().tiers.clear();
+    let deal = won(100_000, "USD", &[("a", 5_000), ("b", 5_000)]);
+    let due = due(&deal, &[percent("r", 400)], &facts).unwrap();
+    let earned: Vec<_> = due.iter().map(|((_, partner, _), earning)| (partner.as_str(), earning.amount.minor)).collect();
+    assert_eq!(earned, [("partners/b", 2_000)]);
+}
+
+#[test]
 fn a_correction_is_a_row_with_the_difference() {
     let rules = [percent("r", 400)];
     let rows = after(&[], 3, &won(100_000, "USD", &[("a", 10_000)]), &rules);

@@ -1,15 +1,17 @@
 //! Commission: what a partner earns by one rule on one deal, as rows that add
-//! up. What is due follows from the deal's state alone; a row takes what stands
-//! to what is due.
+//! up. What is due follows from the deal's state and from what held at the
+//! instant of the win: rules, tiers, enrollments in force. A row takes what
+//! stands to what is due.
 //!
 //! | from | to | by |
 //! | --- | --- | --- |
-//! | (none) | ACCRUED | a deal won or corrected |
+//! | (none) | ACCRUED | a deal won or corrected, or an enrollment that became known after the win |
 //! | ACCRUED | CANCELED | a reversal that brings all rows of deal, rule and partner to nothing |
 
 mod accrue;
 mod api;
 mod arithmetic;
+mod deals;
 mod facts;
 pub(crate) mod store;
 

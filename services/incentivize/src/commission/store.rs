@@ -1,21 +1,16 @@
-//! Rows of commissions, and the last version of each deal that was applied.
+//! Rows of commissions.
 
 use std::collections::BTreeMap;
 
 use prost::Message;
-use sea_orm::{
-    ActiveValue::Set,
-    ConnectionTrait, QueryOrder, QuerySelect,
-    entity::prelude::*,
-    sea_query::{ExprTrait, OnConflict},
-};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
 use stoa_directory::visible;
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::incentivize::v1::{Commission, CommissionState};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 use crate::ledger::sums;
@@ -48,27 +43,8 @@ mod row {
 }
 use row::{ActiveModel, Column, Entity, Model};
 
-mod deal_row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
-    use sea_orm::entity::prelude::*;
-
-    #[sea_orm::model]
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "commission_deal")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub tenant: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: String,
-        pub version: i64,
-    }
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
 fn state(name: &str) -> Option<i32> {
-    let full = format!("COMMISSION_STATE_{}", name.trim_start_matches("COMMISSION_STATE_"));
-    CommissionState::from_str_name(&full).map(i32::from)
+    filter::enum_value("COMMISSION_STATE_", name, CommissionState::from_str_name)
 }
 
 const FILTER: [Field; 6] = [
@@ -86,19 +62,6 @@ fn read(row: Model) -> Result<Commission> {
 
 fn micros(time: Option<&prost_types::Timestamp>) -> i64 {
     Timestamp::stored(time).unwrap_or_default().micros()
-}
-
-/// Marks a version of a deal as applied; tells whether it is the highest so
-/// far. The row stays locked until the transaction ends.
-pub(super) async fn take_version(tx: &Tx, cx: &Cx, deal: &str, version: i64) -> Result<bool> {
-    use deal_row::{ActiveModel, Column, Entity};
-    let row = ActiveModel { tenant: Set(cx.tenant.clone()), id: Set(deal.to_owned()), version: Set(version) };
-    let newer = OnConflict::columns([Column::Tenant, Column::Id])
-        .update_columns([Column::Version])
-        .action_and_where(ExprTrait::lt(Expr::col((Entity, Column::Version)), version))
-        .to_owned();
-    let rows = Entity::insert(row).on_conflict(newer).exec_without_returning(tx.conn()).await.db()?;
-    Ok(rows == 1)
 }
 
 /// The commission, if the caller may see it.
@@ -129,10 +92,7 @@ pub(super) async fn insert(tx: &Tx, cx: &Cx, commission: &Commission) -> Result<
         win_time: Set(micros(commission.win_time.as_ref())),
         create_time: Set(micros(commission.create_time.as_ref())),
     };
-    match Entity::insert(row).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&commission.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row).exec_without_returning(tx.conn()).await, &commission.name)
 }
 
 /// Only the state of a row ever changes.
@@ -146,9 +106,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, commission: &Commission) -> Result<()
         .filter(Column::Id.eq(names::last(&commission.name)))
         .filter(Column::Version.eq(version - 1))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&commission.name)) }
+        .await;
+    saved(done, &commission.name)
 }
 
 /// Sum of all commissions by currency.

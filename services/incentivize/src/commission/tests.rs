@@ -1,21 +1,23 @@
 //! Commissions from sell's events, on a store.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::FutureExt;
 use prost::Message;
 use sea_orm::ConnectionTrait;
 use stoa_events::{Event, EventLog, Fact, Relay, ShufflingSource, Subscriber};
-use stoa_kernel::{Cx, Timestamp, names};
+use stoa_kernel::{Cx, Reach, Timestamp, names};
 use stoa_proto::{
     incentivize::v1::{
-        Commission, CommissionRule, CommissionState, CreateCommissionRuleRequest, GetCommissionRequest, ListCommissionsRequest,
-        commission_rule::Reward, commission_rule_service_server::CommissionRuleService, commission_service_server::CommissionService,
+        Commission, CommissionRule, CommissionState, CreateCommissionRuleRequest, ExpireCommissionRuleRequest, GetCommissionRequest,
+        ListCommissionsRequest, commission_rule::Reward, commission_rule_service_server::CommissionRuleService,
+        commission_service_server::CommissionService,
     },
+    onboard::v1::{Enrollment, EnrollmentStatus},
     sell::v1::{Credit, Deal, DealCorrected, DealWon},
 };
 
-use crate::testing::{Bench, reason, usd};
+use crate::testing::{Bench, enrollment, reason, usd};
 
 impl Bench {
     async fn rule(&self, id: &str, rule: CommissionRule) {
@@ -160,7 +162,7 @@ async fn a_bus_that_shuffles_and_repeats_gives_the_same_ledger() {
         let bench = Bench::new().await;
         bench.rule("all", CommissionRule::default()).await;
         let sell = bench.log_of("sell").await;
-        let cx = bench.cx();
+        let cx = bench.cx(Reach::Tenant);
         sell.write(cx, |tx, cx| history(tx, cx).boxed()).await.unwrap();
         let relay = Relay::new(sell.clone(), "sell");
         while relay.run_once().await.unwrap() > 0 {}
@@ -217,4 +219,157 @@ async fn the_store_refuses_to_change_the_ledger() {
         assert!(done.await.is_err(), "{statement}");
     }
     assert!(bench.books().await.balanced);
+}
+
+fn date(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_rule_that_has_ended_rewards_what_was_won_before() {
+    let bench = Bench::new().await;
+    bench.rule("r", CommissionRule::default()).await;
+    let end = |expire_time, etag: &str| ExpireCommissionRuleRequest {
+        name: "commissionRules/r".into(),
+        expire_time,
+        etag: etag.into(),
+        ..Default::default()
+    };
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.of("acme", end(None, ""))).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(bench.in_days(-1), ""))).await), "EXPIRE_TIME_PAST");
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(None, "\"9\""))).await), "ETAG_MISMATCH");
+    let ends = bench.now().plus_days(5);
+    let ended = bench.api.expire_commission_rule(bench.vendor(end(bench.in_days(5), "\"1\""))).await.unwrap().into_inner();
+    assert_eq!((ended.expire_time, ended.etag.as_str()), (Some(ends.proto()), "\"2\""));
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(bench.in_days(6), ""))).await), "PERIOD_INVALID");
+
+    // The bus is late: both events come when the rule has ended.
+    bench.pass_days(9);
+    let at = |id: &str, won_at: Timestamp| Deal { win_time: Some(won_at.proto()), ..won(id, 100_000, "acme") };
+    bench.deal("won", 1, at("before", ends.plus_micros(-1))).await.unwrap();
+    bench.deal("won", 1, at("after", ends)).await.unwrap();
+    let rows = bench.commissions("").await;
+    assert_eq!(rows.iter().map(|r| r.deal.as_str()).collect::<Vec<_>>(), ["deals/before"]);
+    // A correction of it is computed with the rule that it was won under.
+    let corrected = Deal { amount: usd(50_000), ..at("before", ends.plus_micros(-1)) };
+    bench.deal("corrected", 2, corrected).await.unwrap();
+    assert_eq!(minors(&bench.commissions("state = ACCRUED").await), [4_000, -2_000], "accrued rows stay");
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(None, ""))).await), "COMMISSION_RULE_EXPIRED");
+    let event = bench.events().await.into_iter().find(|e| e.subject == "incentivize.commission_rule.expired").unwrap();
+    assert_eq!((event.aggregate.as_str(), event.version), ("commissionRules/r", 2));
+}
+
+/// What became known of `other`, which is gold since 1970: silver from
+/// 2026-01-10, gold again from 01-20, suspended from 01-25.
+fn versions() -> Vec<(Enrollment, Timestamp)> {
+    let (silver, gold, suspended) = (date("2026-01-10"), date("2026-01-20"), date("2026-01-25"));
+    let mut last = enrollment("other", 4, "gold", gold);
+    last.set_status(EnrollmentStatus::Suspended);
+    vec![(enrollment("other", 2, "silver", silver), silver), (enrollment("other", 3, "gold", gold), gold), (last, suspended)]
+}
+
+#[tokio::test]
+async fn a_commission_is_of_the_tier_at_the_instant_of_the_win_in_whatever_order_events_come() {
+    // The places of the deals among the versions, and the order of the versions.
+    for (deals_after, order) in [(0, [0, 1, 2]), (3, [0, 1, 2]), (0, [2, 1, 0]), (1, [2, 0, 1]), (2, [1, 2, 0]), (3, [2, 1, 0])] {
+        let bench = Bench::new().await;
+        bench.rule("gold", CommissionRule { tier: "programs/p/tiers/gold".into(), ..Default::default() }).await;
+        bench.rule("silver", CommissionRule { tier: "programs/p/tiers/silver".into(), ..Default::default() }).await;
+        bench.rule("any", CommissionRule::default()).await;
+        let known = versions();
+        for place in 0..=order.len() {
+            if place == deals_after {
+                for day in ["2026-01-09", "2026-01-10", "2026-01-21", "2026-01-25"] {
+                    let deal = Deal { win_time: Some(date(day).proto()), ..won(day, 100_000, "other") };
+                    bench.deal("won", 1, deal).await.unwrap();
+                }
+            }
+            if let Some(version) = order.get(place) {
+                for _ in 0..2 {
+                    let (enrollment, occurred) = known[*version].clone();
+                    bench.enrollment(enrollment, occurred).await.unwrap();
+                }
+            }
+        }
+        let mut earned: BTreeMap<(String, String), i64> = BTreeMap::new();
+        for row in bench.commissions("").await {
+            let key = (names::last(&row.deal).to_owned(), names::last(&row.commission_rule).to_owned());
+            *earned.entry(key).or_default() += row.amount.unwrap().minor_units;
+        }
+        let earned: Vec<String> =
+            earned.iter().filter(|(_, sum)| **sum != 0).map(|((deal, rule), sum)| format!("{deal} {rule} {sum}")).collect();
+        let wanted = [
+            "2026-01-09 any 4000",
+            "2026-01-09 gold 4000",
+            "2026-01-10 any 4000",
+            "2026-01-10 silver 4000",
+            "2026-01-21 any 4000",
+            "2026-01-21 gold 4000",
+        ];
+        assert_eq!(earned, wanted, "deals after {deals_after} of {order:?}");
+        let books = bench.books().await;
+        assert!(books.balanced, "{:?}", books.findings);
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_known_late_is_a_row_of_its_own() {
+    let bench = Bench::new().await;
+    bench.rule("gold", CommissionRule { tier: "programs/p/tiers/gold".into(), ..Default::default() }).await;
+    for id in ["d", "e"] {
+        bench.deal("won", 3, won(id, 100_000, "acme")).await.unwrap();
+    }
+    let since = date("2026-01-15");
+    bench.enrollment(enrollment("acme", 2, "silver", since), since).await.unwrap();
+    let rows = bench.commissions("deal = \"deals/d\"").await;
+    assert_eq!(minors(&rows).iter().sum::<i64>(), 0);
+    assert!(rows.iter().all(|row| row.state() == CommissionState::Canceled && row.deal_version == 3));
+    let taken_back = rows.iter().find(|row| !row.corrected_commission.is_empty()).unwrap();
+    assert_eq!(
+        (taken_back.source_event.as_str(), taken_back.tiers.as_slice()),
+        ("enrollments/acme \"2\"", ["programs/p/tiers/silver".to_owned()].as_slice())
+    );
+    assert_eq!(bench.commissions("").await.len(), 4, "one event may correct many deals");
+
+    // A tier that came behind the win changes nothing.
+    bench.enrollment(enrollment("acme", 3, "gold", bench.now()), bench.now()).await.unwrap();
+    assert_eq!(bench.commissions("").await.len(), 4);
+    // Neither does a correction of the deal, whatever the tier is by now.
+    bench.deal("corrected", 4, won("d", 200_000, "acme")).await.unwrap();
+    assert_eq!(bench.commissions("").await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_deal_and_an_enrollment_that_come_at_once_miss_nothing() {
+    let bench = Bench::new().await;
+    bench.rule("gold", CommissionRule { tier: "programs/p/tiers/gold".into(), ..Default::default() }).await;
+    let since = date("2026-01-15");
+    let deals = (0..8).map(|i| bench.deal("won", 1, won(&format!("d{i}"), 100_000, "acme")));
+    let (settled, learned) =
+        tokio::join!(futures::future::join_all(deals), bench.enrollment(enrollment("acme", 2, "silver", since), since));
+    learned.unwrap();
+    settled.into_iter().for_each(|done| done.unwrap());
+    assert_eq!(minors(&bench.commissions("").await).iter().sum::<i64>(), 0, "silver at the win, whoever came first");
+    assert!(bench.books().await.balanced);
+}
+
+#[tokio::test]
+async fn without_an_enrollment_in_force_a_win_earns_nothing() {
+    let bench = Bench::new().await;
+    bench.rule("any", CommissionRule::default()).await;
+    let ends = date("2026-01-30");
+    let mut gone = Enrollment { end_time: Some(ends.proto()), ..enrollment("acme", 2, "gold", Timestamp::default()) };
+    gone.set_status(EnrollmentStatus::Terminated);
+    bench.enrollment(gone, ends).await.unwrap();
+    let at = |id: &str, won_at: Timestamp| Deal { win_time: Some(won_at.proto()), ..won(id, 100_000, "acme") };
+    bench.deal("won", 1, at("before", ends.plus_micros(-1))).await.unwrap();
+    bench.deal("won", 1, at("after", ends)).await.unwrap();
+    let shared = Deal {
+        credits: ["acme", "other"].map(|id| Credit { partner: names::name("partners", id), share_basis_points: 5_000 }).to_vec(),
+        ..at("shared", ends)
+    };
+    bench.deal("won", 1, shared).await.unwrap();
+    let rows = bench.commissions("").await;
+    let earned: Vec<_> = rows.iter().map(|row| (row.deal.as_str(), row.partner.as_str())).collect();
+    assert_eq!(earned, [("deals/before", "partners/acme"), ("deals/shared", "partners/other")]);
 }

@@ -1,20 +1,20 @@
 use futures::FutureExt;
 use stoa_kernel::{Error, names, page::Page};
 use stoa_proto::incentivize::v1::{
-    CommissionRule, CreateCommissionRuleRequest, GetCommissionRuleRequest, ListCommissionRulesRequest, ListCommissionRulesResponse,
-    commission_rule_service_server::CommissionRuleService,
+    CommissionRule, CreateCommissionRuleRequest, ExpireCommissionRuleRequest, GetCommissionRuleRequest, ListCommissionRulesRequest,
+    ListCommissionRulesResponse, commission_rule_service_server::CommissionRuleService,
 };
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl CommissionRuleService for Api {
     async fn create_commission_rule(&self, request: Request<CreateCommissionRuleRequest>) -> Result<Response<CommissionRule>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_commission_rule(&self, request: Request<GetCommissionRuleRequest>) -> Result<Response<CommissionRule>, Status> {
@@ -43,5 +43,10 @@ impl CommissionRuleService for Api {
             }
             .await,
         )
+    }
+
+    async fn expire_commission_rule(&self, request: Request<ExpireCommissionRuleRequest>) -> Result<Response<CommissionRule>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::expire(tx, cx, request).boxed()).await)
     }
 }

@@ -1,16 +1,18 @@
-//! Commission rule: what a partner earns when a deal is won. Never changed.
+//! Commission rule: what a partner earns when a deal is won. What it pays never
+//! changes; it can be given an end, from now on, that comes sooner. A deal is
+//! rewarded by the rules in force at the instant it was won, so that an end
+//! takes nothing back.
 
 mod api;
+mod operations;
 pub(crate) mod store;
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
+use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
 use stoa_proto::{
-    incentivize::v1::{CommissionRule, CommissionRuleCreated, CreateCommissionRuleRequest, ErrorReason, commission_rule::Reward},
+    incentivize::v1::{CommissionRule, ErrorReason, commission_rule::Reward},
     onboard::v1::PartnerType,
     sell::v1::Deal,
 };
-use stoa_store::Tx;
 
 use crate::amounts;
 
@@ -48,6 +50,31 @@ fn new(id: &str, input: &CommissionRule, cx: &Cx) -> Result<CommissionRule> {
     })
 }
 
+/// The rule with an end at an instant, or why it cannot have it. A rule that is
+/// not in force yet may end before it begins.
+fn ended(current: &CommissionRule, at: Timestamp, cx: &Cx) -> Result<CommissionRule> {
+    const FIELD: &str = "expire_time";
+    let until = Timestamp::stored(current.expire_time.as_ref());
+    if let Some(until) = until.filter(|until| *until <= cx.now) {
+        let message = format!("{} expired at {until}; nothing can change that any more", current.name);
+        return Err(Error::precondition(ErrorReason::CommissionRuleExpired.as_str_name(), message));
+    }
+    if at < cx.now {
+        let message = format!("must not lie in the past: deals that are won stay rewarded; it is {} now", cx.now);
+        return Err(Error::invalid(FIELD, message).with_reason(ErrorReason::ExpireTimePast.as_str_name()));
+    }
+    if let Some(until) = until.filter(|until| *until < at) {
+        let message = format!("must not lie behind {until}, when the rule ends anyway; create a rule for the time after it");
+        return Err(Error::invalid(FIELD, message).with_reason(ErrorReason::PeriodInvalid.as_str_name()));
+    }
+    Ok(CommissionRule {
+        expire_time: Some(at.proto()),
+        etag: etag::next(&current.etag),
+        update_time: Some(cx.now.proto()),
+        ..current.clone()
+    })
+}
+
 /// Whether a rule rewards a partner of a type and some tiers for a deal won at
 /// an instant.
 pub(crate) fn fits(rule: &CommissionRule, deal: &Deal, won: Timestamp, partner_type: PartnerType, tiers: &[String]) -> bool {
@@ -60,16 +87,6 @@ pub(crate) fn fits(rule: &CommissionRule, deal: &Deal, won: Timestamp, partner_t
         && (rule.territory.is_empty() || rule.territory == territory)
         && (rule.partner_type() == PartnerType::Unspecified || rule.partner_type() == partner_type)
         && (rule.tier.is_empty() || tiers.contains(&rule.tier))
-}
-
-async fn create(tx: &Tx, cx: &Cx, request: &CreateCommissionRuleRequest) -> Result<CommissionRule> {
-    cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("commission_rule_id", &request.commission_rule_id)?;
-    let rule = new(&id, &request.commission_rule.clone().unwrap_or_default(), cx)?;
-    store::insert(tx, cx, &rule).await?;
-    let event = CommissionRuleCreated { commission_rule: Some(rule.clone()) };
-    stoa_events::append(tx, cx, Fact::new(&rule.name, 1), &event).await?;
-    Ok(rule)
 }
 
 #[cfg(test)]
@@ -115,6 +132,33 @@ mod tests {
         assert!(!check(CommissionRule { partner_type: PartnerType::Msp as i32, ..rule() }));
         assert!(check(CommissionRule { tier: tiers[0].clone(), ..rule() }));
         assert!(!check(CommissionRule { tier: "programs/p/tiers/silver".into(), ..rule() }));
+    }
+
+    #[test]
+    fn a_rule_ends_now_or_later_and_never_later_than_it_would() {
+        let at = |now: &str| Cx { now: day(now), ..Cx::service("t", "incentivize", &Clock::system(), "") };
+        let open = CommissionRule { name: "commissionRules/r".into(), expire_time: None, etag: etag::of(1), ..rule() };
+        let until_july = CommissionRule { name: "commissionRules/r".into(), etag: etag::of(1), ..rule() };
+        let instant = |text: &str| text.parse::<Timestamp>().unwrap();
+        // Rule, now, end, what comes of it.
+        for (of, now, end, wanted) in [
+            (&open, "2026-03-01", "2026-03-01", ""),
+            (&open, "2026-03-01", "2027-03-01", ""),
+            (&open, "2026-03-01", "2026-02-28", "EXPIRE_TIME_PAST"),
+            (&open, "2025-12-01", "2025-12-02", ""),
+            (&until_july, "2026-03-01", "2026-07-01", ""),
+            (&until_july, "2026-03-01", "2026-07-02", "PERIOD_INVALID"),
+            (&until_july, "2026-07-01", "2026-07-01", "COMMISSION_RULE_EXPIRED"),
+        ] {
+            match ended(of, instant(end), &at(now)) {
+                Ok(next) => {
+                    assert_eq!((wanted, Timestamp::stored(next.expire_time.as_ref())), ("", Some(instant(end))));
+                    assert_eq!(etag::version(&next.etag), 2);
+                    assert!(!fits(&next, &Deal::default(), instant(end), PartnerType::Var, &[]), "not in force at its end");
+                }
+                Err(error) => assert_eq!(error.reason(), wanted, "{now} {end}"),
+            }
+        }
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::{incentivize::v1::CommissionRule, onboard::v1::PartnerType};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 mod row {
@@ -38,8 +38,7 @@ mod row {
 use row::{ActiveModel, Column, Entity, Model};
 
 fn partner_type(name: &str) -> Option<i32> {
-    let full = format!("PARTNER_TYPE_{}", name.trim_start_matches("PARTNER_TYPE_"));
-    PartnerType::from_str_name(&full).map(i32::from)
+    filter::enum_value("PARTNER_TYPE_", name, PartnerType::from_str_name)
 }
 
 const FILTER: [Field; 7] = [
@@ -65,6 +64,11 @@ pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Res
     Entity::find_by_id((cx.tenant.clone(), id.to_owned())).one(conn).await.db()?.map(read).transpose()
 }
 
+/// The rule, locked until the transaction ends.
+pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<CommissionRule>> {
+    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
+}
+
 /// Rules that hold at an instant, by id.
 pub(crate) async fn effective<C: ConnectionTrait>(conn: &C, cx: &Cx, at: Timestamp) -> Result<Vec<CommissionRule>> {
     let open = Condition::any().add(Column::ExpireTime.is_null()).add(Column::ExpireTime.gt(at.micros()));
@@ -79,8 +83,8 @@ pub(crate) async fn effective<C: ConnectionTrait>(conn: &C, cx: &Cx, at: Timesta
     rows.into_iter().map(read).collect()
 }
 
-pub(super) async fn insert(tx: &Tx, cx: &Cx, rule: &CommissionRule) -> Result<()> {
-    let row = ActiveModel {
+fn row(cx: &Cx, rule: &CommissionRule) -> ActiveModel {
+    ActiveModel {
         tenant: Set(cx.tenant.clone()),
         id: Set(names::last(&rule.name).to_owned()),
         version: Set(etag::version(&rule.etag)),
@@ -92,11 +96,23 @@ pub(super) async fn insert(tx: &Tx, cx: &Cx, rule: &CommissionRule) -> Result<()
         effective_time: Set(micros(rule.effective_time.as_ref())),
         expire_time: Set(Timestamp::stored(rule.expire_time.as_ref()).map(Timestamp::micros)),
         create_time: Set(micros(rule.create_time.as_ref())),
-    };
-    match Entity::insert(row).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&rule.name)),
-        other => other.db().map(|_| ()),
     }
+}
+
+pub(super) async fn insert(tx: &Tx, cx: &Cx, rule: &CommissionRule) -> Result<()> {
+    inserted(Entity::insert(row(cx, rule)).exec_without_returning(tx.conn()).await, &rule.name)
+}
+
+pub(super) async fn save(tx: &Tx, cx: &Cx, rule: &CommissionRule) -> Result<()> {
+    let before = etag::version(&rule.etag) - 1;
+    let done = Entity::update_many()
+        .set(row(cx, rule))
+        .filter(Column::Tenant.eq(&cx.tenant))
+        .filter(Column::Id.eq(names::last(&rule.name)))
+        .filter(Column::Version.eq(before))
+        .exec(tx.conn())
+        .await;
+    saved(done, &rule.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<CommissionRule>> {

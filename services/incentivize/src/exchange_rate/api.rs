@@ -2,19 +2,19 @@ use futures::FutureExt;
 use stoa_kernel::{Error, names, page::Page};
 use stoa_proto::incentivize::v1::{
     BatchCreateExchangeRatesRequest, BatchCreateExchangeRatesResponse, CreateExchangeRateRequest, ExchangeRate, GetExchangeRateRequest,
-    ListExchangeRatesRequest, ListExchangeRatesResponse, exchange_rate_service_server::ExchangeRateService,
+    ListExchangeRatesRequest, ListExchangeRatesResponse, UpdateExchangeRateRequest, exchange_rate_service_server::ExchangeRateService,
 };
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl ExchangeRateService for Api {
     async fn create_exchange_rate(&self, request: Request<CreateExchangeRateRequest>) -> Result<Response<ExchangeRate>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn batch_create_exchange_rates(
@@ -22,7 +22,7 @@ impl ExchangeRateService for Api {
         request: Request<BatchCreateExchangeRatesRequest>,
     ) -> Result<Response<BatchCreateExchangeRatesResponse>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::batch_create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::batch_create(tx, cx, request).boxed()).await)
     }
 
     async fn get_exchange_rate(&self, request: Request<GetExchangeRateRequest>) -> Result<Response<ExchangeRate>, Status> {
@@ -48,5 +48,10 @@ impl ExchangeRateService for Api {
             }
             .await,
         )
+    }
+
+    async fn update_exchange_rate(&self, request: Request<UpdateExchangeRateRequest>) -> Result<Response<ExchangeRate>, Status> {
+        let (cx, request) = enter(request)?;
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::update(tx, cx, request).boxed()).await)
     }
 }

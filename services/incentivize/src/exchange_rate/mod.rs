@@ -1,23 +1,16 @@
-//! Exchange rate: a pair of currencies, a date, a rate. It is never changed.
+//! Exchange rate: a pair of currencies, a date, a rate. One that was mistyped is
+//! corrected: the next version replaces it, for amounts that were converted with
+//! it, too.
 
 mod api;
+mod operations;
 mod store;
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Kind, Result, etag, money, names};
-use stoa_proto::{
-    incentivize::v1::{
-        BatchCreateExchangeRatesRequest, BatchCreateExchangeRatesResponse, CreateExchangeRateRequest, ErrorReason, ExchangeRate,
-        ExchangeRateRejection, ExchangeRateSet,
-    },
-    validate,
-};
-use stoa_store::Tx;
+use prost_types::FieldMask;
+use stoa_kernel::{Cx, Error, Result, etag, mask, money, names};
+use stoa_proto::incentivize::v1::ExchangeRate;
 
 use crate::dates;
-
-/// Rates that one call sets.
-const BATCH_MAX: usize = 1000;
 
 /// The rate as it is kept; the id follows from pair and date.
 fn new(prefix: &str, input: &ExchangeRate, cx: &Cx) -> Result<ExchangeRate> {
@@ -29,69 +22,32 @@ fn new(prefix: &str, input: &ExchangeRate, cx: &Cx) -> Result<ExchangeRate> {
     }
     dates::parse(&field("date"), &input.date)?;
     let id = format!("{}-{}-{}", input.base_currency, input.quote_currency, input.date).to_ascii_lowercase();
-    Ok(ExchangeRate { name: names::name("exchangeRates", &id), etag: etag::of(1), create_time: Some(cx.now.proto()), ..input.clone() })
+    Ok(ExchangeRate {
+        name: names::name("exchangeRates", &id),
+        etag: etag::of(1),
+        create_time: Some(cx.now.proto()),
+        update_time: Some(cx.now.proto()),
+        ..input.clone()
+    })
 }
 
-/// Sets a rate, and tells whether it is new. The same rate again is no change.
-async fn set(tx: &Tx, cx: &Cx, rate: ExchangeRate) -> Result<(ExchangeRate, bool)> {
-    if store::insert(tx, cx, &rate).await? {
-        stoa_events::append(tx, cx, Fact::new(&rate.name, 1), &ExchangeRateSet { exchange_rate: Some(rate.clone()) }).await?;
-        return Ok((rate, true));
-    }
-    let known = store::find(tx.conn(), cx, names::last(&rate.name)).await?.ok_or_else(|| Error::internal("a rate is gone"))?;
-    if known.rate_nanos == rate.rate_nanos {
-        return Ok((known, false));
-    }
-    let message = format!("{} holds the rate {} already; a rate is never changed: set one of a later date", rate.name, known.rate_nanos);
-    Err(Error::new(Kind::AlreadyExists, ErrorReason::ExchangeRateConflict.as_str_name(), message)
-        .with_field("rate_nanos", "differs from the rate that is known for this date"))
-}
+/// Fields that a correction may change.
+const CHANGEABLE: [&str; 1] = ["rate_nanos"];
 
-async fn create(tx: &Tx, cx: &Cx, request: &CreateExchangeRateRequest) -> Result<ExchangeRate> {
-    cx.require_tenant_reach()?;
-    let rate = new("exchange_rate", &request.exchange_rate.clone().unwrap_or_default(), cx)?;
-    Ok(set(tx, cx, rate).await?.0)
-}
-
-async fn batch_create(tx: &Tx, cx: &Cx, request: &BatchCreateExchangeRatesRequest) -> Result<BatchCreateExchangeRatesResponse> {
-    cx.require_tenant_reach()?;
-    if request.exchange_rates.len() > BATCH_MAX {
-        let message = format!("must have at most {BATCH_MAX} entries, has {}", request.exchange_rates.len());
-        return Err(Error::invalid("exchange_rates", message));
+/// The rate as it is corrected, and the paths that changed. Pair and date are
+/// what it is known by.
+fn corrected(current: &ExchangeRate, input: &ExchangeRate, mask: Option<&FieldMask>, cx: &Cx) -> Result<(ExchangeRate, Vec<String>)> {
+    etag::check(&current.name, &input.etag, etag::version(&current.etag))?;
+    let mut next = current.clone();
+    let paths = mask::apply(mask, &CHANGEABLE, input, &mut next)?;
+    if next.rate_nanos <= 0 {
+        return Err(Error::invalid("exchange_rate.rate_nanos", "must be more than 0"));
     }
-    let mut answer = BatchCreateExchangeRatesResponse::default();
-    for (index, input) in (0_i32..).zip(&request.exchange_rates) {
-        let broken = validate::violations(input);
-        if !broken.is_empty() {
-            answer.rejections.extend(broken.into_iter().map(|v| ExchangeRateRejection {
-                index,
-                field: v.field,
-                reason: "INVALID_FIELD".to_owned(),
-                message: v.message,
-            }));
-            continue;
-        }
-        let done = match new("", input, cx) {
-            Ok(rate) => set(tx, cx, rate).await,
-            Err(error) => Err(error),
-        };
-        match done {
-            Ok((rate, is_new)) => {
-                answer.created_count += i32::from(is_new);
-                answer.exchange_rates.push(rate);
-            }
-            Err(error) if matches!(error.kind(), Kind::InvalidArgument | Kind::AlreadyExists) => {
-                answer.rejections.push(rejected(index, &error))
-            }
-            Err(error) => return Err(error),
-        }
+    if !paths.is_empty() {
+        next.etag = etag::next(&current.etag);
+        next.update_time = Some(cx.now.proto());
     }
-    Ok(answer)
-}
-
-fn rejected(index: i32, error: &Error) -> ExchangeRateRejection {
-    let field = error.fields().first().map(|f| f.field.clone()).unwrap_or_default();
-    ExchangeRateRejection { index, field, reason: error.reason().to_owned(), message: error.message().to_owned() }
+    Ok((next, paths))
 }
 
 #[cfg(test)]

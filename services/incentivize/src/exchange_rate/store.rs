@@ -7,6 +7,7 @@ use stoa_proto::incentivize::v1::ExchangeRate;
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
+    saved,
 };
 
 mod row {
@@ -49,9 +50,13 @@ pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Res
     Entity::find_by_id((cx.tenant.clone(), id.to_owned())).one(conn).await.db()?.map(read).transpose()
 }
 
-/// Writes a rate unless its pair and date have one; tells whether it did.
-pub(super) async fn insert(tx: &Tx, cx: &Cx, rate: &ExchangeRate) -> Result<bool> {
-    let row = ActiveModel {
+/// The rate, locked until the transaction ends.
+pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<ExchangeRate>> {
+    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
+}
+
+fn row(cx: &Cx, rate: &ExchangeRate) -> ActiveModel {
+    ActiveModel {
         tenant: Set(cx.tenant.clone()),
         id: Set(names::last(&rate.name).to_owned()),
         version: Set(etag::version(&rate.etag)),
@@ -60,10 +65,26 @@ pub(super) async fn insert(tx: &Tx, cx: &Cx, rate: &ExchangeRate) -> Result<bool
         quote_currency: Set(rate.quote_currency.clone()),
         date: Set(rate.date.clone()),
         create_time: Set(Timestamp::stored(rate.create_time.as_ref()).unwrap_or_default().micros()),
-    };
+    }
+}
+
+/// Writes a rate unless its pair and date have one; tells whether it did.
+pub(super) async fn insert(tx: &Tx, cx: &Cx, rate: &ExchangeRate) -> Result<bool> {
     let known = OnConflict::columns([Column::Tenant, Column::Id]).do_nothing().to_owned();
-    let rows = Entity::insert(row).on_conflict(known).exec_without_returning(tx.conn()).await.db()?;
+    let rows = Entity::insert(row(cx, rate)).on_conflict(known).exec_without_returning(tx.conn()).await.db()?;
     Ok(rows == 1)
+}
+
+pub(super) async fn save(tx: &Tx, cx: &Cx, rate: &ExchangeRate) -> Result<()> {
+    let before = etag::version(&rate.etag) - 1;
+    let done = Entity::update_many()
+        .set(row(cx, rate))
+        .filter(Column::Tenant.eq(&cx.tenant))
+        .filter(Column::Id.eq(names::last(&rate.name)))
+        .filter(Column::Version.eq(before))
+        .exec(tx.conn())
+        .await;
+    saved(done, &rate.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<ExchangeRate>> {

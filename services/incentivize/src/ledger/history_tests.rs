@@ -138,7 +138,7 @@ impl World {
         let (cx, of) = (self.cx(), self.requests[request].clone());
         match command {
             0 => {
-                let next = mdf_claim::submitted(&current, &cx)?;
+                let next = mdf_claim::submitted(&current, &[], &cx)?;
                 let change = mdf_request::submitted_claim(&of, amounts::stored(current.amount.as_ref())?, &cx)?;
                 self.claim_changed(at, next, request, change);
             }
@@ -196,7 +196,11 @@ impl World {
                 let left = of(&request.approved_amount) - of(&request.claimed_amount);
                 // Every other claim is over all that is left, so that requests are completed.
                 let minor = if minor % 2 == 0 && left > 0 { left } else { minor };
-                let input = MdfClaim { amount: Some(Amount { minor_units: minor, currency_code }), ..Default::default() };
+                let input = MdfClaim {
+                    amount: Some(Amount { minor_units: minor, currency_code }),
+                    proof_references: vec!["invoices/1".into()],
+                    ..Default::default()
+                };
                 self.claims.push(mdf_claim::new(&self.claims.len().to_string(), &input, request, &cx)?);
             }
             _ => {}

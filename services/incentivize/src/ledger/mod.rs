@@ -11,19 +11,19 @@
 //! | commission accrued (a reversal the other way round) | commission expense | commission payable |
 
 mod api;
+mod operations;
 pub(crate) mod prove;
 pub(crate) mod store;
 pub(crate) mod sums;
 
 use std::collections::BTreeMap;
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Money, Result, Timestamp, etag, ids, names};
+use stoa_kernel::{Error, Money, Result, Timestamp, etag, ids, names};
 use stoa_proto::incentivize::v1::{
-    Commission, LedgerAccount as Account, LedgerPosting, LedgerTransaction, LedgerTransactionKind as Kind, LedgerTransactionPosted,
-    MdfBudget, MdfClaim, MdfRequest,
+    Commission, LedgerAccount as Account, LedgerPosting, LedgerTransaction, LedgerTransactionKind as Kind, MdfBudget, MdfClaim, MdfRequest,
 };
-use stoa_store::Tx;
+
+pub(crate) use operations::post;
 
 use crate::amounts;
 
@@ -117,17 +117,6 @@ pub(crate) fn commission_accrued(commission: &Commission) -> Result<Entry> {
     let kind = if amount.minor < 0 { Kind::CommissionReversed } else { Kind::CommissionAccrued };
     let transfers = [(Account::CommissionExpense, Account::CommissionPayable, amount)];
     Entry::new(kind, (&commission.name, &commission.etag), &commission.partner, &transfers)
-}
-
-/// Posts an entry on the business date of the instant at which its fact was
-/// recorded.
-pub(crate) async fn post(tx: &Tx, cx: &Cx, entry: &Entry, recorded: Timestamp) -> Result<()> {
-    let zone = stoa_directory::settings(tx.conn(), &cx.tenant).await?.time_zone;
-    let transaction = entry.transaction(recorded.date(&zone)?.to_string(), cx.now);
-    store::insert(tx, cx, &transaction).await?;
-    let fact = Fact::new(&transaction.name, 1).partner(&transaction.partner).occurred(recorded);
-    stoa_events::append(tx, cx, fact, &LedgerTransactionPosted { ledger_transaction: Some(transaction.clone()) }).await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use stoa_proto::incentivize::v1::{LedgerAccount, LedgerTransaction, LedgerTransa
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted,
 };
 
 use super::{
@@ -73,8 +73,7 @@ mod posting {
 const UNBALANCED_MAX: u64 = 20;
 
 fn kind(name: &str) -> Option<i32> {
-    let full = format!("LEDGER_TRANSACTION_KIND_{}", name.trim_start_matches("LEDGER_TRANSACTION_KIND_"));
-    LedgerTransactionKind::from_str_name(&full).map(i32::from)
+    filter::enum_value("LEDGER_TRANSACTION_KIND_", name, LedgerTransactionKind::from_str_name)
 }
 
 const FILTER: [Field; 5] = [
@@ -106,10 +105,7 @@ pub(super) async fn insert(tx: &Tx, cx: &Cx, transaction: &LedgerTransaction) ->
         post_date: Set(transaction.post_date.clone()),
         create_time: Set(recorded(transaction)),
     };
-    match Entity::insert(row).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => return Err(Error::already_exists(&transaction.name)),
-        other => other.db()?,
-    };
+    inserted(Entity::insert(row).exec_without_returning(tx.conn()).await, &transaction.name)?;
     let postings = (0_i32..).zip(&transaction.postings).map(|(line, p)| {
         let amount = p.amount.clone().unwrap_or_default();
         posting::ActiveModel {

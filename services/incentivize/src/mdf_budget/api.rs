@@ -7,14 +7,14 @@ use stoa_proto::incentivize::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl MdfBudgetService for Api {
     async fn create_mdf_budget(&self, request: Request<CreateMdfBudgetRequest>) -> Result<Response<MdfBudget>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| super::create(tx, cx, request).boxed()).await)
+        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await)
     }
 
     async fn get_mdf_budget(&self, request: Request<GetMdfBudgetRequest>) -> Result<Response<MdfBudget>, Status> {

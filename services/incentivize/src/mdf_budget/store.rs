@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Reach, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Reach, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::incentivize::v1::MdfBudget;
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 use crate::ledger::{prove::Totals, sums};
@@ -87,10 +87,7 @@ pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<MdfBudget>
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, budget: &MdfBudget) -> Result<()> {
-    match Entity::insert(row(cx, budget)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&budget.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, budget)).exec_without_returning(tx.conn()).await, &budget.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, budget: &MdfBudget) -> Result<()> {
@@ -101,9 +98,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, budget: &MdfBudget) -> Result<()> {
         .filter(Column::Id.eq(names::last(&budget.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&budget.name)) }
+        .await;
+    saved(done, &budget.name)
 }
 
 /// Adds what budgets hold and have committed to the totals of the proof.

@@ -3,7 +3,7 @@
 //! | from | to | by |
 //! | --- | --- | --- |
 //! | (none) | DRAFT | CreateMdfClaim |
-//! | DRAFT | SUBMITTED | SubmitMdfClaim, before the request's claim deadline |
+//! | DRAFT | SUBMITTED | SubmitMdfClaim, with a proof, before the request's claim deadline |
 //! | SUBMITTED | APPROVED, as a whole or in part | ApproveMdfClaim |
 //! | SUBMITTED | REJECTED | RejectMdfClaim |
 //! | APPROVED | PAID | PayMdfClaim |
@@ -13,7 +13,7 @@ mod operations;
 pub(crate) mod store;
 
 use stoa_kernel::{Cx, Error, Money, Result, etag, names};
-use stoa_proto::incentivize::v1::{MdfClaim, MdfClaimState as State, MdfRequest};
+use stoa_proto::incentivize::v1::{ErrorReason, MdfClaim, MdfClaimState as State, MdfRequest};
 
 use crate::{amounts, mdf_request};
 
@@ -47,8 +47,17 @@ fn moved(current: &MdfClaim, from: State, to: State, cx: &Cx) -> Result<MdfClaim
     Ok(next)
 }
 
-pub(crate) fn submitted(current: &MdfClaim, cx: &Cx) -> Result<MdfClaim> {
+/// Submits a draft, with other proofs than the draft's where some are given.
+pub(crate) fn submitted(current: &MdfClaim, proofs: &[String], cx: &Cx) -> Result<MdfClaim> {
+    const FIELD: &str = "proof_references";
     let mut next = moved(current, State::Draft, State::Submitted, cx)?;
+    if !proofs.is_empty() {
+        next.proof_references = proofs.to_vec();
+    }
+    if next.proof_references.iter().all(|proof| proof.trim().is_empty()) {
+        let message = format!("{} names no proof of performance; say in {FIELD} where one is kept", current.name);
+        return Err(Error::precondition(ErrorReason::ProofMissing.as_str_name(), message).with_field(FIELD, "must not be empty"));
+    }
     next.submit_time = Some(cx.now.proto());
     Ok(next)
 }

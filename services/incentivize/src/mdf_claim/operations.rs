@@ -16,7 +16,7 @@ use crate::{amounts, ledger, mdf_request};
 async fn load(tx: &Tx, cx: &Cx, name: &str, sent: &str) -> Result<MdfClaim> {
     let id = names::id("name", "mdfClaims", name)?;
     let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(name))?;
-    cx.partner_for_write("name", names::last(&current.partner))?;
+    stoa_directory::require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;
     etag::check(name, sent, etag::version(&current.etag))?;
     Ok(current)
 }
@@ -42,7 +42,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfClaimRequest) ->
     let of = names::id(FIELD, "mdfRequests", &input.mdf_request)?;
     let missing = || Error::reference_not_found(FIELD, &input.mdf_request);
     let of = mdf_request::store::find(tx.conn(), cx, of).await?.ok_or_else(missing)?;
-    cx.partner_for_write(FIELD, names::last(&of.partner))?;
+    stoa_directory::require_writer(tx.conn(), cx, &of.name, names::last(&of.partner)).await?;
     let claim = new(&id, &input, &of, cx)?;
     store::insert(tx, cx, &claim).await?;
     let event = MdfClaimCreated { mdf_claim: Some(claim.clone()) };
@@ -52,10 +52,10 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfClaimRequest) ->
 
 pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitMdfClaimRequest) -> Result<MdfClaim> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    let claim = submitted(&current, cx)?;
+    let claim = submitted(&current, &request.proof_references, cx)?;
     let of = request_of(tx, cx, &current).await?;
     let change = mdf_request::submitted_claim(&of, amounts::stored(claim.amount.as_ref())?, cx)?;
-    save(tx, cx, &claim, &["state"], &MdfClaimSubmitted { mdf_claim: Some(claim.clone()) }).await?;
+    save(tx, cx, &claim, &["state", "proof_references"], &MdfClaimSubmitted { mdf_claim: Some(claim.clone()) }).await?;
     mdf_request::apply_claim(tx, cx, &change).await?;
     Ok(claim)
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
 use stoa_directory::visible;
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::incentivize::v1::{MdfClaim, MdfClaimState as State};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 use crate::ledger::{prove::Totals, sums};
@@ -43,8 +43,7 @@ mod row {
 use row::{ActiveModel, Column, Entity, Model};
 
 fn state(name: &str) -> Option<i32> {
-    let full = format!("MDF_CLAIM_STATE_{}", name.trim_start_matches("MDF_CLAIM_STATE_"));
-    State::from_str_name(&full).map(i32::from)
+    filter::enum_value("MDF_CLAIM_STATE_", name, State::from_str_name)
 }
 
 const FILTER: [Field; 5] = [
@@ -89,10 +88,7 @@ pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<MdfClaim>>
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, claim: &MdfClaim) -> Result<()> {
-    match Entity::insert(row(cx, claim)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&claim.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, claim)).exec_without_returning(tx.conn()).await, &claim.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, claim: &MdfClaim) -> Result<()> {
@@ -103,9 +99,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, claim: &MdfClaim) -> Result<()> {
         .filter(Column::Id.eq(names::last(&claim.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&claim.name)) }
+        .await;
+    saved(done, &claim.name)
 }
 
 /// Adds what was approved and paid to the totals of the proof.

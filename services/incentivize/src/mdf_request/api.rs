@@ -1,5 +1,5 @@
 use futures::FutureExt;
-use stoa_kernel::{Cx, Error, Result, names, page::Page};
+use stoa_kernel::{Error, Result, names, page::Page};
 use stoa_proto::incentivize::v1::{
     ApproveMdfRequestRequest, CancelMdfRequestRequest, CreateMdfRequestRequest, GetMdfRequestRequest, ListMdfRequestsRequest,
     ListMdfRequestsResponse, MdfRequest, RejectMdfRequestRequest, StartMdfRequestRequest, SubmitMdfRequestRequest,
@@ -8,19 +8,21 @@ use stoa_proto::incentivize::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::{operations, store};
+use super::{judged, operations, store};
 use crate::Api;
 
 #[tonic::async_trait]
 impl MdfRequestService for Api {
     async fn create_mdf_request(&self, request: Request<CreateMdfRequestRequest>) -> Result<Response<MdfRequest>, Status> {
         let (cx, request) = enter(request)?;
+        let named = request.mdf_request.as_ref().map(|r| r.partner.as_str()).unwrap_or_default();
+        // A retry gets its first answer, whatever became of the partner meanwhile.
+        let partner = stoa_directory::enrolled_for_write(&self.deps, &cx, "mdf_request.partner", named).await;
         answer(
-            async {
-                let request = with_partner(self, &cx, request).await?;
-                self.deps.store.write_once(&cx, request, |tx, cx, request| operations::create(tx, cx, request).boxed()).await
-            }
-            .await,
+            self.deps
+                .store
+                .write_once(&cx, request, move |tx, cx, request| operations::create(tx, cx, request, partner.clone()).boxed())
+                .await,
         )
     }
 
@@ -29,7 +31,8 @@ impl MdfRequestService for Api {
         answer(
             async {
                 let id = names::id("name", "mdfRequests", &request.name)?;
-                store::find(self.deps.store.read(), &cx, id).await?.ok_or_else(|| Error::not_found(&request.name))
+                let found = store::find(self.deps.store.read(), &cx, id).await?.ok_or_else(|| Error::not_found(&request.name))?;
+                judged(found, cx.now)
             }
             .await,
         )
@@ -41,8 +44,9 @@ impl MdfRequestService for Api {
             async {
                 let query = ["ListMdfRequests", &request.filter];
                 let page = Page::read(&self.deps.page_key, &cx, &query, request.page_size, &request.page_token)?;
-                let mut mdf_requests = store::list(self.deps.store.read(), &cx, &page, &request.filter).await?;
-                let next_page_token = page.cut(&mut mdf_requests, |r| vec![names::last(&r.name).to_owned()]);
+                let mut found = store::list(self.deps.store.read(), &cx, &page, &request.filter).await?;
+                let next_page_token = page.cut(&mut found, |r| vec![names::last(&r.name).to_owned()]);
+                let mdf_requests = found.into_iter().map(|r| judged(r, cx.now)).collect::<Result<_>>()?;
                 Ok(ListMdfRequestsResponse { mdf_requests, next_page_token })
             }
             .await,
@@ -73,16 +77,4 @@ impl MdfRequestService for Api {
         let (cx, request) = enter(request)?;
         answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::cancel(tx, cx, request).boxed()).await)
     }
-}
-
-/// The request with the partner that it is for, who must be enrolled. Asked
-/// before the write: the partner's owner may have to be called.
-async fn with_partner(api: &Api, cx: &Cx, mut request: CreateMdfRequestRequest) -> Result<CreateMdfRequestRequest> {
-    const FIELD: &str = "mdf_request.partner";
-    let input = request.mdf_request.get_or_insert_default();
-    let named = names::optional_id(FIELD, "partners", &input.partner)?;
-    let partner = names::name("partners", &cx.partner_for_write(FIELD, named)?);
-    stoa_directory::require_enrolled(&api.deps, cx, FIELD, &partner).await?;
-    input.partner = partner;
-    Ok(request)
 }

@@ -1,41 +1,18 @@
 //! Requests expire at their claim deadline. A sweep records it; whatever comes
 //! first, a command or the sweep, records it as of that instant.
 
-use std::sync::Arc;
-
 use futures::FutureExt;
-use stoa_kernel::{Clock, Cx, Result};
+use stoa_kernel::{Cx, Result};
 use stoa_proto::incentivize::v1::{MdfRequest, MdfRequestExpired};
-use stoa_rpc::{Deps, Job};
-use stoa_store::{Store, Tx};
+use stoa_rpc::{Deps, Job, due_job};
+use stoa_store::Tx;
 
 use super::{deadline, expired, operations::save, store};
 use crate::mdf_budget;
 
-/// Requests that one run ends.
-const REQUESTS_MAX: u64 = 500;
-
 /// Records the expiry of requests whose claim deadline passed, at that instant.
 pub(crate) fn expiry_job(deps: &Deps) -> Job {
-    let deps = deps.clone();
-    Job {
-        name: "mdf-request-expiry",
-        every_s: 60,
-        run: Arc::new(move || {
-            let deps = deps.clone();
-            async move { sweep(&deps.store, &deps.clock).await }.boxed()
-        }),
-    }
-}
-
-/// Ends what is due now; returns how many it ended.
-pub(crate) async fn sweep(store: &Store, clock: &Clock) -> Result<u64> {
-    let mut done = 0;
-    for (tenant, id) in store::due(store.read(), clock.now(), REQUESTS_MAX).await? {
-        let cx = Cx::service(&tenant, crate::NAME, clock, "");
-        done += store.write((cx, id), |tx, (cx, id)| expire(tx, cx, id).boxed()).await?;
-    }
-    Ok(done)
+    due_job(deps, "mdf-request-expiry", |conn, now, max| store::due(conn, now, max).boxed(), |tx, (cx, id)| expire(tx, cx, id).boxed())
 }
 
 async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
@@ -49,8 +26,7 @@ async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
 pub(crate) async fn settled(tx: &Tx, cx: &Cx, current: MdfRequest) -> Result<MdfRequest> {
     let Some((request, released)) = expired(&current, cx)? else { return Ok(current) };
     let due = deadline(&request);
-    let mut own = cx.clone();
-    own.caller = Cx::service(&cx.tenant, crate::NAME, &Clock::system(), "").caller;
+    let own = cx.as_service(crate::NAME);
     let event = MdfRequestExpired { mdf_request: Some(request.clone()) };
     save(tx, &own, &request, due, &["state", "released_amount"], &event).await?;
     mdf_budget::release(tx, &own, &request, released, due).await?;

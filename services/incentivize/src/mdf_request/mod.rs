@@ -25,7 +25,7 @@ use stoa_kernel::{Cx, Error, Money, Result, Timestamp, etag, names};
 use stoa_proto::incentivize::v1::{ErrorReason, MdfRequest, MdfRequestState as State};
 
 pub(crate) use expiry::{expiry_job, settled};
-pub(crate) use money::{Claimed, approved, canceled, cut, expired, paid, refuse_more, submitted_claim};
+pub(crate) use money::{Claimed, approved, canceled, cut, expired, judged, paid, refuse_more, submitted_claim};
 pub(crate) use operations::apply_claim;
 
 use crate::{amounts, dates};

@@ -91,6 +91,18 @@ pub(crate) fn expired(current: &MdfRequest, cx: &Cx) -> Result<Option<(MdfReques
     emptied(revised(next, cx), deadline(current)).map(Some)
 }
 
+/// The request as it is to be shown at an instant, whether or not its expiry
+/// was recorded meanwhile: its version stays the recorded one.
+pub(crate) fn judged(request: MdfRequest, at: Timestamp) -> Result<MdfRequest> {
+    if !is_open(request.state()) || at < deadline(&request) {
+        return Ok(request);
+    }
+    let ended = deadline(&request);
+    let mut shown = request;
+    shown.set_state(State::Expired);
+    emptied(shown, ended).map(|(shown, _)| shown)
+}
+
 /// Gives back all that is free; the request ends.
 fn emptied(mut request: MdfRequest, at: Timestamp) -> Result<(MdfRequest, Money)> {
     let now = amounts_of(&request)?;

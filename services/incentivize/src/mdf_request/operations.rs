@@ -4,22 +4,25 @@
 use prost::{Message, Name};
 use stoa_events::Fact;
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
-use stoa_proto::incentivize::v1::{
-    ApproveMdfRequestRequest, CancelMdfRequestRequest, CreateMdfRequestRequest, ErrorReason, MdfRequest, MdfRequestApproved,
-    MdfRequestCanceled, MdfRequestClaimed, MdfRequestCompleted, MdfRequestCreated, MdfRequestRejected, MdfRequestStarted,
-    MdfRequestState as State, MdfRequestSubmitted, RejectMdfRequestRequest, StartMdfRequestRequest, SubmitMdfRequestRequest,
+use stoa_proto::{
+    incentivize::v1::{
+        ApproveMdfRequestRequest, CancelMdfRequestRequest, CreateMdfRequestRequest, ErrorReason, MdfRequest, MdfRequestApproved,
+        MdfRequestCanceled, MdfRequestClaimed, MdfRequestCompleted, MdfRequestCreated, MdfRequestRejected, MdfRequestStarted,
+        MdfRequestState as State, MdfRequestSubmitted, RejectMdfRequestRequest, StartMdfRequestRequest, SubmitMdfRequestRequest,
+    },
+    onboard::v1::Partner,
 };
 use stoa_store::Tx;
 
 use super::{Claimed, approved, canceled, expiry, new, rejected, settled, started, store, submitted};
 use crate::{amounts, mdf_budget};
 
-/// The request, locked, in the state that it has at this instant. Only callers
-/// of its own partner and the vendor's people may change it.
+/// The request, locked, in the state that it has at this instant, for a caller
+/// that may change it.
 async fn load(tx: &Tx, cx: &Cx, name: &str, sent: &str) -> Result<MdfRequest> {
     let id = names::id("name", "mdfRequests", name)?;
     let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(name))?;
-    cx.partner_for_write("name", names::last(&current.partner))?;
+    stoa_directory::require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;
     etag::check(name, sent, etag::version(&current.etag))?;
     settled(tx, cx, current).await
 }
@@ -39,12 +42,13 @@ pub(super) async fn save<M: Message + Name>(
     stoa_events::append(tx, cx, fact, event).await.map(|_| ())
 }
 
-/// Creates a request; `partner` was checked before the transaction.
-pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfRequestRequest) -> Result<MdfRequest> {
+/// Creates a request of a partner that was looked up before the transaction.
+pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfRequestRequest, partner: Result<Partner>) -> Result<MdfRequest> {
+    let partner = partner?.name;
     let input = request.mdf_request.clone().unwrap_or_default();
     let id = ids::chosen_or_new("mdf_request_id", &request.mdf_request_id)?;
     let zone = stoa_directory::settings(tx.conn(), &cx.tenant).await?.time_zone;
-    let created = new(&id, &input, &input.partner, &zone, cx)?;
+    let created = new(&id, &input, &partner, &zone, cx)?;
     if !input.mdf_budget.is_empty() {
         let field = "mdf_request.mdf_budget";
         let budget = names::id(field, "mdfBudgets", &input.mdf_budget)?;

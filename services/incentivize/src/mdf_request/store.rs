@@ -1,14 +1,19 @@
 //! Rows of MDF requests.
 
 use prost::Message;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait, Iterable, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*,
+    sea_query::{ExprTrait, Query},
+};
 use stoa_directory::visible;
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::incentivize::v1::{MdfRequest, MdfRequestState as State};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 mod row {
@@ -43,8 +48,7 @@ use row::{ActiveModel, Column, Entity, Model};
 const OPEN: [i32; 2] = [State::Approved as i32, State::InExecution as i32];
 
 fn state(name: &str) -> Option<i32> {
-    let full = format!("MDF_REQUEST_STATE_{}", name.trim_start_matches("MDF_REQUEST_STATE_"));
-    State::from_str_name(&full).map(i32::from)
+    filter::enum_value("MDF_REQUEST_STATE_", name, State::from_str_name)
 }
 
 const FILTER: [Field; 8] = [
@@ -80,6 +84,19 @@ fn row(cx: &Cx, request: &MdfRequest) -> ActiveModel {
     }
 }
 
+/// The rows with their state judged at an instant, so that a filter does not
+/// wait for the sweep.
+fn judged(now: Timestamp) -> Select<Entity> {
+    let due = Expr::col(Column::State).is_in(OPEN).and(Expr::col(Column::ClaimDeadlineTime).lte(now.micros()));
+    let mut rows = Query::select();
+    rows.from(Entity)
+        .expr_as(Expr::case(due, State::Expired as i32).finally(Expr::col(Column::State)), Column::State)
+        .columns(Column::iter().filter(|c| !matches!(c, Column::State)));
+    let mut judged = Entity::find();
+    QueryTrait::query(&mut judged).from_clear().from_subquery(rows, Entity);
+    judged
+}
+
 /// The request, if the caller may see it.
 pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<MdfRequest>> {
     let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
@@ -113,10 +130,7 @@ pub(super) async fn due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, request: &MdfRequest) -> Result<()> {
-    match Entity::insert(row(cx, request)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&request.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, request)).exec_without_returning(tx.conn()).await, &request.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, request: &MdfRequest) -> Result<()> {
@@ -127,14 +141,13 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, request: &MdfRequest) -> Result<()> {
         .filter(Column::Id.eq(names::last(&request.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&request.name)) }
+        .await;
+    saved(done, &request.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<MdfRequest>> {
     let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
+    let rows = judged(cx.now)
         .filter(Column::Tenant.eq(&cx.tenant))
         .filter(visible(cx, Column::Partner))
         .filter(filter::lower(filter, &FILTER)?)

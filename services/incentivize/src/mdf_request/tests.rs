@@ -109,6 +109,96 @@ fn canceling_gives_back_what_is_not_paid() {
     assert_eq!(canceled(&ended, "again", &cx).unwrap_err().reason(), "STATE_INVALID");
 }
 
+/// What happens to a request.
+const COMMANDS: [&str; 6] = ["submit", "approve", "reject", "start", "cancel", "expire"];
+
+/// All states, and where each of `COMMANDS` leads from it; `None` where it is
+/// refused. Written out: it does not ask the rules that it tests.
+const TABLE: [(State, [Option<State>; 6]); 8] = {
+    const NO: Option<State> = None;
+    const CANCELED: Option<State> = Some(State::Canceled);
+    const EXPIRED: Option<State> = Some(State::Expired);
+    [
+        (State::Draft, [Some(State::Submitted), NO, NO, NO, CANCELED, NO]),
+        (State::Submitted, [NO, Some(State::Approved), Some(State::Rejected), NO, CANCELED, NO]),
+        (State::Approved, [NO, NO, NO, Some(State::InExecution), CANCELED, EXPIRED]),
+        (State::InExecution, [NO, NO, NO, NO, CANCELED, EXPIRED]),
+        (State::Completed, [NO; 6]),
+        (State::Rejected, [NO; 6]),
+        (State::Expired, [NO; 6]),
+        (State::Canceled, [NO; 6]),
+    ]
+};
+
+/// A request in a state, with 100 approved and nothing claimed.
+fn in_state(state: State) -> MdfRequest {
+    let mut request = open(100);
+    request.set_state(state);
+    request
+}
+
+fn apply(request: &MdfRequest, command: &str) -> Result<MdfRequest> {
+    let cx = at(day("2026-02-01"));
+    match command {
+        "submit" => submitted(request, &cx),
+        "approve" => approved(request, None, "mdfBudgets/b", "", &cx),
+        "reject" => rejected(request, "no", &cx),
+        "start" => started(request, &cx),
+        "cancel" => canceled(request, "no", &cx).map(|(next, _)| next),
+        _ => expired(request, &at(deadline(request)))?.map(|(next, _)| next).ok_or_else(|| Error::state("", "", "")),
+    }
+}
+
+#[test]
+fn every_state_and_command_is_in_the_table() {
+    for (state, row) in TABLE {
+        for (command, wanted) in COMMANDS.into_iter().zip(row) {
+            match (apply(&in_state(state), command), wanted) {
+                (Ok(next), Some(to)) => assert_eq!(next.state(), to, "{state:?} {command}"),
+                (Err(error), None) => assert_eq!(error.reason(), "STATE_INVALID", "{state:?} {command}"),
+                (result, wanted) => panic!("{state:?} {command} gives {result:?}, not {wanted:?}"),
+            }
+        }
+    }
+    let all: Vec<i32> = TABLE.iter().map(|(state, _)| *state as i32).collect();
+    assert_eq!(all, (1..=8).collect::<Vec<_>>(), "no state is left out");
+    assert!(State::try_from(9).is_err(), "a new state has a row");
+}
+
+#[test]
+fn claims_are_taken_while_open_and_paid_to_the_end_in_every_state() {
+    let cx = at(day("2026-02-01"));
+    for (state, _) in TABLE {
+        let claimed = submitted_claim(&in_state(state), money(100), &cx);
+        let is_taken = matches!(state, State::Approved | State::InExecution);
+        assert_eq!(claimed.map_err(|e| e.reason().to_owned()).err().as_deref(), (!is_taken).then_some("STATE_INVALID"), "{state:?}");
+        // Claimed while it was open, and paid in this state.
+        let mut owing = submitted_claim(&in_state(State::Approved), money(100), &cx).unwrap().request;
+        owing.set_state(state);
+        let after = paid(&owing, money(100), &cx).unwrap().request.state();
+        assert_eq!(after, if is_taken { State::Completed } else { state }, "{state:?}");
+    }
+}
+
+#[test]
+fn a_request_is_shown_as_it_is_at_the_instant() {
+    for (state, row) in TABLE {
+        let request = submitted_claim(&in_state(State::Approved), money(30), &at(day("2026-02-01"))).unwrap().request;
+        let request = MdfRequest { state: state as i32, ..request };
+        let due = deadline(&request);
+        assert_eq!(judged(request.clone(), due.plus_micros(-1)).unwrap(), request, "{state:?}");
+        let shown = judged(request.clone(), due).unwrap();
+        if row[5].is_none() {
+            assert_eq!(shown, request, "{state:?}");
+            continue;
+        }
+        assert_eq!((shown.state(), &shown.released_amount), (State::Expired, &usd(70)));
+        assert_eq!((shown.end_time, &shown.etag), (request.claim_deadline_time, &request.etag), "the version is the recorded one");
+        let recorded = expired(&request, &at(due.plus_days(1))).unwrap().unwrap().0;
+        assert_eq!((recorded.released_amount, recorded.end_time), (shown.released_amount, shown.end_time), "as it will be recorded");
+    }
+}
+
 #[test]
 fn bad_requests_name_their_field() {
     let refused = |input: MdfRequest| {

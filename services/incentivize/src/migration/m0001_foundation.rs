@@ -1,9 +1,12 @@
 use sea_orm_migration::{
     async_trait,
     prelude::*,
-    sea_orm::{self, ConnectionTrait, DbBackend, DbErr},
+    sea_orm::{ConnectionTrait, DbBackend, DbErr},
 };
-use stoa_store::text_key;
+use stoa_store::{
+    tables::{self, documents, number, optional_number, small, table, text},
+    text_key,
+};
 
 pub(super) struct Foundation;
 
@@ -11,38 +14,6 @@ impl MigrationName for Foundation {
     fn name(&self) -> &'static str {
         "incentivize_0001_foundation"
     }
-}
-
-/// A table of documents: tenant, id, version, document, and its own columns.
-fn documents(name: &'static str, columns: Vec<ColumnDef>) -> TableCreateStatement {
-    let mut table = Table::create();
-    table
-        .table(name)
-        .col(text_key("tenant"))
-        .col(text_key("id"))
-        .col(ColumnDef::new("version").big_integer().not_null())
-        .col(ColumnDef::new("document").binary().not_null())
-        .primary_key(Index::create().col("tenant").col("id"));
-    for mut column in columns {
-        table.col(&mut column);
-    }
-    table.to_owned()
-}
-
-fn text(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).text().not_null().to_owned()
-}
-
-fn number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().not_null().to_owned()
-}
-
-fn small(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).integer().not_null().to_owned()
-}
-
-fn optional_number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().null().to_owned()
 }
 
 fn tables() -> Vec<TableCreateStatement> {
@@ -73,13 +44,29 @@ fn tables() -> Vec<TableCreateStatement> {
                 number("create_time"),
             ],
         ),
-        Table::create()
-            .table("commission_deal")
-            .col(text_key("tenant"))
-            .col(text_key("id"))
-            .col(ColumnDef::new("version").big_integer().not_null())
-            .primary_key(Index::create().col("tenant").col("id"))
-            .to_owned(),
+        documents("commission_deal", vec![]),
+        table(
+            "commission_credit",
+            vec![text_key("tenant"), text_key("deal"), text_key("partner"), number("win_time")],
+            &["tenant", "deal", "partner"],
+        ),
+        table(
+            "enrollment_history",
+            vec![
+                text_key("tenant"),
+                text_key("enrollment"),
+                number("version"),
+                text_key("partner"),
+                text("tier"),
+                number("tier_time"),
+                small("status"),
+                number("occurred_time"),
+                number("effective_time"),
+                optional_number("end_time"),
+            ],
+            &["tenant", "enrollment", "version"],
+        ),
+        table("enrollment_history_lock", vec![text_key("tenant"), text_key("partner"), number("taken_count")], &["tenant", "partner"]),
         documents(
             "mdf_budget",
             vec![text("currency"), number("amount"), number("committed"), text("start_date"), text("end_date"), number("create_time")],
@@ -113,24 +100,21 @@ fn tables() -> Vec<TableCreateStatement> {
             "ledger_transaction",
             vec![text_key("partner"), text_key("source"), small("kind"), text("post_date"), number("create_time")],
         ),
-        Table::create()
-            .table("ledger_posting")
-            .col(text_key("tenant"))
-            .col(text_key("ledger_transaction"))
-            .col(ColumnDef::new("line").integer().not_null())
-            .col(ColumnDef::new("account").integer().not_null())
-            .col(ColumnDef::new("currency").text().not_null())
-            .col(ColumnDef::new("amount").big_integer().not_null())
-            .primary_key(Index::create().col("tenant").col("ledger_transaction").col("line"))
-            .to_owned(),
+        table(
+            "ledger_posting",
+            vec![text_key("tenant"), text_key("ledger_transaction"), small("line"), small("account"), text("currency"), number("amount")],
+            &["tenant", "ledger_transaction", "line"],
+        ),
     ]
 }
 
 /// Partial indexes are spelled the same on both backends.
-const INDEXES: [&str; 9] = [
+const INDEXES: [&str; 11] = [
     "CREATE INDEX commission_rule_effective ON commission_rule (tenant, effective_time)",
     "CREATE INDEX commission_deal_rows ON commission (tenant, deal)",
     "CREATE INDEX commission_partner ON commission (tenant, partner)",
+    "CREATE INDEX commission_credit_partner ON commission_credit (tenant, partner, win_time)",
+    "CREATE INDEX enrollment_history_partner ON enrollment_history (tenant, partner)",
     "CREATE INDEX mdf_request_partner ON mdf_request (tenant, partner)",
     // 3 and 4 are APPROVED and IN_EXECUTION: what the deadline ends.
     "CREATE INDEX mdf_request_deadline ON mdf_request (claim_deadline_time) WHERE state IN (3, 4)",
@@ -168,21 +152,12 @@ async fn forbid_changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 #[async_trait::async_trait]
 impl MigrationTrait for Foundation {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
-            manager.create_table(table).await?;
-        }
-        for index in INDEXES {
-            sea_orm::ConnectionTrait::execute_unprepared(manager.get_connection(), index).await?;
-        }
+        tables::create(manager, tables(), &INDEXES).await?;
         forbid_changes(manager).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
-            if let Some(TableRef::Table(name, _)) = table.get_table_name() {
-                manager.drop_table(Table::drop().table(name.clone()).to_owned()).await?;
-            }
-        }
+        tables::drop(manager, tables()).await?;
         if manager.get_database_backend() == DbBackend::Postgres {
             manager.get_connection().execute_unprepared("DROP FUNCTION ledger_refuse_change").await?;
         }

@@ -1,16 +1,19 @@
 use futures::FutureExt;
-use stoa_kernel::{Error, Result, names, page::Page};
-use stoa_proto::market::v1::{
-    ApproveMarketingCampaignRequest, CancelMarketingCampaignRequest, CompleteMarketingCampaignRequest, CreateMarketingCampaignRequest,
-    DeployMarketingCampaignRequest, GetMarketingCampaignRequest, ListMarketingCampaignsRequest, ListMarketingCampaignsResponse,
-    MarketingCampaign, RejectMarketingCampaignRequest, ReportMarketingCampaignResultsRequest, ScheduleMarketingCampaignRequest,
-    SubmitMarketingCampaignRequest, UpdateMarketingCampaignRequest, marketing_campaign_service_server::MarketingCampaignService,
+use stoa_kernel::{Cx, Error, Reach, Result, names, page::Page};
+use stoa_proto::{
+    market::v1::{
+        ApproveMarketingCampaignRequest, CancelMarketingCampaignRequest, CompleteMarketingCampaignRequest, CreateMarketingCampaignRequest,
+        DeployMarketingCampaignRequest, GetMarketingCampaignRequest, ListMarketingCampaignsRequest, ListMarketingCampaignsResponse,
+        MarketingCampaign, RejectMarketingCampaignRequest, ReportMarketingCampaignResultsRequest, ScheduleMarketingCampaignRequest,
+        SubmitMarketingCampaignRequest, UpdateMarketingCampaignRequest, marketing_campaign_service_server::MarketingCampaignService,
+    },
+    onboard::v1::Partner,
 };
-use stoa_rpc::{answer, enter};
+use stoa_rpc::{Deps, answer, enter};
 use tonic::{Request, Response, Status};
 
 use super::{judged, operations, store};
-use crate::{Api, scope::partner_for_write};
+use crate::Api;
 
 #[tonic::async_trait]
 impl MarketingCampaignService for Api {
@@ -19,14 +22,14 @@ impl MarketingCampaignService for Api {
         request: Request<CreateMarketingCampaignRequest>,
     ) -> Result<Response<MarketingCampaign>, Status> {
         let (cx, request) = enter(request)?;
+        let named = request.marketing_campaign.as_ref().map(|c| c.partner.as_str()).unwrap_or_default();
+        // A retry gets its first answer, whatever became of the partner meanwhile.
+        let partner = partner_to_act(&self.deps, &cx, "marketing_campaign.partner", named).await;
         answer(
-            async {
-                let named = request.marketing_campaign.as_ref().map(|c| c.partner.as_str()).unwrap_or_default();
-                let partner = partner_for_write(&self.deps, &cx, "marketing_campaign.partner", named).await?;
-                let store = &self.deps.store;
-                store.write_once(&cx, request, move |tx, cx, request| operations::create(tx, cx, request, partner.clone()).boxed()).await
-            }
-            .await,
+            self.deps
+                .store
+                .write_once(&cx, request, move |tx, cx, request| operations::create(tx, cx, request, partner.clone()).boxed())
+                .await,
         )
     }
 
@@ -73,7 +76,10 @@ impl MarketingCampaignService for Api {
         request: Request<SubmitMarketingCampaignRequest>,
     ) -> Result<Response<MarketingCampaign>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::submit(tx, cx, request).boxed()).await)
+        let may = may_act(&self.deps, &cx).await;
+        answer(
+            self.deps.store.write_once(&cx, request, move |tx, cx, request| operations::submit(tx, cx, request, may.clone()).boxed()).await,
+        )
     }
 
     async fn approve_marketing_campaign(
@@ -97,7 +103,13 @@ impl MarketingCampaignService for Api {
         request: Request<ScheduleMarketingCampaignRequest>,
     ) -> Result<Response<MarketingCampaign>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::schedule(tx, cx, request).boxed()).await)
+        let may = may_act(&self.deps, &cx).await;
+        answer(
+            self.deps
+                .store
+                .write_once(&cx, request, move |tx, cx, request| operations::schedule(tx, cx, request, may.clone()).boxed())
+                .await,
+        )
     }
 
     async fn deploy_marketing_campaign(
@@ -105,7 +117,10 @@ impl MarketingCampaignService for Api {
         request: Request<DeployMarketingCampaignRequest>,
     ) -> Result<Response<MarketingCampaign>, Status> {
         let (cx, request) = enter(request)?;
-        answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::deploy(tx, cx, request).boxed()).await)
+        let may = may_act(&self.deps, &cx).await;
+        answer(
+            self.deps.store.write_once(&cx, request, move |tx, cx, request| operations::deploy(tx, cx, request, may.clone()).boxed()).await,
+        )
     }
 
     async fn complete_marketing_campaign(
@@ -130,5 +145,24 @@ impl MarketingCampaignService for Api {
     ) -> Result<Response<MarketingCampaign>, Status> {
         let (cx, request) = enter(request)?;
         answer(self.deps.store.write_once(&cx, request, |tx, cx, request| operations::cancel(tx, cx, request).boxed()).await)
+    }
+}
+
+/// The partner that a campaign is drafted for. A partner's people act while it
+/// has an enrollment in force; the vendor's people may bring in history of
+/// partners that have left. Asks the directory, so it runs before the write
+/// transaction.
+async fn partner_to_act(deps: &Deps, cx: &Cx, field: &str, named: &str) -> Result<Partner> {
+    match cx.caller.reach {
+        Reach::Partner(_) => stoa_directory::enrolled_for_write(deps, cx, field, named).await,
+        Reach::Tenant => stoa_directory::partner_for_write(deps, cx, field, named).await,
+    }
+}
+
+/// As [`partner_to_act`], for what happens to a campaign of the caller's own.
+async fn may_act(deps: &Deps, cx: &Cx) -> Result<()> {
+    match cx.caller.reach {
+        Reach::Partner(_) => stoa_directory::enrolled_for_write(deps, cx, "name", "").await.map(|_| ()),
+        Reach::Tenant => Ok(()),
     }
 }

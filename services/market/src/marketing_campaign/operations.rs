@@ -3,24 +3,32 @@
 
 use prost_types::Timestamp as Time;
 use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Kind, Reach, Result, Timestamp, etag, ids, names};
-use stoa_proto::market::v1::{
-    ApproveMarketingCampaignRequest, CancelMarketingCampaignRequest, CompleteMarketingCampaignRequest, CreateMarketingCampaignRequest,
-    DeployMarketingCampaignRequest, MarketingCampaign, MarketingCampaignApproved, MarketingCampaignCanceled, MarketingCampaignCompleted,
-    MarketingCampaignCreated, MarketingCampaignDeployed, MarketingCampaignRejected, MarketingCampaignResultsReported,
-    MarketingCampaignScheduled, MarketingCampaignState as State, MarketingCampaignSubmitted, MarketingCampaignUpdated,
-    RejectMarketingCampaignRequest, ReportMarketingCampaignResultsRequest, ScheduleMarketingCampaignRequest,
-    SubmitMarketingCampaignRequest, UpdateMarketingCampaignRequest,
+use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
+use stoa_proto::{
+    market::v1::{
+        ApproveMarketingCampaignRequest, CancelMarketingCampaignRequest, CompleteMarketingCampaignRequest, CreateMarketingCampaignRequest,
+        DeployMarketingCampaignRequest, MarketingCampaign, MarketingCampaignApproved, MarketingCampaignCanceled,
+        MarketingCampaignCompleted, MarketingCampaignCreated, MarketingCampaignDeployed, MarketingCampaignRejected,
+        MarketingCampaignResultsReported, MarketingCampaignScheduled, MarketingCampaignState as State, MarketingCampaignSubmitted,
+        MarketingCampaignUpdated, RejectMarketingCampaignRequest, ReportMarketingCampaignResultsRequest, ScheduleMarketingCampaignRequest,
+        SubmitMarketingCampaignRequest, UpdateMarketingCampaignRequest,
+    },
+    onboard::v1::Partner,
 };
 use stoa_store::Tx;
 
 use super::{Command, changed, due_time, moved, new, scheduled, store};
-use crate::occurred::occurred;
 
-/// Drafts a campaign of a partner that the directory knows.
-pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMarketingCampaignRequest, partner: String) -> Result<MarketingCampaign> {
+/// Drafts a campaign of a partner that was looked up before the transaction.
+pub(super) async fn create(
+    tx: &Tx,
+    cx: &Cx,
+    request: &CreateMarketingCampaignRequest,
+    partner: Result<Partner>,
+) -> Result<MarketingCampaign> {
+    let partner = partner?.name;
     let id = ids::chosen_or_new("marketing_campaign_id", &request.marketing_campaign_id)?;
-    let at = occurred("draft_time", request.draft_time.as_ref(), cx)?;
+    let at = cx.occurred("draft_time", request.draft_time.as_ref())?;
     let campaign = new(&id, &request.marketing_campaign.clone().unwrap_or_default(), &partner, at, cx)?;
     store::insert(tx, cx, &campaign).await?;
     let fact = Fact::new(&campaign.name, 1).partner(&campaign.partner).occurred(at);
@@ -40,8 +48,9 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateMarketingCampaignRe
     Ok(campaign)
 }
 
-pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitMarketingCampaignRequest) -> Result<MarketingCampaign> {
+pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitMarketingCampaignRequest, may: Result<()>) -> Result<MarketingCampaign> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    may?;
     advance(tx, cx, &current, Command::Submit, request.submit_time.as_ref(), |_| {}).await
 }
 
@@ -59,16 +68,18 @@ pub(super) async fn reject(tx: &Tx, cx: &Cx, request: &RejectMarketingCampaignRe
 }
 
 /// Sets the instant of the deployment; a past one deploys at once.
-pub(super) async fn schedule(tx: &Tx, cx: &Cx, request: &ScheduleMarketingCampaignRequest) -> Result<MarketingCampaign> {
+pub(super) async fn schedule(tx: &Tx, cx: &Cx, request: &ScheduleMarketingCampaignRequest, may: Result<()>) -> Result<MarketingCampaign> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    may?;
     let deploys = Timestamp::from_proto("schedule_time", &request.schedule_time.unwrap_or_default())?;
     let campaign = scheduled(&current, deploys, cx)?;
     record(tx, cx, &campaign, deploys.min(cx.now)).await?;
     settle(tx, cx, campaign).await
 }
 
-pub(super) async fn deploy(tx: &Tx, cx: &Cx, request: &DeployMarketingCampaignRequest) -> Result<MarketingCampaign> {
+pub(super) async fn deploy(tx: &Tx, cx: &Cx, request: &DeployMarketingCampaignRequest, may: Result<()>) -> Result<MarketingCampaign> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    may?;
     advance(tx, cx, &current, Command::Deploy, request.deploy_time.as_ref(), |_| {}).await
 }
 
@@ -93,17 +104,15 @@ pub(super) async fn cancel(tx: &Tx, cx: &Cx, request: &CancelMarketingCampaignRe
     advance(tx, cx, &current, Command::Cancel, request.cancel_time.as_ref(), why).await
 }
 
-/// The campaign, locked and settled, for a caller that may change it: who only
-/// sees a partner below it may not.
+/// The campaign, locked and settled, for a caller that may change it. A
+/// deployment that is due is not what the caller asked for: the service records
+/// it as its own act.
 async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, sent: &str) -> Result<MarketingCampaign> {
     let id = names::id(field, "marketingCampaigns", name)?;
     let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(name))?;
-    if matches!(&cx.caller.reach, Reach::Partner(own) if own != names::last(&current.partner)) {
-        let message = format!("{name} is a campaign of {}; only that partner or the vendor can change it", current.partner);
-        return Err(Error::new(Kind::PermissionDenied, "SCOPE_EXCEEDED", message));
-    }
+    stoa_directory::require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;
     etag::check(name, sent, etag::version(&current.etag))?;
-    settle(tx, cx, current).await
+    settle(tx, &cx.as_service(crate::NAME), current).await
 }
 
 /// Deploys a campaign whose instant has come, as of that instant.
@@ -123,7 +132,7 @@ async fn advance(
     fill: impl FnOnce(&mut MarketingCampaign) + Send,
 ) -> Result<MarketingCampaign> {
     let (_, _, field) = command.row();
-    let at = occurred(field, given, cx)?;
+    let at = cx.occurred(field, given)?;
     let mut campaign = moved(current, command, at, cx)?;
     fill(&mut campaign);
     record(tx, cx, &campaign, at).await?;

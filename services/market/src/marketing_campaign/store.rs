@@ -9,12 +9,12 @@ use sea_orm::{
     sea_query::{ExprTrait, Query},
 };
 use stoa_directory::visible;
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
 use stoa_proto::market::v1::{MarketingCampaign, MarketingCampaignState as State};
 use stoa_store::{
     DbResult, Tx, decode,
     filter::{self, Field, Kind},
-    is_unique_violation,
+    inserted, saved,
 };
 
 mod row {
@@ -49,8 +49,7 @@ mod row {
 use row::{ActiveModel, Column, Entity, Model};
 
 fn state(name: &str) -> Option<i32> {
-    let full = format!("MARKETING_CAMPAIGN_STATE_{}", name.trim_start_matches("MARKETING_CAMPAIGN_STATE_"));
-    State::from_str_name(&full).map(i32::from)
+    filter::enum_value("MARKETING_CAMPAIGN_STATE_", name, State::from_str_name)
 }
 
 const FILTER: [Field; 10] = [
@@ -125,10 +124,7 @@ pub(super) async fn due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64
 }
 
 pub(super) async fn insert(tx: &Tx, cx: &Cx, campaign: &MarketingCampaign) -> Result<()> {
-    match Entity::insert(row(cx, campaign)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::already_exists(&campaign.name)),
-        other => other.db().map(|_| ()),
-    }
+    inserted(Entity::insert(row(cx, campaign)).exec_without_returning(tx.conn()).await, &campaign.name)
 }
 
 pub(super) async fn save(tx: &Tx, cx: &Cx, campaign: &MarketingCampaign) -> Result<()> {
@@ -139,9 +135,8 @@ pub(super) async fn save(tx: &Tx, cx: &Cx, campaign: &MarketingCampaign) -> Resu
         .filter(Column::Id.eq(names::last(&campaign.name)))
         .filter(Column::Version.eq(before))
         .exec(tx.conn())
-        .await
-        .db()?;
-    if done.rows_affected == 1 { Ok(()) } else { Err(Error::etag_mismatch(&campaign.name)) }
+        .await;
+    saved(done, &campaign.name)
 }
 
 pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<MarketingCampaign>> {

@@ -1,9 +1,8 @@
-use sea_orm_migration::{
-    async_trait,
-    prelude::*,
-    sea_orm::{self, DbErr},
+use sea_orm_migration::{async_trait, prelude::*, sea_orm::DbErr};
+use stoa_store::{
+    tables::{self, documents, flag, number, optional_number, small, text},
+    text_key,
 };
-use stoa_store::text_key;
 
 pub(super) struct Foundation;
 
@@ -13,38 +12,6 @@ impl MigrationName for Foundation {
     }
 }
 
-/// A table of documents: tenant, id, version, document, and its own columns.
-fn documents(name: &'static str, columns: Vec<ColumnDef>) -> TableCreateStatement {
-    let mut table = Table::create();
-    table
-        .table(name)
-        .col(text_key("tenant"))
-        .col(text_key("id"))
-        .col(ColumnDef::new("version").big_integer().not_null())
-        .col(ColumnDef::new("document").binary().not_null())
-        .primary_key(Index::create().col("tenant").col("id"));
-    for mut column in columns {
-        table.col(&mut column);
-    }
-    table.to_owned()
-}
-
-fn text(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).text().not_null().to_owned()
-}
-
-fn number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().not_null().to_owned()
-}
-
-fn small(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).integer().not_null().to_owned()
-}
-
-fn optional_number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().null().to_owned()
-}
-
 fn tables() -> Vec<TableCreateStatement> {
     vec![documents(
         "marketing_campaign",
@@ -52,7 +19,7 @@ fn tables() -> Vec<TableCreateStatement> {
             text_key("partner"),
             text("display_name"),
             text("product_line"),
-            ColumnDef::new("co_branded").boolean().not_null().to_owned(),
+            flag("co_branded"),
             text("mdf_request"),
             small("state"),
             optional_number("schedule_time"),
@@ -73,21 +40,10 @@ const INDEXES: [&str; 2] = [
 #[async_trait::async_trait]
 impl MigrationTrait for Foundation {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
-            manager.create_table(table).await?;
-        }
-        for index in INDEXES {
-            sea_orm::ConnectionTrait::execute_unprepared(manager.get_connection(), index).await?;
-        }
-        Ok(())
+        tables::create(manager, tables(), &INDEXES).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
-            if let Some(TableRef::Table(name, _)) = table.get_table_name() {
-                manager.drop_table(Table::drop().table(name.clone()).to_owned()).await?;
-            }
-        }
-        Ok(())
+        tables::drop(manager, tables()).await
     }
 }

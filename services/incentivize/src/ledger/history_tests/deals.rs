@@ -30,7 +30,7 @@ pub(super) fn rules() -> Vec<CommissionRule> {
 }
 
 pub(super) fn facts() -> BTreeMap<String, Facts> {
-    let of = |partner_type| Facts { partner_type, tiers: Vec::new() };
+    let of = |partner_type| Facts { partner_type, tiers: vec!["programs/p/tiers/gold".to_owned()] };
     BTreeMap::from([("partners/a".to_owned(), of(PartnerType::Var)), ("partners/b".to_owned(), of(PartnerType::Msp))])
 }
 

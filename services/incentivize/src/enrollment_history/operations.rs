@@ -1,0 +1,35 @@
+//! Learning what onboard says.
+
+use stoa_events::Event;
+use stoa_kernel::{Cx, Result, Timestamp};
+use stoa_store::Tx;
+
+use super::{Version, speaks_since, store, version_of};
+
+/// What an event added to what is known of a partner.
+#[derive(Debug)]
+pub(crate) struct Learned {
+    /// Id of the partner.
+    pub(crate) partner: String,
+    /// What was known.
+    pub(crate) before: Vec<Version>,
+    /// What is known now.
+    pub(crate) after: Vec<Version>,
+    /// What was known of earlier instants stays.
+    pub(crate) since: Timestamp,
+}
+
+/// Keeps the version that an event carries; nothing where it is known. The
+/// partner's history stays locked until the transaction ends.
+pub(crate) async fn learn(tx: &Tx, cx: &Cx, event: &Event) -> Result<Option<Learned>> {
+    let version = version_of(event)?;
+    store::lock(tx, cx, &version.partner).await?;
+    let before = store::of_partner(tx.conn(), cx, &version.partner).await?;
+    if !store::insert(tx, cx, &version).await? {
+        return Ok(None);
+    }
+    let since = speaks_since(&version, &before);
+    let partner = version.partner.clone();
+    let after = before.iter().cloned().chain([version]).collect();
+    Ok(Some(Learned { partner, before, after, since }))
+}
