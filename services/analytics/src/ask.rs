@@ -11,13 +11,22 @@ use crate::{
 };
 
 /// The cut that a request asks for. What is not given is the instant right
-/// behind now, so that what just happened is in the answer.
+/// behind now, so that what just happened is in the answer. What will have been
+/// recorded later nobody knows yet: an answer would not stay as it is.
+///
+/// # Errors
+/// INVALID_ARGUMENT, `TIME_IN_FUTURE` where `known_at` lies there.
 pub(crate) fn cut(cx: &Cx, as_of: Option<&Instant>, known_at: Option<&Instant>) -> Result<Cut> {
     let read = |field: &str, given: Option<&Instant>| match given {
         Some(instant) => Timestamp::from_proto(field, instant).map(Timestamp::micros),
         None => Ok(cx.now.plus_micros(1).micros()),
     };
-    Ok(Cut { as_of: read("as_of", as_of)?, known_at: read("known_at", known_at)? })
+    let cut = Cut { as_of: read("as_of", as_of)?, known_at: read("known_at", known_at)? };
+    if cut.known_at > cx.now.plus_micros(1).micros() {
+        let message = format!("must not lie in the future; it is {} now", cx.now);
+        return Err(Error::invalid("known_at", message).with_reason("TIME_IN_FUTURE"));
+    }
+    Ok(cut)
 }
 
 /// An instant as the API carries it.
@@ -29,7 +38,12 @@ pub(crate) fn instant(micros: i64) -> Option<Instant> {
 /// How far each log was folded.
 pub(crate) fn positions(frame: &Frame) -> Vec<FoldedPosition> {
     let named = SOURCES.iter().zip(frame.positions);
-    named.map(|(source, position)| FoldedPosition { source: (*source).to_owned(), position }).collect()
+    let position = |(source, position): (&&str, i64)| FoldedPosition {
+        source: (*source).to_owned(),
+        position,
+        name: format!("services/{source}/positions/{position}"),
+    };
+    named.map(position).collect()
 }
 
 /// A page of a computed list. Its token keeps the cut: the pages behind the

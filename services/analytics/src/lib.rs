@@ -3,6 +3,7 @@
 //!
 //! | room | what it holds |
 //! | --- | --- |
+//! | `consistency` | answers that hold what the caller has seen |
 //! | `fold` | from events to rows of facts, and their table |
 //! | `frame` | one tenant's facts in memory, with the spans in which they hold |
 //! | `metrics` | the metrics: pure functions over a frame at a cut |
@@ -16,6 +17,7 @@
 
 mod allocation;
 mod ask;
+mod consistency;
 mod definition;
 mod fold;
 mod frame;
@@ -65,5 +67,12 @@ pub fn service_with(deps: Deps, frame_bytes_max: usize) -> Service {
         .add_service(pb::partner_activity_service_server::PartnerActivityServiceServer::new(api.clone()))
         .add_service(pb::partner_segment_service_server::PartnerSegmentServiceServer::new(api.clone()))
         .add_service(pb::allocation_service_server::AllocationServiceServer::new(api));
-    Service { name: NAME, routes: routes.routes(), migrations: migrations(), subscriptions: fold::subscriptions(), jobs: Vec::new() }
+    Service {
+        name: NAME,
+        routes: routes.routes(),
+        migrations: migrations(),
+        subscriptions: fold::subscriptions(),
+        jobs: Vec::new(),
+        suspension: None,
+    }
 }

@@ -9,9 +9,12 @@ use tonic::{Request, Response, Status};
 use super::{Candidate, Plan, SEGMENTS, allocate, compare, policy, policy::Policies, rate};
 use crate::{
     Api,
-    ask::{Ask, instant},
+    ask::{Ask, instant, positions},
     definition::DEFAULT,
-    frame::{Cut, Frame, keeper::blocking},
+    frame::{
+        Cut,
+        keeper::{Ready, blocking},
+    },
     metrics::{count, filter::Filter},
     segment::{segment_of, segments},
 };
@@ -27,9 +30,9 @@ impl AllocationService for Api {
                 let query = ["ComputeAllocation", &asked, &request.filter];
                 let instants = (request.as_of.as_ref(), request.known_at.as_ref());
                 let ask = Ask::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
-                let ready = self.frames.ready(&cx.tenant).await?;
+                let ready = self.ready(&cx, &request.consistent_with).await?;
                 let cut = ask.cut;
-                let (mut allocation, partners) = blocking(move || compute(&ready.frame, cut, &request)).await??;
+                let (mut allocation, partners) = blocking(move || compute(&ready, cut, &request)).await??;
                 (allocation.partner_allocations, allocation.next_page_token) = ask.cut_to_page(partners, |p| p.partner.clone());
                 Ok(allocation)
             }
@@ -39,8 +42,9 @@ impl AllocationService for Api {
 }
 
 /// The allocation without its page, and all partners.
-fn compute(frame: &Frame, cut: Cut, request: &ComputeAllocationRequest) -> Result<(Allocation, Vec<PartnerAllocation>)> {
+fn compute(ready: &Ready, cut: Cut, request: &ComputeAllocationRequest) -> Result<(Allocation, Vec<PartnerAllocation>)> {
     check(&request.budgets)?;
+    let frame = &ready.frame;
     let found = segments(frame, cut, &Filter::read(&request.filter, frame)?, &DEFAULT)?;
     let mut candidates: Vec<Candidate> = found
         .all
@@ -71,6 +75,8 @@ fn compute(frame: &Frame, cut: Cut, request: &ComputeAllocationRequest) -> Resul
         known_at: instant(cut.known_at),
         grid_time: instant(found.grid),
         plans,
+        folded_positions: positions(frame),
+        frame_exceeded: ready.exceeded(),
         ..Allocation::default()
     };
     Ok((allocation, rows))

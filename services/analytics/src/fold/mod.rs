@@ -25,13 +25,16 @@ pub(crate) use row::{Body, Row};
 /// The services whose logs are folded, in the order of their numbers.
 pub(crate) const SOURCES: [&str; 5] = ["onboard", "enable", "market", "sell", "incentivize"];
 
+/// Name of the subscriptions.
+pub(crate) const FOLD: &str = "fold";
+
 /// One subscription a source. An event that cannot be folded holds later ones of
 /// its aggregate back, because every fact counts.
 pub(crate) fn subscriptions() -> Vec<Subscription> {
     SOURCES
         .into_iter()
         .map(|source| Subscription {
-            name: "fold",
+            name: FOLD,
             source,
             subjects: &[],
             on_failure: OnFailure::ParkAggregate,

@@ -1,11 +1,10 @@
 //! Rows of facts. They are only ever added. `fold_version` orders them by
-//! commit: it is taken from a head row that the transaction locks, so that
-//! whoever has seen a version has seen, or can read, all lower ones.
+//! commit, so that whoever has seen a version has seen, or can read, all lower
+//! ones: on PostgreSQL it is taken from a head row that the transaction locks,
+//! on SQLite there is one writer.
 
 use prost::Message;
-use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, ExprTrait, QueryOrder, QuerySelect, Statement, entity::prelude::*, sea_query::OnConflict,
-};
+use sea_orm::{ConnectionTrait, DbBackend, ExprTrait, QueryOrder, QuerySelect, Statement, entity::prelude::*};
 use stoa_kernel::Result;
 use stoa_store::{DbResult, Tx, decode};
 
@@ -36,16 +35,24 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+use row::{Column, Entity, Model};
 
 /// Rows that are read at once.
 const ROWS_PER_READ_MAX: u64 = 5_000;
 /// Aggregates that are named in one query.
 const AGGREGATES_PER_READ_MAX: usize = 200;
 
-const NEXT: &str = "INSERT INTO fold_head (tenant, version) VALUES ($1, 1) \
-                    ON CONFLICT (tenant) DO UPDATE SET version = fold_head.version + 1 RETURNING version";
-const HEAD: &str = "SELECT version FROM fold_head WHERE tenant = $1";
+/// Both take a fold version and add the row in one statement: there are as many
+/// as there are events.
+const ADD_SQLITE: &str = "INSERT INTO fact \
+     (tenant, aggregate, version, fold_version, source, position, occurred, recorded, document) \
+     VALUES ($1, $2, $3, COALESCE((SELECT MAX(fold_version) FROM fact WHERE tenant = $1), 0) + 1, $4, $5, $6, $7, $8) \
+     ON CONFLICT (tenant, aggregate, version) DO NOTHING";
+const ADD_POSTGRES: &str = "WITH head AS (INSERT INTO fold_head (tenant, version) VALUES ($1, 1) \
+     ON CONFLICT (tenant) DO UPDATE SET version = fold_head.version + 1 RETURNING version) \
+     INSERT INTO fact (tenant, aggregate, version, fold_version, source, position, occurred, recorded, document) \
+     SELECT $1, $2, $3, head.version, $4, $5, $6, $7, $8 FROM head \
+     ON CONFLICT (tenant, aggregate, version) DO NOTHING";
 
 /// A row with the fold version it was added by.
 #[derive(Debug, Clone)]
@@ -55,31 +62,26 @@ pub(crate) struct Folded {
 }
 
 /// Adds a row; a row that is there stays as it is.
-pub(super) async fn add(tx: &Tx, tenant: &str, row: &Row) -> Result<()> {
-    let next = Statement::from_sql_and_values(tx.backend(), NEXT, [tenant.into()]);
-    let fold_version = match tx.conn().query_one_raw(next).await.db()? {
-        Some(head) => head.try_get::<i64>("", "version").db()?,
-        None => 1,
-    };
-    let model = ActiveModel {
-        tenant: Set(tenant.to_owned()),
-        aggregate: Set(row.aggregate.clone()),
-        version: Set(row.version),
-        fold_version: Set(fold_version),
-        source: Set(row.source),
-        position: Set(row.position),
-        occurred: Set(row.occurred),
-        recorded: Set(row.recorded),
-        document: Set(Document { body: Some(row.body.clone()) }.encode_to_vec()),
-    };
-    let known = OnConflict::columns([Column::Tenant, Column::Aggregate, Column::Version]).do_nothing().to_owned();
-    Entity::insert(model).on_conflict(known).exec_without_returning(tx.conn()).await.db().map(|_| ())
+pub(crate) async fn add(tx: &Tx, tenant: &str, row: &Row) -> Result<()> {
+    let add = if tx.backend() == DbBackend::Postgres { ADD_POSTGRES } else { ADD_SQLITE };
+    let values: [sea_orm::Value; 8] = [
+        tenant.into(),
+        row.aggregate.as_str().into(),
+        row.version.into(),
+        row.source.into(),
+        row.position.into(),
+        row.occurred.into(),
+        row.recorded.into(),
+        Document { body: Some(row.body.clone()) }.encode_to_vec().into(),
+    ];
+    tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), add, values)).await.db().map(|_| ())
 }
 
 /// The tenant's last fold version; 0 before the first.
-pub(crate) async fn head<C: ConnectionTrait>(conn: &C, backend: sea_orm::DbBackend, tenant: &str) -> Result<i64> {
-    let head = conn.query_one_raw(Statement::from_sql_and_values(backend, HEAD, [tenant.into()])).await.db()?;
-    head.map_or(Ok(0), |row| row.try_get::<i64>("", "version").db())
+pub(crate) async fn head<C: ConnectionTrait>(conn: &C, tenant: &str) -> Result<i64> {
+    let query = Entity::find().select_only().column_as(Column::FoldVersion.max(), "head").filter(Column::Tenant.eq(tenant));
+    let head = query.into_tuple::<Option<i64>>().one(conn).await.db()?;
+    Ok(head.flatten().unwrap_or_default())
 }
 
 /// One page of all rows up to a fold version, by aggregate and version, behind

@@ -42,6 +42,11 @@ impl Builder {
         }
     }
 
+    /// Memory that the builder holds, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.names.bytes() + self.added.bytes() + self.removed.bytes()
+    }
+
     /// The frame with everything up to a fold version.
     pub(crate) fn finish(self, version: i64) -> Frame {
         let Self { base, names, added, removed } = self;

@@ -23,6 +23,12 @@ pub(crate) struct Names {
     pub(crate) lists: Lists,
 }
 
+impl Names {
+    pub(crate) fn bytes(&self) -> usize {
+        self.partners.bytes() + self.texts.bytes() + self.lists.bytes()
+    }
+}
+
 /// Facts by kind, each with the row of its column.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
@@ -37,6 +43,22 @@ pub(crate) struct Facts {
     pub(crate) tiers: Vec<(u32, Fact<Tier>)>,
     pub(crate) settings: Vec<(u32, Fact<Settings>)>,
     pub(crate) rates: Vec<(u32, Fact<Rate>)>,
+}
+
+impl Facts {
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.attributes.as_slice())
+            + size_of_val(self.enrollments.as_slice())
+            + size_of_val(self.activities.as_slice())
+            + size_of_val(self.trainings.as_slice())
+            + size_of_val(self.portal_days.as_slice())
+            + size_of_val(self.certifications.as_slice())
+            + size_of_val(self.onboardings.as_slice())
+            + size_of_val(self.postings.as_slice())
+            + size_of_val(self.tiers.as_slice())
+            + size_of_val(self.settings.as_slice())
+            + size_of_val(self.rates.as_slice())
+    }
 }
 
 /// Adds the facts of one aggregate, whose rows come in the order of versions.

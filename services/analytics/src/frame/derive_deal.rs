@@ -92,20 +92,24 @@ fn won(row: &Row, names: &mut Names) -> Option<Lot> {
     })
 }
 
-/// A won deal posts its amount on the day it was won. A later version with
-/// another amount or other shares posts the difference on its own day; one with
-/// another day moves what was posted.
+/// A deal that is won for the first time posts its amount on the day it was won.
+/// Every later version that changes what was won is a correction and counts on
+/// its own day: it takes back what stood and posts what stands now, also where
+/// that was taken back before. A version with another day of the win moves the
+/// first posting, and no correction.
 fn revenue(rows: &[&Row], names: &mut Names, out: &mut Facts) {
     let mut knowledge = Knowledge::new();
     let mut posted: Vec<Lot> = Vec::new();
     let mut before: Option<Lot> = None;
     for row in rows {
         let now = won(row, names);
-        if let (Some(was), Some(is)) = (before, now) {
-            posted.iter_mut().filter(|lot| lot.at == was.at).for_each(|lot| lot.at = is.at);
+        if let (Some(was), Some(is), Some(first)) = (before, now, posted.first_mut())
+            && first.at == was.at
+        {
+            first.at = is.at;
         }
         match (before, now) {
-            (None, Some(is)) => posted.push(is),
+            (None, Some(is)) if posted.is_empty() => posted.push(is),
             (Some(was), Some(is)) if same_money(&was, &is) => {}
             (was, is) => {
                 posted.extend(was.map(|lot| Lot { at: row.occurred, total: lot.total.saturating_neg(), ..lot }));

@@ -57,12 +57,13 @@ impl Texts {
 pub(crate) struct Lists {
     numbers: HashMap<Arc<[i64]>, u32>,
     lists: Vec<Arc<[i64]>>,
+    bytes: usize,
 }
 
 impl Default for Lists {
     fn default() -> Self {
         let empty: Arc<[i64]> = Arc::from([]);
-        Self { numbers: HashMap::from([(empty.clone(), 0)]), lists: vec![empty] }
+        Self { numbers: HashMap::from([(empty.clone(), 0)]), lists: vec![empty], bytes: 0 }
     }
 }
 
@@ -74,6 +75,8 @@ impl Lists {
         }
         let number = u32::try_from(self.lists.len()).unwrap_or(u32::MAX);
         let shared: Arc<[i64]> = Arc::from(list);
+        // Numbers with the counts, the pointer in the list, the map's entry.
+        self.bytes += list.len() * 8 + 80;
         self.lists.push(shared.clone());
         self.numbers.insert(shared, number);
         number
@@ -84,7 +87,7 @@ impl Lists {
         self.lists.get(number as usize).map_or(&[], |l| &**l)
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.lists.iter().map(|l| l.len() * 8 + 80).sum()
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
     }
 }

@@ -4,6 +4,9 @@
 //! Rows are only added and their fold versions are in the order of commits, so
 //! that all rows up to the head that was read are there and stay as they are:
 //! pages read one after the other are one snapshot.
+//!
+//! A frame above the limit is made for one answer and not kept. Such answers
+//! take turns, so that no two of these frames are in memory at the same time.
 
 use std::{
     collections::HashMap,
@@ -12,6 +15,7 @@ use std::{
 
 use stoa_kernel::{Error, Result};
 use stoa_store::Store;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Frame,
@@ -20,20 +24,27 @@ use super::{
 use crate::fold::store::{self, Folded};
 
 /// Changed aggregates up to which a frame is changed and not built anew.
-const CHANGED_MAX: u64 = 20_000;
+const AGGREGATES_PER_CATCH_UP_MAX: u64 = 20_000;
 
-/// A frame to answer from.
+/// A frame to answer from. To be held as long as the frame is.
 pub(crate) struct Ready {
     pub(crate) frame: Arc<Frame>,
-    /// The frame is larger than the limit and was not kept.
-    pub(crate) exceeded: bool,
+    turn: Option<Turn>,
 }
+
+/// The turn of the one frame above the limit.
+type Turn = OwnedSemaphorePermit;
+
+/// A tenant's frame. Its lock is held while it catches up, so that the rows are
+/// read once.
+type Shared = Arc<tokio::sync::Mutex<Arc<Frame>>>;
 
 /// The frames of this process.
 pub(crate) struct Keeper {
     store: Store,
     bytes_max: usize,
     slots: Mutex<Slots>,
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -47,29 +58,56 @@ struct Slots {
 struct Slot {
     used: u64,
     bytes: usize,
-    /// Held while the frame catches up, so that it is read once.
-    frame: Arc<tokio::sync::Mutex<Arc<Frame>>>,
+    frame: Shared,
+}
+
+impl Ready {
+    /// Whether the frame is larger than the limit and was not kept.
+    pub(crate) const fn exceeded(&self) -> bool {
+        self.turn.is_some()
+    }
 }
 
 impl Keeper {
     pub(crate) fn new(store: Store, bytes_max: usize) -> Self {
-        Self { store, bytes_max, slots: Mutex::default() }
+        Self { store, bytes_max, slots: Mutex::default(), turns: Arc::new(Semaphore::new(1)) }
     }
 
     /// The tenant's frame with everything that was folded before this call.
-    pub(crate) async fn ready(&self, tenant: &str) -> Result<Ready> {
-        let slot = self.slot(tenant);
-        let mut held = slot.lock().await;
-        let head = store::head(self.store.read(), self.store.backend(), tenant).await?;
-        let frame = if held.version < head { Arc::new(catch_up(&self.store, tenant, &held, head).await?) } else { held.clone() };
-        let exceeded = frame.bytes() > self.bytes_max;
-        *held = if exceeded { Arc::default() } else { frame.clone() };
-        drop(held);
-        self.account(tenant, if exceeded { 0 } else { frame.bytes() });
-        Ok(Ready { frame, exceeded })
+    ///
+    /// A frame goes on catching up where the caller leaves: the deadline of one
+    /// request is no reason to begin again with the next.
+    pub(crate) async fn ready(self: &Arc<Self>, tenant: &str) -> Result<Ready> {
+        let held = self.slot(tenant).lock_owned().await;
+        let head = store::head(self.store.read(), tenant).await?;
+        if held.version >= head {
+            return Ok(Ready { frame: held.clone(), turn: None });
+        }
+        let (keeper, tenant) = (self.clone(), tenant.to_owned());
+        let work = tokio::spawn(async move { keeper.advance(&tenant, held, head).await });
+        work.await.map_err(Error::internal)?
     }
 
-    fn slot(&self, tenant: &str) -> Arc<tokio::sync::Mutex<Arc<Frame>>> {
+    /// Brings a frame up to the head and puts it back where it fits.
+    async fn advance(&self, tenant: &str, mut held: OwnedMutexGuard<Arc<Frame>>, head: i64) -> Result<Ready> {
+        let (frame, mut turn) = self.catch_up(tenant, &held, head).await?;
+        let frame = Arc::new(frame);
+        if frame.bytes() <= self.bytes_max {
+            turn = None;
+        } else if turn.is_none() {
+            turn = Some(self.turn().await?);
+        }
+        *held = if turn.is_some() { Arc::default() } else { frame.clone() };
+        drop(held);
+        self.account(tenant, if turn.is_some() { 0 } else { frame.bytes() });
+        Ok(Ready { frame, turn })
+    }
+
+    async fn turn(&self) -> Result<Turn> {
+        self.turns.clone().acquire_owned().await.map_err(Error::internal)
+    }
+
+    fn slot(&self, tenant: &str) -> Shared {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.clock += 1;
         let clock = slots.clock;
@@ -86,57 +124,58 @@ impl Keeper {
             slot.bytes = bytes;
         }
         while slots.tenants.values().map(|s| s.bytes).sum::<usize>() > self.bytes_max {
-            let oldest = slots.tenants.iter().filter(|(t, _)| *t != tenant).min_by_key(|(_, s)| s.used).map(|(t, _)| t.clone());
-            match oldest {
+            let kept = slots.tenants.iter().filter(|(t, s)| *t != tenant && s.bytes > 0);
+            match kept.min_by_key(|(_, s)| s.used).map(|(t, _)| t.clone()) {
                 Some(oldest) => slots.tenants.remove(&oldest),
                 None => return,
             };
         }
     }
-}
 
-async fn catch_up(store: &Store, tenant: &str, base: &Arc<Frame>, head: i64) -> Result<Frame> {
-    let changed = match base.version {
-        0 => None,
-        from => store::touched(store.read(), tenant, from, head, CHANGED_MAX).await?,
-    };
-    match changed {
-        Some(names) => {
-            let rows = store::chains(store.read(), tenant, head, &names).await?;
-            let base = base.clone();
-            if rows.is_empty() {
-                return Ok(Frame { version: head, ..(*base).clone() });
-            }
-            blocking(move || {
-                let mut builder = Builder::new(&base);
-                by_aggregate(&rows).for_each(|rows| builder.aggregate(rows));
-                builder.finish(head)
-            })
-            .await
+    async fn catch_up(&self, tenant: &str, base: &Arc<Frame>, head: i64) -> Result<(Frame, Option<Turn>)> {
+        let changed = match base.version {
+            0 => None,
+            from => store::touched(self.store.read(), tenant, from, head, AGGREGATES_PER_CATCH_UP_MAX).await?,
+        };
+        let Some(names) = changed else { return self.build(tenant, head).await };
+        let rows = store::chains(self.store.read(), tenant, head, &names).await?;
+        let base = base.clone();
+        if rows.is_empty() {
+            return Ok((Frame { version: head, ..(*base).clone() }, None));
         }
-        None => build(store, tenant, head).await,
+        let work = move || {
+            let mut builder = Builder::new(&base);
+            by_aggregate(&rows).for_each(|rows| builder.aggregate(rows));
+            builder.finish(head)
+        };
+        Ok((blocking(work).await?, None))
     }
-}
 
-/// A frame from all rows.
-async fn build(store: &Store, tenant: &str, head: i64) -> Result<Frame> {
-    let mut builder = Builder::new(&Frame::default());
-    let mut rows: Vec<Folded> = Vec::new();
-    loop {
-        let page = store::page(store.read(), tenant, head, rows.last().map(|f| &f.row)).await?;
-        let ended = page.is_empty();
-        rows.extend(page);
-        // The last aggregate may go on in the next page.
-        let complete = if ended { rows.len() } else { last_start(&rows) };
-        let rest = rows.split_off(complete);
-        let whole = std::mem::replace(&mut rows, rest);
-        builder = blocking(move || {
-            by_aggregate(&whole).for_each(|rows| builder.aggregate(rows));
-            builder
-        })
-        .await?;
-        if ended {
-            return blocking(move || builder.finish(head)).await;
+    /// A frame from all rows. From where it is above the limit on it has the
+    /// turn, so that only what is below the limit waits in memory.
+    async fn build(&self, tenant: &str, head: i64) -> Result<(Frame, Option<Turn>)> {
+        let mut builder = Builder::new(&Frame::default());
+        let mut rows: Vec<Folded> = Vec::new();
+        let mut turn = None;
+        loop {
+            let page = store::page(self.store.read(), tenant, head, rows.last().map(|f| &f.row)).await?;
+            let ended = page.is_empty();
+            rows.extend(page);
+            // The last aggregate may go on in the next page.
+            let complete = if ended { rows.len() } else { last_start(&rows) };
+            let rest = rows.split_off(complete);
+            let whole = std::mem::replace(&mut rows, rest);
+            builder = blocking(move || {
+                by_aggregate(&whole).for_each(|rows| builder.aggregate(rows));
+                builder
+            })
+            .await?;
+            if turn.is_none() && builder.bytes() > self.bytes_max {
+                turn = Some(self.turn().await?);
+            }
+            if ended {
+                return Ok((blocking(move || builder.finish(head)).await?, turn));
+            }
         }
     }
 }
@@ -151,3 +190,6 @@ fn last_start(rows: &[Folded]) -> usize {
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }
+
+#[cfg(test)]
+mod tests;

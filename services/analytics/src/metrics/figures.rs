@@ -101,11 +101,13 @@ fn channel_revenue(scene: &Scene<'_>, population: &Population) -> (ChannelRevenu
         from_left: Some(scene.money(minor(left))),
         direct: None,
         unconverted: unconverted(scene.frame, &population.unconverted),
+        direct_unconverted: Vec::new(),
     };
     (message, total, minor(active))
 }
 
-fn unconverted(frame: &Frame, sums: &Unconverted) -> Vec<UnconvertedAmount> {
+/// Amounts without a rate, by the code of their currency.
+pub(crate) fn unconverted(frame: &Frame, sums: &Unconverted) -> Vec<UnconvertedAmount> {
     let mut amounts: Vec<UnconvertedAmount> = sums
         .iter()
         .map(|(currency, (sum, shares))| UnconvertedAmount {

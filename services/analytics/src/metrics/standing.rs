@@ -7,7 +7,7 @@ use super::{
     activity,
     filter::View,
     membership::{Membership, memberships},
-    revenue::{Converter, Unconverted},
+    revenue::{Converter, Revenue, Unconverted},
 };
 use crate::{
     definition::Definition,
@@ -45,7 +45,7 @@ pub(crate) struct Standings {
     /// Revenue without a rate, by partner.
     pub(crate) unconverted: HashMap<u32, Unconverted>,
     /// Revenue that nobody is credited with.
-    pub(crate) direct: i64,
+    pub(crate) direct: Revenue,
     /// Reporting currency.
     pub(crate) currency: String,
 }
@@ -57,7 +57,7 @@ impl Standings {
             all: Vec::with_capacity(frame.partner_count() as usize),
             memberships: Vec::with_capacity(frame.partner_count() as usize),
             unconverted: HashMap::new(),
-            direct: converter.revenue(DIRECT).minor,
+            direct: converter.revenue(DIRECT),
             currency: converter.currency().to_owned(),
         };
         for partner in 1..frame.partner_count() {

@@ -6,11 +6,15 @@ use stoa_proto::analytics::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
+use super::partners::{Listed, partners};
 use crate::{
     Api,
-    ask::{Ask, cut, instant},
+    ask::{Ask, cut, instant, positions},
     definition::DEFAULT,
-    frame::{Cut, Frame, keeper::blocking},
+    frame::{
+        Cut,
+        keeper::{Ready, blocking},
+    },
     metrics::{Question, Top, filter::Filter},
 };
 
@@ -22,10 +26,8 @@ impl NetworkQualityService for Api {
             async {
                 cx.require_tenant_reach()?;
                 let cut = cut(&cx, request.as_of.as_ref(), request.known_at.as_ref())?;
-                let ready = self.frames.ready(&cx.tenant).await?;
-                let mut report = blocking(move || report(&ready.frame, cut, &request)).await??;
-                report.frame_exceeded = ready.exceeded;
-                Ok(report)
+                let ready = self.ready(&cx, &request.consistent_with).await?;
+                blocking(move || report(&ready, cut, &request)).await?
             }
             .await,
         )
@@ -46,28 +48,24 @@ impl NetworkQualityService for Api {
                 let query = ["ListMetricPartners", &numbers, &request.filter];
                 let instants = (request.as_of.as_ref(), request.known_at.as_ref());
                 let ask = Ask::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
-                let ready = self.frames.ready(&cx.tenant).await?;
+                let ready = self.ready(&cx, &request.consistent_with).await?;
                 let cut = ask.cut;
-                let listed = blocking(move || list(&ready.frame, cut, &request)).await??;
+                let (mut response, listed) = blocking(move || list(&ready, cut, &request)).await??;
                 let (page, next_page_token) = ask.cut_to_page(listed, |l| l.key.clone());
-                Ok(ListMetricPartnersResponse {
-                    metric_partners: page.into_iter().map(|l| l.partner).collect(),
-                    next_page_token,
-                    as_of: instant(cut.as_of),
-                    known_at: instant(cut.known_at),
-                    definition_version: DEFAULT.version.to_owned(),
-                })
+                response.metric_partners = page.into_iter().map(|l| l.partner).collect();
+                response.next_page_token = next_page_token;
+                Ok(response)
             }
             .await,
         )
     }
 }
 
-fn report(frame: &Frame, cut: Cut, request: &GetNetworkQualityRequest) -> Result<NetworkQuality> {
+fn report(ready: &Ready, cut: Cut, request: &GetNetworkQualityRequest) -> Result<NetworkQuality> {
     let question = Question {
         cut,
         window_days: window(request.window_days),
-        filter: Filter::read(&request.filter, frame)?,
+        filter: Filter::read(&request.filter, &ready.frame)?,
         roll_up: request.roll_up() == RollUp::Parent,
         top: top(request.concentration_basis_points, request.concentration_count),
     };
@@ -77,18 +75,27 @@ fn report(frame: &Frame, cut: Cut, request: &GetNetworkQualityRequest) -> Result
             breakdowns.push(breakdown);
         }
     }
-    Ok(super::quality(frame, &question, &breakdowns, &request.filter, &DEFAULT))
+    Ok(super::quality(ready, &question, &breakdowns, &request.filter, &DEFAULT))
 }
 
-fn list(frame: &Frame, cut: Cut, request: &ListMetricPartnersRequest) -> Result<Vec<super::partners::Listed>> {
+/// The response without its page, and all partners.
+fn list(ready: &Ready, cut: Cut, request: &ListMetricPartnersRequest) -> Result<(ListMetricPartnersResponse, Vec<Listed>)> {
     let question = Question {
         cut,
         window_days: window(request.window_days),
-        filter: Filter::read(&request.filter, frame)?,
+        filter: Filter::read(&request.filter, &ready.frame)?,
         roll_up: request.roll_up() == RollUp::Parent,
         top: top(request.concentration_basis_points, request.concentration_count),
     };
-    Ok(super::partners::partners(frame, &question, request.metric(), &DEFAULT))
+    let response = ListMetricPartnersResponse {
+        as_of: instant(cut.as_of),
+        known_at: instant(cut.known_at),
+        definition_version: DEFAULT.version.to_owned(),
+        folded_positions: positions(&ready.frame),
+        frame_exceeded: ready.exceeded(),
+        ..ListMetricPartnersResponse::default()
+    };
+    Ok((response, partners(&ready.frame, &question, request.metric(), &DEFAULT)))
 }
 
 fn window(days: i32) -> i64 {

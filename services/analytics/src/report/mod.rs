@@ -11,17 +11,18 @@ use stoa_proto::{
 use crate::{
     ask::{instant, positions},
     definition::Definition,
-    frame::Frame,
+    frame::keeper::Ready,
     metrics::{
         Question,
-        figures::{Scene, figures},
+        figures::{Scene, figures, unconverted},
         population::populations,
         standing::Standings,
     },
 };
 
 /// Computes the report. `text` is the filter as it was asked for.
-pub(crate) fn quality(frame: &Frame, question: &Question, breakdowns: &[Breakdown], text: &str, definition: &Definition) -> NetworkQuality {
+pub(crate) fn quality(ready: &Ready, question: &Question, breakdowns: &[Breakdown], text: &str, definition: &Definition) -> NetworkQuality {
+    let frame = &ready.frame;
     let standings = Standings::at(frame, question.cut, question.window_days, definition);
     let populations = populations(&standings, question, breakdowns);
     let scene = Scene::new(frame, question, definition, &standings.currency);
@@ -29,7 +30,8 @@ pub(crate) fn quality(frame: &Frame, question: &Question, breakdowns: &[Breakdow
     if question.filter.is_all()
         && let Some(revenue) = &mut headline.channel_revenue
     {
-        revenue.direct = Some(scene.money(standings.direct));
+        revenue.direct = Some(scene.money(standings.direct.minor));
+        revenue.direct_unconverted = unconverted(frame, &standings.direct.unconverted);
     }
     let mut groups: Vec<(u32, QualityGroup)> = Vec::new();
     for of_breakdown in &populations.groups {
@@ -52,7 +54,7 @@ pub(crate) fn quality(frame: &Frame, question: &Question, breakdowns: &[Breakdow
         reporting_currency: standings.currency.clone(),
         headline: Some(headline),
         groups: groups.into_iter().map(|(_, group)| group).collect(),
-        frame_exceeded: false,
+        frame_exceeded: ready.exceeded(),
     }
 }
 

@@ -9,9 +9,12 @@ use tonic::{Request, Response, Status};
 use super::{Segmented, segment_of, segments};
 use crate::{
     Api,
-    ask::{Ask, instant},
+    ask::{Ask, instant, positions},
     definition::DEFAULT,
-    frame::{Cut, Frame, keeper::blocking},
+    frame::{
+        Cut, Frame,
+        keeper::{Ready, blocking},
+    },
     metrics::{count, filter::Filter},
 };
 
@@ -29,9 +32,9 @@ impl PartnerSegmentService for Api {
                 let query = ["ListPartnerSegments", &segment, &request.filter];
                 let instants = (request.as_of.as_ref(), request.known_at.as_ref());
                 let ask = Ask::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
-                let ready = self.frames.ready(&cx.tenant).await?;
+                let ready = self.ready(&cx, &request.consistent_with).await?;
                 let (cut, segment) = (ask.cut, request.segment());
-                let (mut response, rows) = blocking(move || list(&ready.frame, cut, &request.filter, segment)).await??;
+                let (mut response, rows) = blocking(move || list(&ready, cut, &request.filter, segment)).await??;
                 let (page, next_page_token) = ask.cut_to_page(rows, |row| row.partner.clone());
                 response.partner_segments = page;
                 response.next_page_token = next_page_token;
@@ -43,7 +46,8 @@ impl PartnerSegmentService for Api {
 }
 
 /// The response without its page, and all rows.
-fn list(frame: &Frame, cut: Cut, filter: &str, segment: InvestmentSegment) -> Result<(ListPartnerSegmentsResponse, Vec<PartnerSegment>)> {
+fn list(ready: &Ready, cut: Cut, filter: &str, segment: InvestmentSegment) -> Result<(ListPartnerSegmentsResponse, Vec<PartnerSegment>)> {
+    let frame = &ready.frame;
     let found = segments(frame, cut, &Filter::read(filter, frame)?, &DEFAULT)?;
     let counted = |stage: NetworkStage| SegmentCount {
         segment: segment_of(stage) as i32,
@@ -57,6 +61,8 @@ fn list(frame: &Frame, cut: Cut, filter: &str, segment: InvestmentSegment) -> Re
         grid_time: instant(found.grid),
         known_at: instant(cut.known_at),
         definition_version: DEFAULT.version.to_owned(),
+        folded_positions: positions(frame),
+        frame_exceeded: ready.exceeded(),
     };
     let wanted = |s: &&Segmented| segment == InvestmentSegment::Unspecified || segment_of(s.stage) == segment;
     let rows = found.all.iter().filter(wanted).map(|s| row(frame, Cut { as_of: found.grid, ..cut }, s)).collect();

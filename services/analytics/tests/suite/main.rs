@@ -1,8 +1,12 @@
 //! The service through its public doors.
 
 #[cfg(test)]
+mod consistency;
+#[cfg(test)]
 mod questions;
 #[cfg(test)]
 mod recomputation;
+#[cfg(test)]
+mod revenue;
 #[cfg(test)]
 mod support;

@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::support::{
-    BENCH, Bench,
+    Bench, bench,
     facts::{campaign, certification, deal, enrollment, partner, portal, tier},
     world::{DAY, END, proto, tick},
 };
@@ -39,7 +39,7 @@ fn reason(status: &Status) -> String {
 }
 
 /// 60 partners of very different size, and 40 that never did anything.
-fn heavy_tailed() -> (String, Vec<Event>) {
+fn heavy_tailed(bench: &Bench) -> (String, Vec<Event>) {
     let mut events = vec![tier("p", "base", 1, 1_000), tier("p", "top", 2, 500_000)];
     for i in 0..100_i64 {
         let id = format!("a{i:03}");
@@ -51,23 +51,24 @@ fn heavy_tailed() -> (String, Vec<Event>) {
             events.extend([campaign(&id, NOW - 5 * DAY), certification(&id, NOW - 50 * DAY)]);
         }
     }
-    let tenant = BENCH.tenant();
-    BENCH.deliver(&tenant, &events);
+    let tenant = bench.tenant();
+    bench.deliver(&tenant, &events);
     (tenant, events)
 }
 
 #[test]
 fn a_network_that_grows_without_activity_gets_worse() {
-    let tenant = BENCH.tenant();
+    let bench = bench();
+    let tenant = bench.tenant();
     for i in 0..310 {
         let id = format!("a{i}");
         let mut events = agent(&id, if i < 280 { NOW - 200 * DAY } else { NOW - 10 * DAY });
         if i < 65 {
             events.push(deal(&format!("d{i}"), &id, 0, NOW - 40 * DAY));
         }
-        BENCH.deliver(&tenant, &events);
+        bench.deliver(&tenant, &events);
     }
-    let ratio = |tick| quality(&BENCH, &tenant, at(tick)).unwrap().headline.unwrap().active_ratio.unwrap();
+    let ratio = |tick| quality(&bench, &tenant, at(tick)).unwrap().headline.unwrap().active_ratio.unwrap();
     let (before, after) = (ratio(NOW - 20 * DAY), ratio(NOW));
     assert_eq!((before.numerator, before.denominator, after.numerator, after.denominator), (65, 280, 65, 310));
     assert_eq!(((before.value.unwrap() * 1e3).round(), (after.value.unwrap() * 1e3).round()), (232.0, 210.0));
@@ -75,32 +76,34 @@ fn a_network_that_grows_without_activity_gets_worse() {
 
 #[test]
 fn history_that_is_recorded_today_is_found_at_its_date() {
-    let tenant = BENCH.tenant();
+    let bench = bench();
+    let tenant = bench.tenant();
     let mut events = agent("a", 10);
     events.push(deal("d", "a", 500, 20));
     for event in &mut events {
         event.recorded_time = proto(END - 1);
     }
-    BENCH.deliver(&tenant, &events);
-    let seen = quality(&BENCH, &tenant, at(30)).unwrap().headline.unwrap();
+    bench.deliver(&tenant, &events);
+    let seen = quality(&bench, &tenant, at(30)).unwrap().headline.unwrap();
     assert_eq!((seen.enrolled_count, seen.active_count), (1, 1));
     assert_eq!(seen.channel_revenue.unwrap().total.unwrap().minor_units, 500);
     let unknown = GetNetworkQualityRequest { known_at: proto(tick(40)), ..at(30) };
-    assert_eq!(quality(&BENCH, &tenant, unknown).unwrap().headline.unwrap().enrolled_count, 0);
+    assert_eq!(quality(&bench, &tenant, unknown).unwrap().headline.unwrap().enrolled_count, 0);
     // Both cuts are exclusive.
-    assert_eq!(quality(&BENCH, &tenant, at(20)).unwrap().headline.unwrap().active_count, 0);
-    assert_eq!(quality(&BENCH, &tenant, at(10)).unwrap().headline.unwrap().enrolled_count, 0);
+    assert_eq!(quality(&bench, &tenant, at(20)).unwrap().headline.unwrap().active_count, 0);
+    assert_eq!(quality(&bench, &tenant, at(10)).unwrap().headline.unwrap().enrolled_count, 0);
     // Nothing crosses tenants.
-    assert_eq!(quality(&BENCH, &BENCH.tenant(), at(30)).unwrap().headline.unwrap().enrolled_count, 0);
+    assert_eq!(quality(&bench, &bench.tenant(), at(30)).unwrap().headline.unwrap().enrolled_count, 0);
 }
 
 #[test]
 fn without_a_time_the_answer_holds_what_was_recorded_right_now() {
-    let tenant = BENCH.tenant();
+    let bench = bench();
+    let tenant = bench.tenant();
     let mut events = agent("a", 10);
     events.iter_mut().for_each(|e| e.recorded_time = proto(END));
-    BENCH.deliver(&tenant, &events);
-    let report = quality(&BENCH, &tenant, GetNetworkQualityRequest::default()).unwrap();
+    bench.deliver(&tenant, &events);
+    let report = quality(&bench, &tenant, GetNetworkQualityRequest::default()).unwrap();
     assert_eq!(report.headline.unwrap().enrolled_count, 1);
     assert_eq!((report.as_of, report.known_at), (proto(END + 1), proto(END + 1)));
     assert_eq!((report.window_days, report.definition_version.as_str()), (365, "default-1"));
@@ -109,8 +112,9 @@ fn without_a_time_the_answer_holds_what_was_recorded_right_now() {
 
 #[test]
 fn the_partners_behind_a_number_are_paged_and_add_up() {
-    let (tenant, _) = heavy_tailed();
-    let report = quality(&BENCH, &tenant, at(NOW)).unwrap().headline.unwrap();
+    let bench = bench();
+    let (tenant, _) = heavy_tailed(&bench);
+    let report = quality(&bench, &tenant, at(NOW)).unwrap().headline.unwrap();
     for (metric, listed, counted) in [
         (QualityMetric::Enrolled, report.enrolled_count, 0),
         (QualityMetric::Active, report.active_count, 0),
@@ -128,7 +132,7 @@ fn the_partners_behind_a_number_are_paged_and_add_up() {
                 page_token: token,
                 ..Default::default()
             };
-            let answer = BENCH.runtime.block_on(BENCH.quality().list_metric_partners(BENCH.vendor(&tenant, request))).unwrap().into_inner();
+            let answer = bench.runtime.block_on(bench.quality().list_metric_partners(bench.vendor(&tenant, request))).unwrap().into_inner();
             assert_eq!(answer.as_of, proto(tick(NOW)));
             found.extend(answer.metric_partners);
             token = answer.next_page_token;
@@ -147,9 +151,10 @@ fn the_partners_behind_a_number_are_paged_and_add_up() {
 
 #[test]
 fn stages_come_with_reasons() {
-    let (tenant, _) = heavy_tailed();
+    let bench = bench();
+    let (tenant, _) = heavy_tailed(&bench);
     let request = ListPartnerSegmentsRequest { as_of: proto(tick(NOW)), page_size: 1000, ..Default::default() };
-    let answer = BENCH.runtime.block_on(BENCH.segments().list_partner_segments(BENCH.vendor(&tenant, request))).unwrap().into_inner();
+    let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.vendor(&tenant, request))).unwrap().into_inner();
     let of = |id: &str| answer.partner_segments.iter().find(|s| s.partner == format!("partners/{id}")).unwrap();
     let missing = |s: &PartnerSegment| s.reasons.iter().filter(|r| !r.met).map(|r| (r.rule, r.missing)).collect::<Vec<_>>();
     // 1,000,000 and 500,000 reach the threshold, 333,333 does not.
@@ -160,13 +165,13 @@ fn stages_come_with_reasons() {
     assert_eq!(counts, [40, 58, 2, 0]);
 
     let later = ListPartnerSegmentsRequest { as_of: proto(tick(NOW + 200 * DAY)), ..Default::default() };
-    let answer = BENCH.runtime.block_on(BENCH.segments().list_partner_segments(BENCH.vendor(&tenant, later))).unwrap().into_inner();
+    let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.vendor(&tenant, later))).unwrap().into_inner();
     let dormant = &answer.partner_segments[0];
     assert_eq!((dormant.inactive_kind(), dormant.dormant_time), (InactiveKind::Dormant, proto(tick(NOW - 5 * DAY))));
     assert!(!answer.next_page_token.is_empty());
 }
 
-fn allocation(tenant: &str, policies: Vec<SegmentPolicy>) -> Result<Allocation, Status> {
+fn allocation(bench: &Bench, tenant: &str, policies: Vec<SegmentPolicy>) -> Result<Allocation, Status> {
     let budget =
         |resource: AllocationResource, unit_count| AllocationBudget { resource: resource as i32, unit_count, ..Default::default() };
     let request = ComputeAllocationRequest {
@@ -176,13 +181,14 @@ fn allocation(tenant: &str, policies: Vec<SegmentPolicy>) -> Result<Allocation, 
         page_size: 1000,
         ..Default::default()
     };
-    BENCH.runtime.block_on(BENCH.allocation().compute_allocation(BENCH.vendor(tenant, request))).map(|r| r.into_inner())
+    bench.runtime.block_on(bench.allocation().compute_allocation(bench.vendor(tenant, request))).map(|r| r.into_inner())
 }
 
 #[test]
 fn an_allocation_sums_to_the_budget_and_repeats_to_the_byte() {
-    let (tenant, events) = heavy_tailed();
-    let first = allocation(&tenant, Vec::new()).unwrap();
+    let bench = bench();
+    let (tenant, events) = heavy_tailed(&bench);
+    let first = allocation(&bench, &tenant, Vec::new()).unwrap();
     for (i, plan) in first.plans.iter().enumerate() {
         assert_eq!(plan.segment_plans.iter().map(|s| s.unit_count).sum::<i64>() + plan.left_count, plan.unit_count);
         let own: i64 = first.partner_allocations.iter().map(|p| p.unit_counts[i]).sum();
@@ -195,38 +201,40 @@ fn an_allocation_sums_to_the_budget_and_repeats_to_the_byte() {
     }
     assert_eq!(first.plans[1].currency_code, "USD");
     let known = first.known_at;
-    let again = Allocation { known_at: known, ..allocation(&tenant, Vec::new()).unwrap() };
+    let again = Allocation { known_at: known, ..allocation(&bench, &tenant, Vec::new()).unwrap() };
     assert_eq!(again.encode_to_vec(), first.encode_to_vec());
     // The order in which the facts came does not show.
-    let other = BENCH.tenant();
+    let other = bench.tenant();
     let reversed: Vec<Event> = events.into_iter().rev().collect();
-    BENCH.deliver(&other, &reversed);
-    assert_eq!(allocation(&other, Vec::new()).unwrap().encode_to_vec(), first.encode_to_vec());
+    bench.deliver(&other, &reversed);
+    assert_eq!(allocation(&bench, &other, Vec::new()).unwrap().encode_to_vec(), first.encode_to_vec());
 }
 
 #[test]
 fn an_allocation_that_cannot_be_made_says_why() {
-    let (tenant, _) = heavy_tailed();
+    let bench = bench();
+    let (tenant, _) = heavy_tailed(&bench);
     let standard = SegmentPolicy { segment: InvestmentSegment::ActiveStandard as i32, ..Default::default() };
     let floors = SegmentPolicy { floor: 1_000_000, ..standard };
-    let refused = allocation(&tenant, vec![floors]).unwrap_err();
+    let refused = allocation(&bench, &tenant, vec![floors]).unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "FLOORS_EXCEED_BUDGET"));
-    let refused = allocation(&tenant, vec![standard, standard]).unwrap_err();
+    let refused = allocation(&bench, &tenant, vec![standard, standard]).unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "POLICY_INVALID"));
 }
 
 #[test]
 fn a_partner_sees_its_own_activity_and_no_report() {
-    let tenant = BENCH.tenant();
+    let bench = bench();
+    let tenant = bench.tenant();
     let mut events = agent("acme", 10);
     events.extend([partner("below", PartnerType::Agent, "", &["acme"], 10), enrollment("below", "p", "base", 10)]);
     events.extend(agent("other", 10));
     events.extend([deal("d", "acme", 0, NOW - 3 * DAY), campaign("acme", NOW - 2 * DAY)]);
     events.extend([portal("acme", "courses/intro", NOW - 30 * DAY), portal("acme", "courses/intro", NOW - DAY)]);
-    BENCH.deliver(&tenant, &events);
+    bench.deliver(&tenant, &events);
     let get = |reach: Reach, id: &str| {
         let message = GetPartnerActivityRequest { name: format!("partners/{id}/activity"), as_of: proto(tick(NOW)), known_at: None };
-        BENCH.runtime.block_on(BENCH.activity().get_partner_activity(BENCH.request(&tenant, reach, message))).map(|r| r.into_inner())
+        bench.runtime.block_on(bench.activity().get_partner_activity(bench.request(&tenant, reach, message))).map(|r| r.into_inner())
     };
     let acme = || Reach::Partner("acme".to_owned());
     let own = get(acme(), "acme").unwrap();
@@ -240,28 +248,47 @@ fn a_partner_sees_its_own_activity_and_no_report() {
         assert_eq!(get(reach, id).unwrap_err().code(), Code::NotFound);
     }
     assert!(get(Reach::Tenant, "other").is_ok());
-    let report = BENCH.request(&tenant, acme(), GetNetworkQualityRequest::default());
-    let refused = BENCH.runtime.block_on(BENCH.quality().get_network_quality(report)).unwrap_err();
+    let report = bench.request(&tenant, acme(), GetNetworkQualityRequest::default());
+    let refused = bench.runtime.block_on(bench.quality().get_network_quality(report)).unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "SCOPE_EXCEEDED"));
 }
 
 #[test]
 fn a_filter_that_cannot_be_read_is_refused() {
+    let bench = bench();
     let request = GetNetworkQualityRequest { filter: "name = \"x\"".to_owned(), ..Default::default() };
-    let refused = quality(&BENCH, &BENCH.tenant(), request).unwrap_err();
+    let refused = quality(&bench, &bench.tenant(), request).unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "FILTER_INVALID"));
     assert_eq!(refused.get_error_details().bad_request().unwrap().field_violations[0].field, "filter");
 }
 
 #[test]
 fn a_frame_above_the_limit_answers_the_same_and_says_so() {
+    let bench = bench();
     let small = Bench::new(100);
-    let (tenant, events) = heavy_tailed();
+    let (tenant, events) = heavy_tailed(&bench);
     small.deliver(&tenant, &events);
-    let kept = quality(&BENCH, &tenant, at(NOW)).unwrap();
+    let kept = quality(&bench, &tenant, at(NOW)).unwrap();
     let built = quality(&small, &tenant, at(NOW)).unwrap();
     assert!(built.frame_exceeded && !kept.frame_exceeded);
     assert_eq!(built.headline, kept.headline);
+}
+
+/// Prints what folding takes; figures count only where the crate is optimized.
+#[test]
+#[ignore = "a measurement; run it with --ignored --nocapture"]
+fn folding_twenty_thousand_events() {
+    let bench = bench();
+    let tenant = bench.tenant();
+    for batch in 0..4_i64 {
+        let start = std::time::Instant::now();
+        for transaction in 0..20_i64 {
+            let id = |n| format!("d{batch}-{transaction}-{n}");
+            let events: Vec<Event> = (0..250).map(|n| deal(&id(n), "a", 100 + n, NOW - n)).collect();
+            bench.deliver(&tenant, &events);
+        }
+        println!("{:?} for 5,000 events", start.elapsed());
+    }
 }
 
 /// Prints what a report takes at 10,000 partners with 30 events each; figures
@@ -269,7 +296,8 @@ fn a_frame_above_the_limit_answers_the_same_and_says_so() {
 #[test]
 #[ignore = "a measurement; run it with --ignored --nocapture"]
 fn a_report_on_ten_thousand_partners() {
-    let tenant = BENCH.tenant();
+    let bench = bench();
+    let tenant = bench.tenant();
     for chunk in 0..100_i64 {
         let mut events = Vec::new();
         for i in 0..100_i64 {
@@ -278,12 +306,12 @@ fn a_report_on_ten_thousand_partners() {
             events.extend((0..20).map(|n| deal(&format!("{id}-{n}"), &id, (i + n) * 100, (i * 37 + n * 71) % NOW)));
             events.extend((0..8).map(|n| portal(&id, "courses/intro", (i * 31 + n * 97) % NOW)));
         }
-        BENCH.deliver(&tenant, &events);
+        bench.deliver(&tenant, &events);
     }
     let request = || GetNetworkQualityRequest { breakdowns: vec![1, 2, 3], ..at(NOW - 30 * DAY) };
     for run in 0..20 {
         let start = std::time::Instant::now();
-        let report = quality(&BENCH, &tenant, request()).unwrap();
+        let report = quality(&bench, &tenant, request()).unwrap();
         println!("run {run}: {:?}, {} enrolled", start.elapsed(), report.headline.unwrap().enrolled_count);
     }
 }

@@ -69,6 +69,12 @@ pub fn deal(id: &str, partner: &str, amount: i64, at: i64) -> Event {
     event("sell.deal.won", &name, 1, at, sell::DealWon { deal: Some(state) }.encode_to_vec())
 }
 
+/// A version of a deal, as its state became at a tick.
+pub fn deal_version(version: i64, at: i64, state: &sell::Deal) -> Event {
+    let data = sell::DealUpdated { deal: Some(state.clone()) }.encode_to_vec();
+    event("sell.deal.corrected", &state.name, version, at, data)
+}
+
 pub fn campaign(partner: &str, at: i64) -> Event {
     let name = format!("marketingCampaigns/{partner}-{at}");
     let state = market::MarketingCampaign {

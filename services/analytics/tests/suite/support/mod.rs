@@ -8,7 +8,7 @@ pub mod world;
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, LazyLock,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -23,28 +23,39 @@ use stoa_proto::analytics::v1::{
 };
 use stoa_rpc::{Deps, Peers};
 use stoa_store::{Store, StoreConfig, Synchronous};
+use stoa_testkit::Place;
 use tokio::runtime::Runtime;
 use tonic::{Request, service::Routes};
 
 /// The service on a store of its own.
 pub struct Bench {
     pub runtime: Runtime,
-    store: Store,
+    pub store: Store,
+    pub clock: Clock,
     routes: Routes,
-    subscriptions: Vec<Subscription>,
+    pub subscriptions: Vec<Subscription>,
     tenants: AtomicU64,
-    _folder: tempfile::TempDir,
+    _place: Place,
 }
 
-/// One service for all cases of a test file; each case takes a tenant.
-pub static BENCH: LazyLock<Bench> = LazyLock::new(|| Bench::new(64 << 20));
+/// One service for all cases that run at a time; each case takes a tenant. It
+/// goes with the last of them, so that its store does too.
+pub fn bench() -> Arc<Bench> {
+    static SHARED: Mutex<Weak<Bench>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let bench = Arc::new(Bench::new(64 << 20));
+        *shared = Arc::downgrade(&bench);
+        bench
+    })
+}
 
 impl Bench {
     pub fn new(frame_bytes_max: usize) -> Self {
         let runtime = Runtime::new().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig { synchronous: Synchronous::Normal, ..StoreConfig::sqlite(&folder.path().join("analytics.db")) };
+        let place = Place::new();
         let store = runtime.block_on(async {
+            let config = StoreConfig { synchronous: Synchronous::Normal, ..place.store(stoa_analytics::NAME).await };
             let store = Store::open(&config).await.unwrap();
             store.migrate(stoa_analytics::migrations()).await.unwrap();
             store
@@ -52,16 +63,10 @@ impl Bench {
         let signer = ServiceSigner::new(Arc::new(ServiceKey::generate().unwrap()), stoa_analytics::NAME);
         let (clock, _) = Clock::driven(Timestamp::from_micros(world::END));
         let page_key = PageKey::new(b"test");
-        let deps = Deps { service: stoa_analytics::NAME, store: store.clone(), clock, page_key, peers: Peers::new(signer) };
+        let deps = Deps { service: stoa_analytics::NAME, store: store.clone(), clock: clock.clone(), page_key, peers: Peers::new(signer) };
         let service = runtime.block_on(async { stoa_analytics::service_with(deps, frame_bytes_max) });
-        Self {
-            runtime,
-            store,
-            routes: service.routes,
-            subscriptions: service.subscriptions,
-            tenants: AtomicU64::default(),
-            _folder: folder,
-        }
+        let (routes, subscriptions) = (service.routes, service.subscriptions);
+        Self { runtime, store, clock, routes, subscriptions, tenants: AtomicU64::default(), _place: place }
     }
 
     /// A tenant that nobody used yet.
@@ -96,6 +101,7 @@ impl Bench {
             roles: BTreeSet::new(),
             reach,
             connector: String::new(),
+            assigned_only: false,
         };
         let mut request = Request::new(message);
         request.extensions_mut().insert(Cx {

@@ -347,12 +347,14 @@ impl World {
                 deal.win_time = now;
                 "sell.deal.won"
             }
-            8 if *won => {
-                match self.rng.below(5) {
+            5..=8 if *won => {
+                match self.rng.below(7) {
                     0 => deal.amount = self.amount(),
                     1 => deal.credits = self.credits(),
                     2 => deal.win_time = proto(tick(at.0 - self.rng.below(30 * DAY))),
-                    3 => deal.win_time = if deal.win_time.is_some() { None } else { now },
+                    3..=5 if deal.win_time.is_some() => deal.lose_time = deal.win_time.take(),
+                    // Back to where it was, or won on another day.
+                    3..=5 => deal.win_time = deal.lose_time.take().filter(|_| self.rng.chance(70)).or(now),
                     _ => deal.partner = self.id(),
                 }
                 "sell.deal.corrected"

@@ -37,29 +37,34 @@ fn won(deal: &Deal) -> Option<Lot> {
     Some(Lot { at, total: amount.minor_units, currency: amount.currency_code, shares })
 }
 
-/// What one deal posted, all versions considered.
+/// What one deal posted, all versions considered. The win is a fact of the date
+/// that the deal gives; where that date is corrected, the correction replaces
+/// it. Whatever changes the money afterwards is a correction of money and counts
+/// on its own date: it takes back what stood and says what stands.
 fn posted(versions: &[Said<Deal>]) -> Vec<Lot> {
     let mut lots: Vec<Lot> = Vec::new();
-    let mut before: Option<Lot> = None;
+    let mut stands: Option<Lot> = None;
     for said in versions {
         let now = won(&said.state);
-        match (&before, &now) {
-            (None, Some(lot)) => lots.push(lot.clone()),
-            (Some(was), None) => lots.push(Lot { at: said.occurred, total: -was.total, ..was.clone() }),
-            (Some(was), Some(is)) => {
-                for lot in lots.iter_mut().filter(|l| l.at == was.at) {
-                    lot.at = is.at;
-                }
-                if (was.total, &was.currency, &was.shares) != (is.total, &is.currency, &is.shares) {
-                    lots.push(Lot { at: said.occurred, total: -was.total, ..was.clone() });
-                    lots.push(Lot { at: said.occurred, ..is.clone() });
-                }
-            }
-            (None, None) => {}
+        let corrects = !lots.is_empty();
+        if let (Some(was), Some(is)) = (&stands, &now)
+            && lots[0].at == was.at
+        {
+            lots[0].at = is.at;
         }
-        before = now;
+        if stands.as_ref().map(money) != now.as_ref().map(money) {
+            for (lot, sign) in [(&stands, -1), (&now, 1)] {
+                let at = |lot: &Lot| if corrects { said.occurred } else { lot.at };
+                lots.extend(lot.iter().map(|lot| Lot { at: at(lot), total: sign * lot.total, ..lot.clone() }));
+            }
+        }
+        stands = now;
     }
     lots
+}
+
+fn money(lot: &Lot) -> (i64, &str, &[(String, i64)]) {
+    (lot.total, &lot.currency, &lot.shares)
 }
 
 /// Largest remainder; the earlier part wins a tie.

@@ -92,8 +92,10 @@ pub fn report(known: &Known, known_at: i64, asked: &Asked<'_>) -> NetworkQuality
     let earned = known.earned(asked.window_days);
     let mut headline = figures(known, asked, &earned, &|_| true);
     if asked.filter_text.is_empty() {
-        let direct = earned.get("").map_or(0, |e| e.minor);
-        headline.channel_revenue.as_mut().unwrap().direct = Some(money(known, direct));
+        let direct = earned.get("").cloned().unwrap_or_default();
+        let revenue = headline.channel_revenue.as_mut().unwrap();
+        revenue.direct = Some(money(known, direct.minor));
+        revenue.direct_unconverted = listed(direct.unconverted);
     }
     let mut groups = Vec::new();
     for breakdown in &asked.breakdowns {
@@ -227,10 +229,8 @@ fn figures(known: &Known, asked: &Asked<'_>, earned: &BTreeMap<String, Earned>, 
             from_inactive: Some(money(known, sum(&|o| o.enrolled && !o.active))),
             from_left: Some(money(known, sum(&|o| !o.enrolled))),
             direct: None,
-            unconverted: unconverted
-                .into_iter()
-                .map(|(currency_code, (minor_units, share_count))| UnconvertedAmount { currency_code, minor_units, share_count })
-                .collect(),
+            unconverted: listed(unconverted),
+            direct_unconverted: Vec::new(),
         }),
         concentration: Some(concentration(&orgs, asked, active, total)),
         activation: Some(activation(known, asked, group)),
@@ -241,6 +241,11 @@ fn figures(known: &Known, asked: &Asked<'_>, earned: &BTreeMap<String, Earned>, 
             .collect(),
         inactivity: Some(inactivity(known, &orgs)),
     }
+}
+
+fn listed(unconverted: BTreeMap<String, (i64, i64)>) -> Vec<UnconvertedAmount> {
+    let amount = |(currency_code, (minor_units, share_count))| UnconvertedAmount { currency_code, minor_units, share_count };
+    unconverted.into_iter().map(amount).collect()
 }
 
 fn concentration(orgs: &BTreeMap<String, Org>, asked: &Asked<'_>, active: i64, total: i64) -> Concentration {

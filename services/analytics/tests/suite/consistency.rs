@@ -1,0 +1,196 @@
+//! What an answer is told to hold, and what it promises.
+
+use std::{sync::Arc, time::Instant};
+
+use stoa_events::{Batch, Event, Source, Subscriber};
+use stoa_kernel::{Cx, Reach};
+use stoa_proto::{
+    analytics::v1::{
+        AllocationBudget, AllocationResource, ComputeAllocationRequest, FoldedPosition, GetNetworkQualityRequest,
+        GetPartnerActivityRequest, ListMetricPartnersRequest, ListPartnerSegmentsRequest, QualityMetric,
+    },
+    onboard::v1::PartnerType,
+};
+use tokio::sync::watch;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
+
+use crate::support::{
+    Bench, bench,
+    facts::{enrollment, event, partner},
+    world::{END, proto},
+};
+
+/// A log that is there as a whole.
+struct Log(Vec<Event>);
+
+#[tonic::async_trait]
+impl Source for Log {
+    async fn read(&self, after: i64, limit: u64) -> stoa_kernel::Result<Batch> {
+        let events: Vec<Event> = self.0.iter().filter(|e| e.position > after).take(limit as usize).cloned().collect();
+        Ok(Batch { through: events.last().map_or(after, |e| e.position), events })
+    }
+
+    async fn head(&self) -> stoa_kernel::Result<i64> {
+        Ok(self.0.last().map_or(0, |e| e.position))
+    }
+
+    fn wake(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+}
+
+/// The fold of onboard's log, its place kept under another name where one is given.
+fn fold(bench: &Bench, keep: Option<(&'static str, &'static str)>) -> Subscriber {
+    let mut events = network();
+    for (position, event) in (1..).zip(&mut events) {
+        event.position = position;
+        event.tenant = "t".to_owned();
+    }
+    let mut fold = bench.subscriptions.iter().find(|s| s.source == "onboard").unwrap().clone();
+    (fold.source, fold.name) = keep.unwrap_or((fold.source, fold.name));
+    Subscriber::new(bench.store.clone(), Arc::new(Log(events)), fold, bench.clock.clone())
+}
+
+fn network() -> Vec<Event> {
+    let ignored = event("onboard.program.created", "programs/p", 1, 1, Vec::new());
+    vec![partner("a", PartnerType::Agent, "", &[], 1), enrollment("a", "p", "base", 1), ignored]
+}
+
+fn holding(position: i64) -> Vec<String> {
+    vec![format!("services/onboard/positions/{position}")]
+}
+
+/// A request that is due at once.
+fn due<T>(bench: &Bench, tenant: &str, message: T) -> Request<T> {
+    let mut request = bench.vendor(tenant, message);
+    request.extensions_mut().get_mut::<Cx>().unwrap().deadline = Some(Instant::now());
+    request
+}
+
+#[test]
+fn a_report_waits_until_it_holds_what_the_caller_has_seen() {
+    let bench = Bench::new(64 << 20);
+    let subscriber = fold(&bench, None);
+    bench.runtime.block_on(async {
+        // The last event is none that counts: it is passed over, and that is enough.
+        let request = GetNetworkQualityRequest { consistent_with: holding(3), ..Default::default() };
+        let mut client = bench.quality();
+        let mut report = Box::pin(client.get_network_quality(bench.vendor("t", request)));
+        for _ in 0..100 {
+            assert!(futures::poll!(&mut report).is_pending());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(subscriber.run_once().await.unwrap(), 3);
+        let report = report.await.unwrap().into_inner();
+        assert_eq!(report.headline.unwrap().enrolled_count, 1);
+        let position = FoldedPosition { source: "onboard".into(), position: 2, name: holding(2)[0].clone() };
+        assert!(report.folded_positions.contains(&position));
+        // What is there is not waited for.
+        let request = GetNetworkQualityRequest { consistent_with: holding(3), ..Default::default() };
+        bench.quality().get_network_quality(due(&bench, "t", request)).await.unwrap();
+    });
+}
+
+#[test]
+fn events_that_come_over_a_bus_are_waited_for_too() {
+    let bench = Bench::new(64 << 20);
+    let get = |position| {
+        let request = GetNetworkQualityRequest { consistent_with: holding(position), ..Default::default() };
+        bench.runtime.block_on(bench.quality().get_network_quality(due(&bench, "t", request)))
+    };
+    not_caught_up(get(1));
+    // What a consumer of the stream has applied without a gap stands there.
+    let stream = fold(&bench, Some(("stream", "onboard")));
+    bench.runtime.block_on(stream.run_once()).unwrap();
+    assert_eq!(get(3).unwrap().into_inner().headline.unwrap().enrolled_count, 1);
+    not_caught_up(get(4));
+}
+
+fn not_caught_up<T: std::fmt::Debug>(answer: Result<T, Status>) {
+    let refused = answer.unwrap_err();
+    let details = refused.get_error_details();
+    assert_eq!((refused.code(), details.error_info().unwrap().reason.as_str()), (Code::Unavailable, "NOT_CAUGHT_UP"));
+    assert!(details.retry_info().unwrap().retry_delay.is_some());
+}
+
+#[test]
+fn what_is_not_there_in_time_is_told() {
+    let bench = bench();
+    let tenant = bench.tenant();
+    let consistent_with = holding(1_000_000);
+    let report = GetNetworkQualityRequest { consistent_with: consistent_with.clone(), ..Default::default() };
+    let segments = ListPartnerSegmentsRequest { consistent_with: consistent_with.clone(), ..Default::default() };
+    let partners =
+        ListMetricPartnersRequest { metric: QualityMetric::Active as i32, consistent_with: consistent_with.clone(), ..Default::default() };
+    let budget = AllocationBudget { resource: AllocationResource::CamHours as i32, unit_count: 1, ..Default::default() };
+    let allocation = ComputeAllocationRequest { budgets: vec![budget], consistent_with, ..Default::default() };
+    bench.runtime.block_on(async {
+        not_caught_up(bench.quality().get_network_quality(due(&bench, &tenant, report)).await);
+        not_caught_up(bench.quality().list_metric_partners(due(&bench, &tenant, partners)).await);
+        not_caught_up(bench.segments().list_partner_segments(due(&bench, &tenant, segments)).await);
+        not_caught_up(bench.allocation().compute_allocation(due(&bench, &tenant, allocation)).await);
+    });
+}
+
+#[test]
+fn a_position_in_no_log_that_is_folded_is_refused() {
+    let bench = bench();
+    let ask = |name: &str| {
+        let request = GetNetworkQualityRequest { consistent_with: vec![name.to_owned()], ..Default::default() };
+        bench.runtime.block_on(bench.quality().get_network_quality(bench.vendor(&bench.tenant(), request))).unwrap_err()
+    };
+    let refused = ask("services/gateway/positions/1");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(refused.get_error_details().bad_request().unwrap().field_violations[0].field, "consistent_with[0]");
+}
+
+#[test]
+fn what_will_have_been_recorded_cannot_be_asked() {
+    let bench = bench();
+    let tenant = bench.tenant();
+    bench.deliver(&tenant, &network());
+    // Behind right now by a microsecond is what an answer without a time gives.
+    let (now, known_at) = (proto(END + 1), proto(END + 2));
+    let refused = |answer: Status| {
+        let details = answer.get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, "TIME_IN_FUTURE");
+        assert_eq!(details.bad_request().unwrap().field_violations[0].field, "known_at");
+    };
+    let report = |known_at| bench.vendor(&tenant, GetNetworkQualityRequest { known_at, ..Default::default() });
+    let segments = ListPartnerSegmentsRequest { known_at, ..Default::default() };
+    let activity = GetPartnerActivityRequest { name: "partners/a/activity".into(), as_of: None, known_at };
+    bench.runtime.block_on(async {
+        assert!(bench.quality().get_network_quality(report(now)).await.is_ok());
+        refused(bench.quality().get_network_quality(report(known_at)).await.unwrap_err());
+        refused(bench.segments().list_partner_segments(bench.vendor(&tenant, segments)).await.unwrap_err());
+        refused(bench.activity().get_partner_activity(bench.request(&tenant, Reach::Tenant, activity)).await.unwrap_err());
+    });
+}
+
+#[test]
+fn all_answers_tell_how_far_they_were_folded_and_from_what_frame() {
+    let small = Bench::new(100);
+    small.deliver("t", &network());
+    let budget = AllocationBudget { resource: AllocationResource::CamHours as i32, unit_count: 1, ..Default::default() };
+    let allocation = ComputeAllocationRequest { budgets: vec![budget], ..Default::default() };
+    let partners = ListMetricPartnersRequest { metric: QualityMetric::Active as i32, ..Default::default() };
+    let answers = small.runtime.block_on(async {
+        let report =
+            small.quality().get_network_quality(small.vendor("t", GetNetworkQualityRequest::default())).await.unwrap().into_inner();
+        let partners = small.quality().list_metric_partners(small.vendor("t", partners)).await.unwrap().into_inner();
+        let segments = small.segments().list_partner_segments(small.vendor("t", ListPartnerSegmentsRequest::default())).await.unwrap();
+        let segments = segments.into_inner();
+        let allocation = small.allocation().compute_allocation(small.vendor("t", allocation)).await.unwrap().into_inner();
+        [
+            (report.folded_positions, report.frame_exceeded),
+            (partners.folded_positions, partners.frame_exceeded),
+            (segments.folded_positions, segments.frame_exceeded),
+            (allocation.folded_positions, allocation.frame_exceeded),
+        ]
+    });
+    for (positions, exceeded) in &answers {
+        assert!(*exceeded);
+        assert_eq!((positions.len(), positions), (5, &answers[0].0));
+    }
+}
