@@ -1,14 +1,22 @@
 //! Request bodies, bounded.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, stream};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use stoa_kernel::{Error, Kind};
+use tokio::sync::Notify;
 
 use crate::request;
+
+/// Lines that cannot be read and wait for their answer: a caller that sends
+/// many of them and does not read must not fill the memory.
+const REFUSED_LINES_MAX: usize = 1000;
 
 /// The whole body.
 ///
@@ -23,17 +31,39 @@ fn too_large(what: &str, bytes_max: usize) -> Error {
         .with_field(what, format!("must have at most {bytes_max} bytes"))
 }
 
-/// Why an uploaded stream ended early, read when its answers have ended.
+/// What is wrong with lines of an uploaded stream, waiting to be answered
+/// between the answers of the service.
 #[derive(Clone, Default)]
-pub(crate) struct Ended(Arc<Mutex<Option<Error>>>);
+pub(crate) struct Refused(Arc<Waiting>);
 
-impl Ended {
-    fn set(&self, error: Error) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+#[derive(Default)]
+struct Waiting {
+    errors: Mutex<VecDeque<Error>>,
+    told: Notify,
+}
+
+impl Refused {
+    /// Notes a failure; how many wait now.
+    fn tell(&self, error: Error) -> usize {
+        let mut errors = self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.push_back(error);
+        self.0.told.notify_one();
+        errors.len()
     }
 
+    /// The next failure that waits already.
     pub(crate) fn take(&self) -> Option<Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.errors.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// The next failure, when there is one.
+    pub(crate) async fn next(&self) -> Error {
+        loop {
+            if let Some(error) = self.take() {
+                return error;
+            }
+            self.0.told.notified().await;
+        }
     }
 }
 
@@ -43,20 +73,21 @@ struct Lines {
     number: u64,
     descriptor: MessageDescriptor,
     line_bytes_max: usize,
-    ended: Ended,
+    refused: Refused,
     finished: bool,
 }
 
 /// One message a line of NDJSON, as the lines come. A line that cannot be read
-/// ends the stream: what came before it is answered, and `ended` says why.
+/// is answered by itself, with its number, and the stream goes on. One that is
+/// too long ends it: what came before it is answered.
 pub(crate) fn lines(
     body: Body,
     descriptor: MessageDescriptor,
     line_bytes_max: usize,
-    ended: Ended,
+    refused: Refused,
 ) -> impl Stream<Item = DynamicMessage> + Send + 'static {
     let body = body.into_data_stream();
-    let state = Lines { body, buffer: BytesMut::new(), number: 0, descriptor, line_bytes_max, ended, finished: false };
+    let state = Lines { body, buffer: BytesMut::new(), number: 0, descriptor, line_bytes_max, refused, finished: false };
     stream::unfold(state, |mut lines| async move {
         loop {
             let line = lines.next_line().await?;
@@ -66,16 +97,23 @@ pub(crate) fn lines(
             }
             match request::read(lines.descriptor.clone(), &line) {
                 Ok(message) => return Some((message, lines)),
-                Err(error) => {
-                    lines.ended.set(error.with_metadata("line", lines.number.to_string()));
-                    return None;
-                }
+                Err(error) => lines.refuse(error)?,
             }
         }
     })
 }
 
 impl Lines {
+    /// Answers the line; nothing where the stream has to end.
+    fn refuse(&self, error: Error) -> Option<()> {
+        if self.refused.tell(error.with_metadata("line", self.number.to_string())) < REFUSED_LINES_MAX {
+            return Some(());
+        }
+        let message = format!("{REFUSED_LINES_MAX} lines that cannot be read wait for an answer; correct the stream and send it again");
+        self.refused.tell(Error::new(Kind::ResourceExhausted, "TOO_LARGE", message));
+        None
+    }
+
     async fn next_line(&mut self) -> Option<Bytes> {
         loop {
             if let Some(at) = self.buffer.iter().position(|b| *b == b'\n') {
@@ -83,7 +121,7 @@ impl Lines {
                 return Some(line.freeze().slice(..at));
             }
             if self.buffer.len() > self.line_bytes_max {
-                self.ended.set(too_large("line", self.line_bytes_max).with_metadata("line", (self.number + 1).to_string()));
+                self.refused.tell(too_large("line", self.line_bytes_max).with_metadata("line", (self.number + 1).to_string()));
                 return None;
             }
             if self.finished {
@@ -92,7 +130,7 @@ impl Lines {
             match self.body.next().await {
                 Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
                 Some(Err(error)) => {
-                    self.ended.set(Error::invalid("body", format!("broke off: {error}")));
+                    self.refused.tell(Error::invalid("body", format!("broke off: {error}")));
                     return None;
                 }
                 None => self.finished = true,

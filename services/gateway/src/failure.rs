@@ -1,10 +1,12 @@
 //! Failures as `google.rpc.Status` JSON with the HTTP status that fits.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -51,6 +53,18 @@ pub(crate) fn json(status: &Status) -> Value {
     json!({"code": status.code() as i32, "message": status.message(), "details": unpacked})
 }
 
+/// A status as the response of a request: a condition that does not hold is
+/// told as such where the request made it one (RFC 9110), by `If-Match`. An
+/// etag in the body is the API's own, and a conflict.
+pub(crate) fn of_change(status: &Status, request: &HeaderMap) -> Response {
+    let mut response = response(status);
+    let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
+    if request.contains_key(header::IF_MATCH) && reason.as_deref() == Some("ETAG_MISMATCH") {
+        *response.status_mut() = StatusCode::PRECONDITION_FAILED;
+    }
+    response
+}
+
 /// A status as an HTTP response.
 pub(crate) fn response(status: &Status) -> Response {
     let body = Body::from(json(status).to_string());
@@ -62,7 +76,13 @@ pub(crate) fn response(status: &Status) -> Response {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Some(delay) = status.get_error_details().retry_info().and_then(|r| r.retry_delay) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+        headers.insert(header::RETRY_AFTER, retry_after(delay));
     }
     response
+}
+
+/// Whole seconds, never less than what was told.
+fn retry_after(delay: Duration) -> HeaderValue {
+    let seconds = delay.as_millis().div_ceil(1000).max(1);
+    HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX))
 }

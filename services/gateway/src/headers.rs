@@ -1,9 +1,11 @@
 //! What passes between HTTP headers and gRPC metadata, and the headers that
 //! stand for fields.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use prost_reflect::{DynamicMessage, ReflectMessage, Value};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use prost_reflect::{DynamicMessage, Kind, ReflectMessage, Value};
 use tonic::metadata::MetadataMap;
+
+use crate::route::{BodyTo, Route};
 
 /// Request headers that reach the service.
 const FORWARDED: [&str; 5] = ["authorization", "x-request-id", "traceparent", "tracestate", "grpc-timeout"];
@@ -50,6 +52,17 @@ pub(crate) fn fill(message: &mut DynamicMessage, headers: &HeaderMap) {
             fill_text(inner, "etag", etag.clone());
         }
     }
+}
+
+/// Whether `If-Match` means something for a route: it changes an object that
+/// exists.
+pub(crate) fn takes_if_match(route: &Route) -> bool {
+    let in_body = |name: &str| match route.method.input().get_field_by_name(name).map(|field| field.kind()) {
+        Some(Kind::Message(inner)) => inner.get_field_by_name("etag").is_some(),
+        _ => false,
+    };
+    route.method.input().get_field_by_name("etag").is_some()
+        || (route.verb == Method::PATCH && matches!(&route.body, BodyTo::Field(name) if in_body(name)))
 }
 
 fn fill_text(message: &mut DynamicMessage, field: &str, text: String) {

@@ -28,8 +28,10 @@ pub use openapi::description;
 /// What a gateway is started with.
 #[derive(Clone)]
 pub struct GatewayConfig {
-    /// Where each service is reached: this process' own stack, or another
-    /// process.
+    /// Where each service is reached, by its name: this process' own stack, or
+    /// another process. Calls about a service's events go to the service that
+    /// the path names, and to the entry `events`, this process' own stack, where
+    /// it names none of them.
     pub services: BTreeMap<String, Channel>,
     /// Bytes of a request body at most; of one line where the body is a stream.
     pub body_bytes_max: usize,

@@ -15,7 +15,7 @@ use stoa_proto::{
 };
 
 use crate::{
-    parameter,
+    headers, parameter,
     route::{self, BodyTo, Route},
 };
 
@@ -57,11 +57,19 @@ pub fn description() -> Value {
         "components": {
             "schemas": schemas.finish(),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-            "responses": {"Error": {
-                "description": "The request failed; nothing was changed.",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/google.rpc.Status"}}},
-            }},
+            "responses": {
+                "Error": failed("The request failed; nothing was changed."),
+                "Changed": failed("The object has another etag than If-Match names (`ETAG_MISMATCH`): read it again, then retry. \
+                                   Where the etag stands in the body, this is answered with 409."),
+            },
         },
+    })
+}
+
+fn failed(description: &str) -> Value {
+    json!({
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/google.rpc.Status"}}},
     })
 }
 
@@ -87,13 +95,27 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
             "description": "Stands for the request id: a retry with the same key and body gets the first answer.",
         }));
     }
+    let mut responses = json!({"200": answered(route, schemas), "default": {"$ref": "#/components/responses/Error"}});
+    if headers::takes_if_match(route) {
+        parameters.push(json!({
+            "name": "If-Match", "in": "header", "schema": {"type": "string", "maxLength": 100},
+            "description": "Stands for the etag: the change is made to this version or not at all.",
+        }));
+        responses["412"] = json!({"$ref": "#/components/responses/Changed"});
+    }
+    if route.resume.is_some() {
+        parameters.push(json!({
+            "name": "Last-Event-ID", "in": "header", "schema": {"type": "string"},
+            "description": "Id of the last event received: the stream goes on behind it.",
+        }));
+    }
     let mut operation = json!({
         "operationId": format!("{}_{}", method.parent_service().name(), method.name()),
         "tags": [tag(method)],
         "summary": text.split(['.', ':']).next().unwrap_or_default().trim(),
         "description": text,
         "parameters": parameters,
-        "responses": {"200": answered(route, schemas), "default": {"$ref": "#/components/responses/Error"}},
+        "responses": responses,
     });
     match describe::access(method) {
         Access::Permission(permission) => operation["x-permission"] = json!(permission),
@@ -114,8 +136,19 @@ fn request_body(route: &Route, schemas: &mut Schemas) -> Option<Value> {
         BodyTo::Message => schemas.reference(&input),
         BodyTo::Field(name) => schemas.field(&input.get_field_by_name(name)?),
     };
-    let media = if route.method.is_client_streaming() { "application/x-ndjson" } else { "application/json" };
-    Some(json!({"required": true, "content": {media: {"schema": schema}}}))
+    let (media, text) = if route.method.is_client_streaming() {
+        (
+            "application/x-ndjson",
+            "A message a line. A line that cannot be read is answered as an error that names it, and the rest goes on.",
+        )
+    } else {
+        ("application/json", "")
+    };
+    let mut body = json!({"required": true, "content": {media: {"schema": schema}}});
+    if !text.is_empty() {
+        body["description"] = json!(text);
+    }
+    Some(body)
 }
 
 fn answered(route: &Route, schemas: &mut Schemas) -> Value {

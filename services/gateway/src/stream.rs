@@ -15,7 +15,7 @@ use stoa_kernel::clock::wall_now;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::{body::Ended, failure};
+use crate::{body::Refused, failure};
 
 /// Quiet time after which a stream of events sends a comment, so that proxies
 /// keep the connection.
@@ -45,25 +45,44 @@ impl Form {
     }
 }
 
-/// Writes the messages as they come. Ends with the stream, with a failure, or
-/// when the caller's token expires.
+/// Writes the messages as they come, and between them what was refused of the
+/// request. Ends with the stream, with a failure of the service, or when the
+/// caller's token expires.
 pub(crate) fn response(
     messages: impl Stream<Item = Result<DynamicMessage, Status>> + Send + 'static,
     form: Form,
     resume: Option<String>,
-    ended: Ended,
+    refused: Refused,
     token: Option<Duration>,
 ) -> Response {
-    let written = messages.map(move |item| match item {
+    let written = merged(messages, refused).map(move |item| match item {
         Ok(message) => one(&message, form, resume.as_deref()),
         Err(status) => failed(&status, form),
     });
-    let last = stream::once(async move { ended.take().map(|error| failed(&stoa_rpc::status(error), form)) }).filter_map(|x| async { x });
-    let all = written.chain(last);
-    let all = all.take_until(expiry(token)).boxed();
+    let all = written.take_until(expiry(token)).boxed();
     let all = if form == Form::Events { with_heartbeat(all).boxed() } else { all };
     let headers = [(header::CONTENT_TYPE, form.content_type()), (header::CACHE_CONTROL, "no-store")];
     (headers, Body::from_stream(all.map(Ok::<Bytes, Infallible>))).into_response()
+}
+
+fn merged(
+    messages: impl Stream<Item = Result<DynamicMessage, Status>> + Send + 'static,
+    refused: Refused,
+) -> impl Stream<Item = Result<DynamicMessage, Status>> + Send {
+    stream::unfold((Some(messages.boxed()), refused), |(open, refused)| async move {
+        if let Some(mut messages) = open {
+            let item = tokio::select! {
+                error = refused.next() => Some(Err(stoa_rpc::status(error))),
+                item = messages.next() => item,
+            };
+            if let Some(item) = item {
+                return Some((item, (Some(messages), refused)));
+            }
+        }
+        // The service has answered all; what is left was refused last.
+        let error = refused.take()?;
+        Some((Err(stoa_rpc::status(error)), (None, refused)))
+    })
 }
 
 async fn expiry(token: Option<Duration>) {

@@ -16,7 +16,7 @@ use tonic::{Status, client::Grpc};
 
 use crate::{
     GatewayConfig,
-    body::{self, Ended},
+    body::{self, Refused},
     codec::DynamicCodec,
     failure, headers, parameter,
     rate::Rate,
@@ -24,6 +24,10 @@ use crate::{
     route::{Found, Route, Routes},
     stream::{self, Form},
 };
+
+/// Bytes of one answer of a service. The services bound their pages by rows,
+/// not bytes: a page of 1000 large rows has to pass.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub(crate) struct Transcoder {
     routes: Routes,
@@ -50,7 +54,7 @@ impl Transcoder {
         match self.routes.find(&parts.method, parts.uri.path()) {
             Found::Route(route, variables) => match self.call(route, &variables, &parts, body).await {
                 Ok(response) => response,
-                Err(status) => failure::response(&status),
+                Err(status) => failure::of_change(&status, &parts.headers),
             },
             Found::OtherVerbs(verbs) => wrong_verb(&verbs),
             Found::Nothing => {
@@ -61,9 +65,8 @@ impl Transcoder {
     }
 
     async fn call(&self, route: &Route, variables: &[(&str, String)], parts: &Parts, body: Body) -> Result<Response, Status> {
-        let channel = self.services.get(&route.service).cloned();
-        let channel = channel.ok_or_else(|| status(Error::unavailable(format!("no address of the service {}", route.service))))?;
-        let mut grpc = Grpc::new(channel);
+        let channel = self.channel(route, variables)?;
+        let mut grpc = Grpc::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
         if route.method.is_client_streaming() {
             return self.upload(grpc, route, parts, body).await;
         }
@@ -83,16 +86,24 @@ impl Transcoder {
         if route.method.is_server_streaming() {
             let answers = grpc.server_streaming(call, path, codec).await?.into_inner();
             let left = stream::token_left(&parts.headers);
-            return Ok(stream::response(answers, Form::of(&parts.headers), route.resume.clone(), Ended::default(), left));
+            return Ok(stream::response(answers, Form::of(&parts.headers), route.resume.clone(), Refused::default(), left));
         }
         let answer = grpc.unary(call, path, codec).await?;
         Ok(unary(route, parts, answer))
     }
 
+    /// Where a call goes: to the service that has the method, or, where the path
+    /// names the service whose events are meant, to that one.
+    fn channel(&self, route: &Route, variables: &[(&str, String)]) -> Result<Channel, Status> {
+        let named = variables.iter().find(|(field, _)| *field == "service").and_then(|(_, name)| self.services.get(name));
+        let channel = named.or_else(|| self.services.get(&route.service)).cloned();
+        channel.ok_or_else(|| status(Error::unavailable(format!("no address of the service {}", route.service))))
+    }
+
     /// A stream of requests comes as NDJSON; its answers go back as they come.
     async fn upload(&self, mut grpc: Grpc<Channel>, route: &Route, parts: &Parts, body: Body) -> Result<Response, Status> {
-        let ended = Ended::default();
-        let messages = body::lines(body, route.method.input(), self.body_bytes_max, ended.clone());
+        let refused = Refused::default();
+        let messages = body::lines(body, route.method.input(), self.body_bytes_max, refused.clone());
         let path = route.path.parse().map_err(|e| status(Error::internal(e)))?;
         let codec = DynamicCodec(route.method.output());
         let call = tonic::Request::from_parts(headers::forward(&parts.headers), tonic::Extensions::default(), messages);
@@ -100,7 +111,7 @@ impl Transcoder {
             return Err(status(Error::unavailable("the service is not ready")));
         }
         let answers = grpc.streaming(call, path, codec).await?.into_inner();
-        Ok(stream::response(answers, Form::of(&parts.headers), None, ended, stream::token_left(&parts.headers)))
+        Ok(stream::response(answers, Form::of(&parts.headers), None, refused, stream::token_left(&parts.headers)))
     }
 }
 

@@ -1,0 +1,66 @@
+//! Single answers.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::fake::*;
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_again() {
+    let gateway = in_front_of([("events", Fake("own").channel())], 2);
+    let list = async |token: &str| ask(&gateway, Method::GET, "/v1/services/sell/events", &[("authorization", token)], "").await;
+    assert_eq!(list("Bearer a").await.status(), 200);
+    assert_eq!(list("Bearer a").await.status(), 200);
+    let refused = list("Bearer a").await;
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"1".parse().unwrap()));
+    assert_eq!(json(refused).await["details"][0]["reason"], "RATE_LIMITED");
+    assert_eq!(list("Bearer b").await.status(), 200, "another caller has a rate of its own");
+}
+
+#[tokio::test]
+async fn the_description_is_served() {
+    let answer = ask(&plain(), Method::GET, "/openapi.json", &[], "").await;
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let description = json(answer).await;
+    assert_eq!(description["openapi"], "3.1.0");
+    let update = &description["paths"]["/v1/programs/{program}"]["patch"];
+    assert!(update["parameters"].as_array().unwrap().iter().any(|p| p["name"] == "If-Match"), "{update}");
+    assert_eq!(update["responses"]["412"]["$ref"], "#/components/responses/Changed");
+    assert!(description["paths"]["/v1/programs"]["post"]["responses"]["412"].is_null(), "what is new has no version");
+    let read = &description["paths"]["/v1/services/{service}/events:read"]["get"];
+    assert!(read["parameters"].as_array().unwrap().iter().any(|p| p["name"] == "Last-Event-ID"), "{read}");
+}
+
+#[tokio::test]
+async fn a_condition_that_does_not_hold_is_told_apart_from_a_conflict() {
+    let change = async |headers: &[(&str, &str)], body: &str| ask(&plain(), Method::PATCH, "/v1/programs/p", headers, body).await;
+    let ok = change(&[("if-match", ETAG)], "{\"displayName\": \"Gold\"}").await;
+    assert_eq!((ok.status().as_u16(), &ok.headers()["etag"]), (200, &"\"8\"".parse().unwrap()));
+    let failed = change(&[("if-match", "\"6\"")], "{\"displayName\": \"Gold\"}").await;
+    assert_eq!(failed.status(), 412);
+    assert_eq!(json(failed).await["details"][0]["reason"], "ETAG_MISMATCH");
+    let conflict = change(&[], "{\"displayName\": \"Gold\", \"etag\": \"\\\"6\\\"\"}").await;
+    assert_eq!(conflict.status(), 409);
+    let invalid = change(&[("if-match", "\"6\"")], "{}").await;
+    assert_eq!(invalid.status(), 400, "other failures keep their status");
+}
+
+#[tokio::test]
+async fn a_large_page_passes() {
+    let answer = ask(&plain(), Method::GET, "/v1/services/large/events?pageSize=1000", &[], "").await;
+    assert_eq!(answer.status(), 200);
+    let text = text(answer).await;
+    assert!(text.len() > 8 * 1000 * 1000, "{}", text.len());
+}
+
+#[tokio::test]
+async fn events_are_asked_of_the_service_that_the_path_names() {
+    let gateway = in_front_of([("events", Fake("own").channel()), ("sell", Fake("selling").channel())], 1000);
+    let actor = async |path: &str| json(ask(&gateway, Method::GET, path, &[], "").await).await["events"][0]["actor"].clone();
+    assert_eq!(actor("/v1/services/sell/events").await, "selling");
+    assert_eq!(actor("/v1/services/nobody/events").await, "own", "it judges, and answers that there is none");
+    let parked = json(ask(&gateway, Method::GET, "/v1/services/sell/parkedEvents", &[], "").await).await;
+    assert!(parked["message"].as_str().unwrap().contains("sell in selling"), "{parked}");
+    let replayed = json(ask(&gateway, Method::POST, "/v1/services/sell/parkedEvents:replay", &[], "{}").await).await;
+    assert_eq!(replayed["replayedCount"], Value::from(1));
+}

@@ -1,0 +1,153 @@
+//! A fake service, and how to ask the gateway in front of it.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request as HttpRequest,
+    response::Response as HttpResponse,
+    routing::{MethodRouter, post},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::{StreamExt, stream::BoxStream};
+use http::Method;
+use prost::{Message, Name};
+use stoa_gateway::{GatewayConfig, gateway};
+use stoa_kernel::{Error, clock::wall_now};
+use stoa_proto::{
+    codec::Codec,
+    events::v1::{
+        Event, ListEventsRequest, ListEventsResponse, ListParkedEventsRequest, ListParkedEventsResponse, ReadEventsRequest,
+        ReadEventsResponse, ReplayParkedEventsRequest, ReplayParkedEventsResponse,
+        event_service_server::{EventService, EventServiceServer},
+    },
+    onboard::v1::{BulkEnrollRequest, BulkEnrollResponse, Program, UpdateProgramRequest},
+};
+use stoa_rpc::{Channel, status};
+use tonic::{Request, Response, Status, Streaming, service::Routes};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+
+/// Etag of the one program.
+pub(crate) const ETAG: &str = "\"7\"";
+/// Events of each log.
+const LOG: i64 = 5;
+/// Bytes of one event in the log `large`.
+const LARGE_BYTES: usize = 6000;
+
+/// Answers with its own name. What it does besides, the name of the log says:
+/// `quiet` says nothing after a first event, `broken` fails after it, `large`
+/// has large events.
+#[derive(Clone)]
+pub(crate) struct Fake(pub(crate) &'static str);
+
+#[tonic::async_trait]
+impl EventService for Fake {
+    type ReadEventsStream = BoxStream<'static, Result<ReadEventsResponse, Status>>;
+
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
+        let token = request.metadata().get("authorization").map(|v| v.to_str().unwrap().to_owned());
+        let request = request.into_inner();
+        let event =
+            Event { actor: self.0.to_owned(), aggregate: request.service.clone(), partner: token.unwrap_or_default(), ..Event::default() };
+        let events = match request.service.as_str() {
+            "large" => vec![Event { data: vec![7; LARGE_BYTES], ..event }; usize::try_from(request.page_size).unwrap()],
+            _ => vec![event],
+        };
+        Ok(Response::new(ListEventsResponse { events, next_page_token: String::new() }))
+    }
+
+    async fn read_events(&self, request: Request<ReadEventsRequest>) -> Result<Response<Self::ReadEventsStream>, Status> {
+        let ReadEventsRequest { service, position } = request.into_inner();
+        let rows = futures::stream::iter(position + 1..=LOG).map(|position| Ok(ReadEventsResponse { event: None, position }));
+        Ok(Response::new(match service.as_str() {
+            "quiet" => rows.take(1).chain(futures::stream::pending()).boxed(),
+            "broken" => rows.take(1).chain(futures::stream::iter([Err(status(Error::unavailable("disk full")))])).boxed(),
+            _ => rows.boxed(),
+        }))
+    }
+
+    async fn list_parked_events(&self, request: Request<ListParkedEventsRequest>) -> Result<Response<ListParkedEventsResponse>, Status> {
+        Err(status(Error::not_found(&format!("{} in {}", request.into_inner().service, self.0))))
+    }
+
+    async fn replay_parked_events(&self, _: Request<ReplayParkedEventsRequest>) -> Result<Response<ReplayParkedEventsResponse>, Status> {
+        Ok(Response::new(ReplayParkedEventsResponse { replayed_count: 1, failed_count: 0 }))
+    }
+}
+
+/// A unary method of its own.
+fn unary<Q, A>(answer: fn(Q) -> Result<A, Status>) -> MethodRouter
+where
+    Q: Message + Name + Default + 'static,
+    A: Message + Name + Default + 'static,
+{
+    post(move |request: HttpRequest| async move {
+        let service = tower::service_fn(move |request: Request<Q>| async move { answer(request.into_inner()).map(Response::new) });
+        tonic::server::Grpc::new(Codec::<A, Q>::default()).unary(service, request.map(tonic::body::Body::new)).await
+    })
+}
+
+fn update(request: UpdateProgramRequest) -> Result<Program, Status> {
+    let program = request.program.unwrap_or_default();
+    if program.etag.is_empty() || program.etag == ETAG {
+        return Ok(Program { etag: "\"8\"".to_owned(), ..program });
+    }
+    Err(status(Error::etag_mismatch(&program.name)))
+}
+
+/// Answers each row as it comes.
+async fn bulk_enroll(request: HttpRequest) -> http::Response<tonic::body::Body> {
+    let each = |request: Request<Streaming<BulkEnrollRequest>>| async {
+        let answer = |row: Result<BulkEnrollRequest, Status>| {
+            row.map(|row| BulkEnrollResponse { row_id: row.bulk_enrollment_id, ..BulkEnrollResponse::default() })
+        };
+        Ok::<_, Status>(Response::new(request.into_inner().map(answer)))
+    };
+    let codec = Codec::<BulkEnrollResponse, BulkEnrollRequest>::default();
+    tonic::server::Grpc::new(codec).streaming(tower::service_fn(each), request.map(tonic::body::Body::new)).await
+}
+
+impl Fake {
+    /// The service, ready to be called.
+    pub(crate) fn channel(self) -> Channel {
+        let own = Router::new()
+            .route("/stoa.onboard.v1.ProgramService/UpdateProgram", unary(update))
+            .route("/stoa.onboard.v1.EnrollmentService/BulkEnroll", post(bulk_enroll));
+        let events = Routes::new(EventServiceServer::new(self)).into_axum_router().reset_fallback();
+        BoxCloneSyncService::new(Routes::from(own.merge(events)).prepare())
+    }
+}
+
+/// A gateway in front of services by name.
+pub(crate) fn in_front_of(services: impl IntoIterator<Item = (&'static str, Channel)>, rate_burst: u32) -> Router {
+    let services: BTreeMap<String, Channel> = services.into_iter().map(|(name, channel)| (name.to_owned(), channel)).collect();
+    gateway(GatewayConfig { services, body_bytes_max: 64 * 1024, rate_per_caller_per_second: 1, rate_burst })
+}
+
+/// A gateway in front of one process that runs everything.
+pub(crate) fn plain() -> Router {
+    let own = Fake("own").channel();
+    in_front_of([("events", own.clone()), ("onboard", own)], 1000)
+}
+
+pub(crate) async fn ask(router: &Router, verb: Method, path: &str, headers: &[(&str, &str)], body: &str) -> HttpResponse {
+    let request =
+        headers.iter().fold(http::Request::builder().method(verb).uri(path), |request, (name, value)| request.header(*name, *value));
+    router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap()
+}
+
+pub(crate) async fn text(response: HttpResponse) -> String {
+    String::from_utf8(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+}
+
+pub(crate) async fn json(response: HttpResponse) -> serde_json::Value {
+    serde_json::from_str(&text(response).await).unwrap()
+}
+
+/// A token of which only the end is true: the services verify it, not the
+/// gateway.
+pub(crate) fn token(seconds_left: i64) -> String {
+    let claims = format!(r#"{{"exp":{}}}"#, wall_now().micros() / 1_000_000 + seconds_left);
+    format!("Bearer e30.{}.x", URL_SAFE_NO_PAD.encode(claims))
+}
