@@ -57,7 +57,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
             serve::telemetry(&config, false)?;
             let _held = serve::hold(&config)?;
             let names = config.services().join(", ");
-            Suite::start(config, Options { by_hand: true, ..Options::default() }).await?.stop().await;
+            Suite::migrate(config).await?;
             output::note(&format!("the stores of {names} are at this version's schema"));
             Ok(())
         }
@@ -162,9 +162,10 @@ async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: b
     if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         bail!("{} is not empty; a demo needs a fresh folder", dir.display());
     }
-    let config = serve::settings(file, Some(&dir), listen.as_deref(), Some(&["all".to_owned()]))?;
+    let config = serve::embedded(file, &dir, listen.as_deref())?;
     let telemetry = serve::telemetry(&config, true)?;
     let held = serve::hold(&config)?;
+    let doors = if exit { None } else { Some(serve::Doors::open(&config).await?) };
     let day = 86_400_000_000;
     let today = Timestamp::from_micros(wall_now().micros().div_euclid(day) * day);
     let (clock, handle) = Clock::driven(today.plus_days(-i64::from(demo.months * 30)));
@@ -189,13 +190,13 @@ async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: b
     };
     let report = door.network_quality().get_network_quality(request).await?.into_inner();
     print_quality(&report, json)?;
-    if exit {
+    let Some(doors) = doors else {
         suite.stop().await;
         return Ok(());
-    }
+    };
     handle.release();
     let mut suite = suite;
     suite.go_on();
-    serve::how_to_call(&format!("http://{}", suite.config.listen), &token);
-    serve::serve_suite(suite, held, telemetry).await
+    serve::how_to_call(&doors.address()?, &token);
+    serve::serve_suite(suite, doors, held, telemetry).await
 }

@@ -17,7 +17,18 @@ use super::{Place, output};
 
 /// Settings from file, environment and what the command line says.
 pub(super) fn settings(file: Option<&PathBuf>, data: Option<&Path>, listen: Option<&str>, services: Option<&[String]>) -> Result<Config> {
-    let mut sources = Sources::process().file(file.cloned());
+    load(Sources::process().file(file.cloned()), data, listen, services)
+}
+
+/// As [`settings`], for a suite of all services on embedded stores, whatever the
+/// settings say about stores and bus: what a demo writes belongs nowhere else.
+pub(super) fn embedded(file: Option<&PathBuf>, data: &Path, listen: Option<&str>) -> Result<Config> {
+    let own = [("store.backend", "sqlite"), ("store.url", ""), ("bus.kind", "embedded"), ("bus.url", ""), ("auth.local_key", "on")];
+    let sources = own.into_iter().fold(Sources::process().file(file.cloned()), |sources, (key, value)| sources.set_text(key, value));
+    load(sources, Some(data), listen, Some(&["all".to_owned()]))
+}
+
+fn load(mut sources: Sources, data: Option<&Path>, listen: Option<&str>, services: Option<&[String]>) -> Result<Config> {
     if let Some(data) = data {
         sources = sources.set_text("data_dir", &data.to_string_lossy());
     }
@@ -47,9 +58,10 @@ pub(super) fn telemetry(config: &Config, quiet: bool) -> Result<Telemetry> {
     })
 }
 
-/// Holds the data folder where the stores are embedded.
+/// Holds the data folder of a suite that is all in this process, so that no
+/// other starts beside it and the commands find it.
 pub(super) fn hold(config: &Config) -> Result<Option<Held>> {
-    if config.store.backend != Backend::Sqlite {
+    if !config.runs_all() && config.store.backend != Backend::Sqlite {
         return Ok(None);
     }
     match data_dir::take(&config.data_dir)? {
@@ -64,24 +76,39 @@ pub(super) fn hold(config: &Config) -> Result<Option<Held>> {
 pub(super) async fn serve(config: Config) -> Result<()> {
     let telemetry = telemetry(&config, false)?;
     let held = hold(&config)?;
+    let doors = Doors::open(&config).await?;
     let suite = Suite::start(config, Options::default()).await?;
-    serve_suite(suite, held, telemetry).await
+    serve_suite(suite, doors, held, telemetry).await
+}
+
+/// The ports of a process, taken before anything that takes long.
+pub(super) struct Doors {
+    api: TcpListener,
+    management: TcpListener,
+}
+
+impl Doors {
+    pub(super) async fn open(config: &Config) -> Result<Self> {
+        let (listen, port) = (config.listen, config.management_listen);
+        let api =
+            TcpListener::bind(listen).await.with_context(|| format!("{listen} cannot be listened on; choose another with --listen"))?;
+        let management = TcpListener::bind(port)
+            .await
+            .with_context(|| format!("the management port {port} cannot be listened on; set management_listen (STOA_MANAGEMENT_LISTEN)"))?;
+        Ok(Self { api, management })
+    }
+
+    /// Where the API answers.
+    pub(super) fn address(&self) -> Result<String> {
+        Ok(format!("http://{}", self.api.local_addr()?))
+    }
 }
 
 /// Serves a suite until the process is told to stop.
-pub(super) async fn serve_suite(mut suite: Suite, held: Option<Held>, telemetry: Telemetry) -> Result<()> {
-    let listen = suite.config.listen.to_string();
-    let listener =
-        TcpListener::bind(&listen).await.with_context(|| format!("{listen} cannot be listened on; choose another with --listen"))?;
-    let address = format!("http://{}", listener.local_addr()?);
-    let port = suite.config.management_listen.to_string();
-    let management = match TcpListener::bind(&port).await {
-        Ok(listener) => {
-            let scrape = telemetry.clone();
-            Some((listener, stoa_rpc::management(move || scrape.scrape(), suite.checks(), suite.stop_token())))
-        }
-        Err(error) => bail!("the management port {port} cannot be listened on: {error}; set management_listen"),
-    };
+pub(super) async fn serve_suite(mut suite: Suite, doors: Doors, held: Option<Held>, telemetry: Telemetry) -> Result<()> {
+    let address = doors.address()?;
+    let scrape = telemetry.clone();
+    let management = (doors.management, stoa_rpc::management(move || scrape.scrape(), suite.checks(), suite.stop_token()));
     let mut held = held;
     if let Some(held) = &mut held {
         held.announce(&address)?;
@@ -92,7 +119,7 @@ pub(super) async fn serve_suite(mut suite: Suite, held: Option<Held>, telemetry:
         stop_signal().await;
         stop.cancel();
     });
-    let served = suite.serve(listener, management).await;
+    let served = suite.serve(doors.api, Some(management)).await;
     suite.stop().await;
     telemetry.shutdown().await;
     served
@@ -135,6 +162,9 @@ impl Session {
                 let path = config.local_key_path().context("the local key is off; pass --server and --token")?;
                 let token = LocalKey::load_or_create(&path)?.sign(&request)?;
                 Ok(Self { door: Door::connect(&address, &token).await?, own: None })
+            }
+            Owner::Us(_) if config.store.backend != Backend::Sqlite => {
+                bail!("the stores are on PostgreSQL and no suite of this folder runs: name one by --server and --token")
             }
             Owner::Us(held) => {
                 telemetry(&config, true)?;

@@ -123,13 +123,17 @@ async fn live(world: &Arc<World>, day: Timestamp, entries: Vec<Entry>) -> Result
     actions::browse(world, day, portal).await
 }
 
-/// Does one action. The rules may refuse it, because somebody left or lost a
-/// conflict meanwhile; that is part of the game.
+/// What the rules may refuse because somebody left, or lost a conflict,
+/// meanwhile; that is part of the game. Anything else ends the simulation.
+const PART_OF_THE_GAME: [&str; 3] = ["STATE_INVALID", "PARTNER_NOT_ENROLLED", "REFERENCE_NOT_FOUND"];
+
+/// Does one action.
 async fn act(world: &World, index: usize, action: &Action, day: Timestamp) -> Result<()> {
     match actions::perform(world, index, action, day).await {
         Ok(()) => Ok(()),
         Err(status) if is_rule(&status) => {
-            tracing::debug!(?action, message = status.message(), "refused");
+            let (partner, message) = (&world.network[index].id, status.message());
+            tracing::debug!(partner, ?action, message, "refused");
             Ok(())
         }
         Err(status) => Err(anyhow::anyhow!("{}: {:?} failed: {} ({:?})", world.network[index].id, action, status.message(), status.code())),
@@ -137,5 +141,5 @@ async fn act(world: &World, index: usize, action: &Action, day: Timestamp) -> Re
 }
 
 fn is_rule(status: &Status) -> bool {
-    status.code() == Code::FailedPrecondition
+    status.code() == Code::FailedPrecondition && PART_OF_THE_GAME.contains(&stoa_rpc::error(status).reason())
 }

@@ -53,12 +53,15 @@ fn headline(figures: &QualityFigures, currency: &str) -> String {
             amount(revenue.from_left.as_ref())
         ),
     ]);
+    let no_rate = |of: &str| format!("{of}, no rate on or before the day");
     for rest in &revenue.unconverted {
-        table.add_row(vec![
-            "not converted".to_owned(),
-            minor(rest.minor_units, &rest.currency_code),
-            "no rate on or before the day".to_owned(),
-        ]);
+        table.add_row(vec!["not converted".to_owned(), minor(rest.minor_units, &rest.currency_code), no_rate("channel")]);
+    }
+    if revenue.direct.as_ref().is_some_and(|direct| direct.minor_units != 0) {
+        table.add_row(vec!["direct revenue".to_owned(), amount(revenue.direct.as_ref()), "credited to no partner".to_owned()]);
+    }
+    for rest in &revenue.direct_unconverted {
+        table.add_row(vec!["not converted".to_owned(), minor(rest.minor_units, &rest.currency_code), no_rate("direct")]);
     }
     let per_active = figures.revenue_per_active_partner.as_ref().and_then(|r| r.value);
     let per_active = per_active.map_or_else(|| "–".to_owned(), |v| minor(v.round() as i64, currency));

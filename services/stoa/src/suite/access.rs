@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use stoa_auth::{AccessLayer, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest, Verifier};
+use stoa_auth::{AccessLayer, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, Suspension, TokenRequest, Verifier};
 use stoa_config::Config;
 use stoa_kernel::{Clock, page::PageKey};
 
@@ -42,11 +42,11 @@ impl Keys {
 }
 
 /// The access layer over the rules of the API.
-pub(super) fn layer(config: &Config, keys: &Keys, clock: &Clock, services: &[&str]) -> Result<AccessLayer> {
+pub(super) fn layer(config: &Config, keys: &Keys, clock: &Clock, services: &[&str], suspension: Option<Suspension>) -> Result<AccessLayer> {
     let roles = Arc::new(Roles::with(&config.auth.roles)?);
     let mut verifier = Verifier::new(config.auth.issuers.clone(), &roles)?.with_services(ServiceVerifier::new(&keys.service, services)?);
     if let Some(key) = &keys.local {
         verifier = verifier.with_local_key(key, &roles)?;
     }
-    Ok(AccessLayer::new(Rules::of_api()?, roles, Arc::new(verifier), clock.clone(), None))
+    Ok(AccessLayer::new(Rules::of_api()?, roles, Arc::new(verifier), clock.clone(), suspension))
 }

@@ -3,14 +3,16 @@
 //! and all of them on embedded files.
 
 mod access;
+mod bus;
 mod pump;
 mod stores;
+mod upkeep;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context, Result};
-use stoa_config::{BusKind, Config};
-use stoa_events::{EventLog, EventsApi, Relay, ShufflingSource, Source, Subscriber, Subscription, jetstream};
+use stoa_config::Config;
+use stoa_events::{EventsApi, Subscription, jetstream::Bus};
 use stoa_gateway::{GatewayConfig, gateway};
 use stoa_kernel::{Clock, Cx};
 use stoa_proto::events::v1::event_service_server::EventServiceServer;
@@ -20,7 +22,8 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use access::Keys;
-use pump::Pump;
+use bus::Wiring;
+use pump::Named;
 
 /// Services with a store, in the order in which they start.
 pub const PILLARS: [&str; 6] = ["onboard", "enable", "market", "sell", "incentivize", "analytics"];
@@ -45,9 +48,13 @@ pub struct Suite {
     /// Everything behind the server stack, callable in this process.
     pub stack: Channel,
     stores: BTreeMap<&'static str, Store>,
-    pumps: Vec<Arc<Pump>>,
+    pumps: Vec<Arc<Named>>,
     jobs: Vec<(&'static str, Vec<Job>)>,
+    bus: Option<Bus>,
+    /// The process was told to stop.
     stop: CancellationToken,
+    /// The last request was answered.
+    ended: CancellationToken,
     tasks: JoinSet<()>,
 }
 
@@ -76,10 +83,11 @@ impl Suite {
         let names: Vec<&'static str> = PILLARS.into_iter().filter(|s| config.runs(s)).collect();
         let place = LocalStack::default();
         let mut services = Vec::new();
-        let mut stores = BTreeMap::new();
+        let (mut stores, mut callers) = (BTreeMap::new(), BTreeMap::new());
         for name in names {
             let store = stores::open(&config, name).await.with_context(|| format!("the store of {name} cannot be opened"))?;
             let peers = peers(&config, &keys, name, &place)?;
+            callers.insert(name, peers.clone());
             let deps = Deps { service: name, store: store.clone(), clock: options.clock.clone(), page_key: keys.page_key.clone(), peers };
             let service = build(name, deps, config.limits.frame_bytes_max).with_context(|| format!("no service {name}"))?;
             stores.insert(name, store);
@@ -88,15 +96,37 @@ impl Suite {
         stores::migrate(&config, &stores, &mut services).await?;
         let subscriptions: Vec<(&'static str, Vec<Subscription>)> =
             services.iter_mut().map(|s| (s.name, std::mem::take(&mut s.subscriptions))).collect();
-        let jobs: Vec<_> = services.iter_mut().map(|s| (s.name, std::mem::take(&mut s.jobs))).collect();
+        let mut jobs: Vec<_> = services.iter_mut().map(|s| (s.name, std::mem::take(&mut s.jobs))).collect();
         let stack = stack(&config, &keys, &options.clock, services, &stores, &subscriptions)?;
         place.set(stack.clone());
-        let pumps = pumps(&config, &stores, subscriptions, &options).await?;
-        let mut suite = Self { config, keys, stack, stores, pumps, jobs, stop: CancellationToken::new(), tasks: JoinSet::new() };
+        let bus = bus::connect(&config).await?;
+        let wiring = Wiring { config: &config, options: &options, stores: &stores, callers: &callers };
+        let pumps = wiring.pumps(bus.as_ref(), subscriptions).await?;
+        upkeep::add(&config, &options.clock, &stores, &pumps, &mut jobs);
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        let mut suite = Self { config, keys, stack, stores, pumps, jobs, bus, stop, ended, tasks: JoinSet::new() };
         if !options.by_hand {
             suite.go_on();
         }
         Ok(suite)
+    }
+
+    /// Brings the stores of the services that a process is to run to this
+    /// version's schema, and starts nothing.
+    ///
+    /// # Errors
+    /// Where a store cannot be opened or migrated.
+    pub async fn migrate(config: Config) -> Result<()> {
+        let keys = Keys::load(&config)?;
+        for name in PILLARS.into_iter().filter(|s| config.runs(s)) {
+            let store = stores::open(&config, name).await.with_context(|| format!("the store of {name} cannot be opened"))?;
+            let peers = Peers::new(keys.signer(name));
+            let deps = Deps { service: name, store: store.clone(), clock: Clock::default(), page_key: keys.page_key.clone(), peers };
+            let service = build(name, deps, config.limits.frame_bytes_max).with_context(|| format!("no service {name}"))?;
+            stores::migrate(&config, &BTreeMap::from([(name, store.clone())]), &mut [service]).await?;
+            store.close().await;
+        }
+        Ok(())
     }
 
     /// Lets a suite that was driven by hand run by itself from now on.
@@ -104,6 +134,7 @@ impl Suite {
         for pump in &self.pumps {
             self.tasks.spawn(pump::keep_running(pump.clone(), self.stop.clone()));
         }
+        self.tasks.spawn(pump::keep_measuring(self.pumps.clone(), self.stop.clone()));
         let holder = stoa_kernel::ids::new_id();
         for (name, jobs) in &self.jobs {
             if let Some(store) = self.stores.get(name) {
@@ -119,8 +150,13 @@ impl Suite {
     pub async fn settle(&self) -> Result<()> {
         loop {
             let mut moved = 0;
-            for pump in &self.pumps {
-                moved += pump.run_once().await?;
+            for named in &self.pumps {
+                moved += named.pump.run_once().await?;
+            }
+            if moved == 0 {
+                for named in &self.pumps {
+                    moved += named.pump.await_rest().await?;
+                }
             }
             if moved == 0 {
                 return Ok(());
@@ -146,30 +182,41 @@ impl Suite {
     /// Where a store cannot be read.
     pub async fn parked_count(&self) -> Result<u64> {
         let mut parked = 0;
-        for pump in &self.pumps {
-            parked += pump.parked_count().await?;
+        for named in &self.pumps {
+            parked += named.pump.parked_count().await?;
         }
         Ok(parked)
     }
 
+    /// The stack of this process; where it is the gateway's, with the services
+    /// that run elsewhere behind it.
+    ///
+    /// # Errors
+    /// Where the address of such a service cannot be used.
+    pub fn front(&self) -> Result<Channel> {
+        if !self.config.runs("gateway") {
+            return Ok(self.stack.clone());
+        }
+        let peers = peers(&self.config, &self.keys, "gateway", &LocalStack::default())?;
+        let elsewhere = PILLARS.into_iter().filter(|name| !self.config.runs(name));
+        let elsewhere = elsewhere.map(|name| (name.to_owned(), peers.as_caller(name))).collect();
+        Ok(stoa_rpc::pass_through(self.stack.clone(), elsewhere, &limits(&self.config)))
+    }
+
     /// The gateway in front of the services, here or elsewhere.
-    pub fn http(&self) -> axum::Router {
-        let front = peers(&self.config, &self.keys, "gateway", &LocalStack::default()).ok();
-        let reached = |name: &str| {
-            if self.config.runs(name) {
-                return Some(self.stack.clone());
-            }
-            front.as_ref().map(|peers| peers.as_caller(name))
-        };
-        let mut services: BTreeMap<String, Channel> = PILLARS.iter().filter_map(|n| Some(((*n).to_owned(), reached(n)?))).collect();
-        services.insert("events".to_owned(), self.stack.clone());
+    ///
+    /// # Errors
+    /// As [`Suite::front`].
+    pub fn http(&self) -> Result<axum::Router> {
+        let front = self.front()?;
+        let services = PILLARS.into_iter().chain(["events"]).map(|name| (name.to_owned(), front.clone())).collect();
         let limits = &self.config.limits;
-        gateway(GatewayConfig {
+        Ok(gateway(GatewayConfig {
             services,
             body_bytes_max: limits.message_bytes_max,
             rate_per_caller_per_second: limits.rate_per_caller_per_second,
             rate_burst: limits.rate_burst,
-        })
+        }))
     }
 
     /// Serves until told to stop, then lets what is under way finish.
@@ -177,18 +224,27 @@ impl Suite {
     /// # Errors
     /// Where a listener fails.
     pub async fn serve(&mut self, listener: TcpListener, management: Option<(TcpListener, axum::Router)>) -> Result<()> {
-        let http = self.config.runs("gateway").then(|| self.http());
+        let http = self.config.runs("gateway").then(|| self.http()).transpose()?;
         let config = ServeConfig { limits: limits(&self.config), cors_origins: self.config.gateway.cors_origins.clone(), http };
         if let Some((listener, router)) = management {
-            let stop = self.stop.clone();
+            // It answers until the last request is done: «stopping», and metrics.
+            let ended = self.ended.clone();
             self.tasks.spawn(async move {
-                let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+                let served = axum::serve(listener, router).with_graceful_shutdown(ended.cancelled_owned()).await;
                 if let Err(error) = served {
                     tracing::error!(%error, "the management port failed");
                 }
             });
         }
-        stoa_rpc::serve(listener, self.stack.clone(), config, self.stop.clone()).await
+        let served = stoa_rpc::serve(listener, self.front()?, config, self.stop.clone()).await;
+        self.ended.cancel();
+        served
+    }
+
+    /// The store of a service that this process runs.
+    #[must_use]
+    pub fn store(&self, service: &str) -> Option<&Store> {
+        self.stores.get(service)
     }
 
     /// What the management port checks for readiness.
@@ -202,7 +258,14 @@ impl Suite {
             });
             Check { name: format!("store.{name}"), run }
         };
-        self.stores.iter().map(check).collect()
+        let bus = self.bus.clone().map(|bus| {
+            let run = Arc::new(move || {
+                let bus = bus.clone();
+                Box::pin(async move { bus.ping().await }) as futures::future::BoxFuture<'static, _>
+            });
+            Check { name: "bus".to_owned(), run }
+        });
+        self.stores.iter().map(check).chain(bus).collect()
     }
 
     /// Cancels when the suite is told to stop.
@@ -220,6 +283,7 @@ impl Suite {
     /// Stops the background work and closes the stores.
     pub async fn stop(mut self) {
         self.stop.cancel();
+        self.ended.cancel();
         while self.tasks.join_next().await.is_some() {}
         for store in self.stores.values() {
             store.close().await;
@@ -249,8 +313,10 @@ fn stack(
     let events = EventsApi::new(known.collect(), keys.page_key.clone(), stoa_rpc::status);
     let mut shared = tonic::service::Routes::builder();
     shared.add_service(EventServiceServer::new(events));
+    // Onboard's own where it runs here: it knows first.
+    let suspension = services.iter().find_map(|s| s.suspension.clone());
     let routes = services.into_iter().map(|s| s.routes).chain([shared.routes()]);
-    let access = access::layer(config, keys, clock, &stores.keys().copied().collect::<Vec<_>>())?;
+    let access = access::layer(config, keys, clock, &stores.keys().copied().collect::<Vec<_>>(), suspension)?;
     Ok(stoa_rpc::stack(stoa_rpc::merge(routes)?, StackConfig { access, limits: limits(config) }))
 }
 
@@ -266,52 +332,4 @@ fn peers(config: &Config, keys: &Keys, service: &'static str, place: &LocalStack
         }
     }
     Ok(peers)
-}
-
-async fn pumps(
-    config: &Config,
-    stores: &BTreeMap<&'static str, Store>,
-    subscriptions: Vec<(&'static str, Vec<Subscription>)>,
-    options: &Options,
-) -> Result<Vec<Arc<Pump>>> {
-    let mut pumps: Vec<Arc<Pump>> = Vec::new();
-    let logs: BTreeMap<&str, EventLog> = stores.iter().map(|(n, s)| (*n, EventLog::new(s.clone(), n))).collect();
-    for (name, store) in stores {
-        pumps.push(Arc::new(Pump::Relay(Relay::new(store.clone(), name), store.commits())));
-    }
-    if config.bus.kind == BusKind::Jetstream {
-        let bus = jetstream::connect(jetstream::Config {
-            replicas: usize::from(config.bus.replicas),
-            max_age: Duration::from_secs(u64::from(config.events.stream_retention_days) * 86_400),
-            ..jetstream::Config::new(config.bus.url.expose())
-        })
-        .await?;
-        jetstream::ensure_stream(&bus).await?;
-        let retention = Duration::from_secs(u64::from(config.events.inbox_retention_days) * 86_400);
-        for (name, store) in stores {
-            pumps.push(Arc::new(Pump::Publisher(jetstream::Publisher::new(bus.clone(), store.clone(), logs[name].clone()))));
-        }
-        for (name, all) in subscriptions {
-            let mut by_source: BTreeMap<&'static str, Vec<Subscription>> = BTreeMap::new();
-            all.into_iter().for_each(|s| by_source.entry(s.source).or_default().push(s));
-            for (source, of_source) in by_source {
-                let (store, clock) = (stores[name].clone(), options.clock.clone());
-                let consumer = jetstream::Consumer::new(bus.clone(), store, name, source, of_source, clock, retention).await?;
-                pumps.push(Arc::new(Pump::Consumer(consumer)));
-            }
-        }
-        return Ok(pumps);
-    }
-    for (name, all) in subscriptions {
-        for (i, subscription) in all.into_iter().enumerate() {
-            let Some(log) = logs.get(subscription.source) else { continue };
-            let mut source: Arc<dyn Source> = Arc::new(log.clone());
-            if let Some(seed) = options.shuffle_seed {
-                source = Arc::new(ShufflingSource::new(source, seed.wrapping_add(i as u64 * 7919)));
-            }
-            let subscriber = Subscriber::new(stores[name].clone(), source, subscription, options.clock.clone());
-            pumps.push(Arc::new(Pump::Subscriber(subscriber)));
-        }
-    }
-    Ok(pumps)
 }

@@ -1,17 +1,30 @@
 //! What moves events on: relays, publishers, subscribers and consumers, all of
 //! them driven the same way.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
+use opentelemetry::{KeyValue, global, metrics::Gauge};
 use stoa_events::{Relay, Subscriber, jetstream};
 use stoa_kernel::Result;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 /// How long a pump waits for a wake-up before it looks by itself: another
 /// process may have written.
 const POLL: Duration = Duration::from_millis(500);
+/// Time between two measurements of what waits.
+const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
+static LAG: LazyLock<Gauge<u64>> = LazyLock::new(|| {
+    global::meter("stoa_events").u64_gauge("events.lag").with_description("Events that wait, by what they wait for").build()
+});
+static PARKED: LazyLock<Gauge<u64>> =
+    LazyLock::new(|| global::meter("stoa_events").u64_gauge("events.parked").with_description("Events that could not be applied").build());
+
+/// What one of them does, and for which service.
 #[expect(clippy::large_enum_variant, reason = "a process has a few dozen of them, each behind an Arc")]
 pub(super) enum Pump {
     Relay(Relay, watch::Receiver<u64>),
@@ -30,11 +43,29 @@ impl Pump {
         }
     }
 
+    /// Waits for what is on its way to this pump, and takes it; 0 where nothing is.
+    pub(super) async fn await_rest(&self) -> Result<u64> {
+        match self {
+            // What failed for a while comes again after a pause.
+            Self::Consumer(consumer) if consumer.lag().await? > 0 => Ok(consumer.wait_and_run(POLL).await?.max(1)),
+            _ => Ok(0),
+        }
+    }
+
     pub(super) async fn parked_count(&self) -> Result<u64> {
         match self {
             Self::Consumer(consumer) => consumer.parked_count().await,
             Self::Subscriber(subscriber) => subscriber.parked_count().await,
             Self::Relay(..) | Self::Publisher(_) => Ok(0),
+        }
+    }
+
+    async fn lag(&self) -> Result<u64> {
+        match self {
+            Self::Relay(relay, _) => relay.lag().await,
+            Self::Publisher(publisher) => publisher.lag().await,
+            Self::Consumer(consumer) => consumer.lag().await,
+            Self::Subscriber(subscriber) => subscriber.lag().await,
         }
     }
 
@@ -47,8 +78,18 @@ impl Pump {
         }
     }
 
-    /// Waits for work and does it.
-    async fn step(&self, wake: Option<&mut watch::Receiver<u64>>) -> Result<()> {
+    /// Lets another process go on at once.
+    async fn release(&self) -> Result<()> {
+        match self {
+            Self::Relay(relay, _) => relay.release().await,
+            Self::Publisher(publisher) => publisher.release().await,
+            Self::Consumer(_) | Self::Subscriber(_) => Ok(()),
+        }
+    }
+
+    /// Does work and waits for more. It is never dropped halfway: what was
+    /// fetched from the bus would come again only after a minute.
+    async fn step(&self, wake: Option<&mut watch::Receiver<u64>>, stop: &CancellationToken) -> Result<()> {
         if let Self::Consumer(consumer) = self {
             consumer.wait_and_run(POLL).await?;
             return Ok(());
@@ -57,26 +98,62 @@ impl Pump {
             && let Some(wake) = wake
         {
             // A wake-up that never comes is what the poll is for.
-            tokio::time::timeout(POLL, wake.changed()).await.ok();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = tokio::time::timeout(POLL, wake.changed()) => {}
+            }
         }
         Ok(())
     }
 }
 
+/// A pump and what it is called in metrics and logs.
+pub(super) struct Named {
+    /// Service whose store it works in.
+    pub(super) service: &'static str,
+    /// Which of the service's pumps it is.
+    pub(super) name: String,
+    pub(super) pump: Pump,
+}
+
 /// Runs a pump until told to stop. A failure is logged and tried again: the
 /// store or the bus may be back.
-pub(super) async fn keep_running(pump: Arc<Pump>, stop: CancellationToken) {
+pub(super) async fn keep_running(named: Arc<Named>, stop: CancellationToken) {
+    let pump = &named.pump;
     let mut wake = pump.wake();
-    loop {
-        let step = tokio::select! {
-            () = stop.cancelled() => return,
-            step = pump.step(wake.as_mut()) => step,
-        };
-        if let Err(error) = step {
-            tracing::warn!(cause = error.cause(), %error, "events are not moving; trying again");
+    while !stop.is_cancelled() {
+        if let Err(error) = pump.step(wake.as_mut(), &stop).await {
+            let Named { service, name, .. } = &*named;
+            tracing::warn!(service, pump = name, cause = error.cause(), %error, "events are not moving; trying again");
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 () = pause() => {}
+            }
+        }
+    }
+    if let Err(error) = pump.release().await {
+        tracing::warn!(service = named.service, pump = named.name, %error, "the lease stays until it ends by itself");
+    }
+}
+
+/// Measures what waits and what is parked until told to stop.
+pub(super) async fn keep_measuring(pumps: Vec<Arc<Named>>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(MEASURE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        for named in &pumps {
+            let Named { service, name, pump } = &**named;
+            let labels = [KeyValue::new("store", *service), KeyValue::new("pump", name.clone())];
+            match (pump.lag().await, pump.parked_count().await) {
+                (Ok(lag), Ok(parked)) => {
+                    LAG.record(lag, &labels);
+                    PARKED.record(parked, &labels);
+                }
+                (Err(error), _) | (_, Err(error)) => tracing::warn!(service, pump = name, %error, "what waits cannot be measured"),
             }
         }
     }
