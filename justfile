@@ -19,7 +19,7 @@ proto:
 
 # Against real PostgreSQL and NATS servers; see CONTRIBUTING.md for the two URLs.
 backends:
-    cargo test -p stoa-store -p stoa-events -p stoa-tests --features stoa-store/backends,stoa-events/backends,stoa-tests/backends
+    .ci/backends
 
 # Rewrites the checked-in snapshots: access matrix, OpenAPI description.
 snapshots:

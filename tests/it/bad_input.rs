@@ -118,7 +118,7 @@ async fn updates_that_are_refused() -> Result<()> {
     patch(&suite, "displayName", stale).await?.refused(409, "ETAG_MISMATCH", "etag")?;
     let renamed = json!({"displayName": "Renamed"});
     let path = "/v1/deals/one?updateMask=displayName";
-    suite.http_with("PATCH", path, &renamed, &admin, &[("if-match", "\"ff\"")]).await?.refused(409, "ETAG_MISMATCH", "etag")?;
+    suite.http_with("PATCH", path, &renamed, &admin, &[("if-match", "\"ff\"")]).await?.refused(412, "ETAG_MISMATCH", "etag")?;
     patch(&suite, "nonsense", renamed).await?.refused(400, "UPDATE_MASK_INVALID", "update_mask")?;
     let negative = json!({"amount": {"minorUnits": "-5", "currencyCode": "USD"}});
     patch(&suite, "amount", negative).await?.refused(400, "INVALID_FIELD", "deal.amount.minor_units")?;

@@ -6,4 +6,7 @@ mod crm_import;
 mod demo;
 mod journeys;
 mod openapi;
+mod scope_sweep;
+mod standing;
+mod tidy;
 mod writing;

@@ -53,7 +53,7 @@ async fn of_two_writers_on_one_etag_one_is_told() -> Result<()> {
         suite.http_with("PATCH", path, &bodies[1], &admin, &headers)
     )?;
     let (winner, loser) = if ann.status == 200 { (ann, bob) } else { (bob, ann) };
-    loser.refused(409, "ETAG_MISMATCH", "etag")?;
+    loser.refused(412, "ETAG_MISMATCH", "etag")?;
     let winner = winner.ok()?;
     assert_eq!(suite.get("/v1/programs/channel").await?, winner);
     suite.finish().await

@@ -1,7 +1,8 @@
 //! What the tests across the suite share: a suite with all services in this
-//! process, on a temporary folder, with a driven clock.
+//! process, on stores of its own, with a driven clock.
 
 mod answer;
+mod backends;
 mod set_up;
 mod snapshot;
 mod suite;

@@ -1,9 +1,15 @@
 //! A suite for a test.
 
-use anyhow::{Result, ensure};
-use axum::{Router, body::Body};
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+};
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 use stoa::{
     client::Door,
@@ -12,11 +18,12 @@ use stoa::{
 use stoa_auth::TokenRequest;
 use stoa_config::Config;
 use stoa_kernel::{Clock, Timestamp, clock::ClockHandle};
+use stoa_testkit::Place;
 use tempfile::TempDir;
 use tonic::{Code, Status, body::Body as GrpcBody};
 use tower::ServiceExt;
 
-use crate::Answer;
+use crate::{Answer, backends};
 
 /// Where business time stands when a suite starts: 2026-03-02T09:00:00Z.
 #[must_use]
@@ -24,7 +31,16 @@ pub const fn start_time() -> Timestamp {
     Timestamp::from_micros(1_772_442_000_000_000)
 }
 
-/// All services in this process, on a temporary folder. Events move and jobs
+/// Services that keep a copy of onboard's partners.
+const COPIES: [&str; 4] = ["enable", "market", "sell", "incentivize"];
+
+/// Decides in which disorder events come; `SEED=7` repeats a run.
+fn seed() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
+    std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
+}
+
+/// All services in this process, on stores of their own. Events move and jobs
 /// run when the test says so.
 pub struct TestSuite {
     /// The suite.
@@ -34,31 +50,39 @@ pub struct TestSuite {
     http: Router,
     // Removed with the suite.
     _dir: TempDir,
+    _place: Place,
 }
 
 impl TestSuite {
-    /// Starts a suite whose events come in order.
+    /// Starts a suite whose bus shuffles, delays and doubles events; over
+    /// JetStream, which does so by itself, with the feature `backends`.
     ///
     /// # Errors
     /// Where it does not start.
     pub async fn start() -> Result<Self> {
-        Self::start_with(None, start_time()).await
+        let seed = if cfg!(feature = "backends") { None } else { Some(seed()) };
+        Self::start_with(seed, start_time()).await
     }
 
-    /// Starts a suite whose bus shuffles, delays and doubles events by a seed.
+    /// Starts a suite whose bus shuffles, delays and doubles events by a seed,
+    /// or keeps their order where there is none.
     ///
     /// # Errors
     /// Where it does not start.
+    #[expect(clippy::print_stderr, reason = "a test has no log")]
     pub async fn start_with(shuffle_seed: Option<u64>, now: Timestamp) -> Result<Self> {
+        eprintln!("events come by seed {shuffle_seed:?}");
         let dir = TempDir::new()?;
+        let place = Place::new();
         let mut config = Config::embedded(dir.path())?;
+        backends::choose(&mut config, &place, shuffle_seed.is_some()).await;
         // Tests call faster than people do.
         config.limits.rate_per_caller_per_second = 1_000_000;
         config.limits.rate_burst = 1_000_000;
         let (clock, handle) = Clock::driven(now);
         let suite = Suite::start(config, Options { clock, shuffle_seed, by_hand: true }).await?;
-        let http = suite.http();
-        Ok(Self { suite, clock: handle, http, _dir: dir })
+        let http = suite.http()?;
+        Ok(Self { suite, clock: handle, http, _dir: dir, _place: place })
     }
 
     /// A token of the tenant `acme`.
@@ -181,6 +205,33 @@ impl TestSuite {
         Ok(status_of(answer.headers()))
     }
 
+    /// Calls a method with one message and gives the one that answers.
+    ///
+    /// # Errors
+    /// Where the request cannot be built or the answer not be read.
+    pub async fn call(&self, path: &str, message: &[u8], token: &str) -> Result<Result<Bytes, Status>> {
+        let mut framed = vec![0];
+        framed.extend(u32::try_from(message.len())?.to_be_bytes());
+        framed.extend(message);
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/grpc")
+            .header("te", "trailers")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(GrpcBody::new(http_body_util::Full::new(Bytes::from(framed))))?;
+        let (parts, body) = self.suite.stack.clone().oneshot(request).await?.into_parts();
+        let body = body.collect().await?;
+        let trailers = body.trailers().cloned().unwrap_or_default();
+        let status = [&parts.headers, &trailers].into_iter().find_map(Status::from_header_map).context("an answer without a status")?;
+        if status.code() != Code::Ok {
+            return Ok(Err(status));
+        }
+        let bytes = body.to_bytes();
+        ensure!(bytes.len() >= 5, "an answer without a message");
+        Ok(Ok(bytes.slice(5..)))
+    }
+
     /// Everything delivered, nothing parked.
     ///
     /// # Errors
@@ -192,14 +243,27 @@ impl TestSuite {
         Ok(())
     }
 
-    /// Ends the test: everything delivered, nothing parked.
+    /// Ends the test: everything delivered, nothing parked, every copy of the
+    /// partners like the original.
     ///
     /// # Errors
-    /// Where an event could not be delivered.
+    /// Where that is not so.
     pub async fn finish(self) -> Result<()> {
         self.settle().await?;
+        let original = self.versions("onboard", "partner").await?;
+        for service in COPIES {
+            let copy = self.versions(service, "partner_copy").await?;
+            ensure!(copy == original, "the copy of {service} differs: {copy:?} and not {original:?}");
+        }
         self.suite.stop().await;
         Ok(())
+    }
+
+    async fn versions(&self, service: &str, table: &str) -> Result<BTreeMap<(String, String), i64>> {
+        let store = self.suite.store(service).with_context(|| format!("no store of {service}"))?;
+        let select = Statement::from_string(store.backend(), format!("SELECT tenant, id, version FROM {table}"));
+        let rows = store.read().query_all_raw(select).await?;
+        rows.iter().map(|row| Ok(((row.try_get("", "tenant")?, row.try_get("", "id")?), row.try_get("", "version")?))).collect()
     }
 }
 

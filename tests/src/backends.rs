@@ -1,0 +1,33 @@
+//! Which stores and which bus a test runs on.
+
+use stoa_config::Config;
+use stoa_testkit::Place;
+
+/// Embedded files and the embedded bus.
+#[cfg(not(feature = "backends"))]
+pub(crate) async fn choose(_: &mut Config, _: &Place, _: bool) {}
+
+/// PostgreSQL, with JetStream unless the test's own disorder is asked for.
+#[cfg(feature = "backends")]
+pub(crate) async fn choose(config: &mut Config, place: &Place, shuffled: bool) {
+    use stoa_config::{Backend, BusKind, Secret};
+
+    for name in stoa::suite::PILLARS {
+        place.store(name).await;
+    }
+    config.store.backend = Backend::Postgres;
+    config.store.url = Secret::from(place.url());
+    config.store.connections_max = 4;
+    if !shuffled {
+        config.bus.kind = BusKind::Jetstream;
+        config.bus.url = Secret::from(nats());
+        config.bus.name = format!("test-{}", stoa_kernel::ids::new_id());
+    }
+}
+
+#[cfg(feature = "backends")]
+#[expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+fn nats() -> String {
+    #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
+    std::env::var("TEST_NATS_URL").expect("the feature `backends` needs TEST_NATS_URL, a nats-server with JetStream")
+}
