@@ -7,6 +7,8 @@ mod demo;
 mod journeys;
 mod openapi;
 mod scope_sweep;
+#[cfg(feature = "backends")]
+mod split;
 mod standing;
 mod tidy;
 mod writing;

@@ -93,7 +93,7 @@ impl Wiring<'_> {
                 // What the stream has forgotten is read from its owner's log.
                 let archive: Arc<dyn Source> = match logs.get(source) {
                     Some(log) => Arc::new(log.clone()),
-                    None => Arc::new(remote_log(source, self.callers[service].clone(), clock.clone())),
+                    None => Arc::new(remote_log(service, source, self.callers[service].clone(), clock.clone())),
                 };
                 let consumer = jetstream::Consumer::new(bus.clone(), store, service, source, of_source, clock, retention).await?;
                 let pump = Pump::Consumer(consumer.with_archive(archive));
@@ -104,8 +104,8 @@ impl Wiring<'_> {
     }
 }
 
-fn remote_log(source: &'static str, peers: Peers, clock: Clock) -> RemoteLog<impl Fn() -> Channel + Send + Sync> {
-    RemoteLog::new(source, move || peers.channel(source, &Cx::service("", "", &clock, "")))
+fn remote_log(service: &'static str, source: &'static str, peers: Peers, clock: Clock) -> RemoteLog<impl Fn() -> Channel + Send + Sync> {
+    RemoteLog::new(source, move || peers.channel(source, &Cx::service("", service, &clock, "")))
 }
 
 fn days(days: u32) -> Duration {
