@@ -141,6 +141,8 @@ fn settings_are_printed_without_secrets() {
     let printed = stdout(&command.output().unwrap());
     assert!(printed.contains("backend = \"postgres\"") && printed.contains("[redacted]"), "{printed}");
     assert!(!printed.contains("hunter2"), "{printed}");
+    let defaults = stdout(&run(dir.path(), &["config", "--default"]));
+    assert!(defaults.contains("# Where gRPC, gRPC-Web, REST"), "{defaults}");
 }
 
 /// The variables of the command line are no settings, and everything else is.

@@ -61,7 +61,11 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
             output::note(&format!("the stores of {names} are at this version's schema"));
             Ok(())
         }
-        Command::Config => {
+        Command::Config { default: true } => {
+            output::answer(stoa_config::DEFAULTS);
+            Ok(())
+        }
+        Command::Config { default: false } => {
             output::answer(&serve::settings(file, None, None, None)?.redacted());
             Ok(())
         }

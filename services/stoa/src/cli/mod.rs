@@ -114,7 +114,11 @@ enum Command {
         data: Option<PathBuf>,
     },
     /// Print the settings in force, secrets redacted.
-    Config,
+    Config {
+        /// Print the built-in defaults instead, with what each setting means.
+        #[arg(long)]
+        default: bool,
+    },
 }
 
 #[derive(Subcommand)]
