@@ -10,7 +10,6 @@ mod certification_award;
 mod course;
 mod course_completion;
 mod migration;
-mod partners;
 mod portal_activity;
 #[cfg(test)]
 mod testing;

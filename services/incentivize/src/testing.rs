@@ -14,15 +14,11 @@ use stoa_proto::{
     },
     onboard::v1::{Enrollment, EnrollmentCreated, EnrollmentStatus},
 };
+pub(crate) use stoa_testkit::{NOT_ENROLLED, occurred, reason};
 use stoa_testkit::{Seed, Standing};
-pub(crate) use stoa_testkit::{occurred, reason};
 use tonic::Status;
 
 use crate::Api;
-
-/// How a partner without an enrollment in force is refused here: its owner has
-/// the last word on it, and nobody can be reached.
-pub(crate) const NOT_ENROLLED: &str = "UNAVAILABLE";
 
 /// The shared bench with the service's API on it.
 pub(crate) struct Bench {

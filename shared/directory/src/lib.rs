@@ -24,7 +24,7 @@ use stoa_rpc::{Deps, Suspension};
 
 pub use fold::subscriptions;
 pub use migration::migrations;
-pub use write::{enrolled_for_write, partner_for_write, require_assigned, require_writer};
+pub use write::{acting_partner, enrolled_for_write, partner_for_write, require_assigned, require_writer};
 
 /// Settings of a tenant that made none.
 #[must_use]

@@ -1,7 +1,7 @@
 //! Who may write for a partner.
 
 use sea_orm::ConnectionTrait;
-use stoa_kernel::{Cx, Error, Kind, Result, names};
+use stoa_kernel::{Cx, Error, Kind, Reach, Result, names};
 use stoa_proto::onboard::v1::{CamAssignment, Partner};
 use stoa_rpc::Deps;
 
@@ -57,6 +57,20 @@ pub async fn enrolled_for_write(deps: &Deps, cx: &Cx, field: &str, named: &str) 
     let (partner, _) = require_enrolled(deps, cx, field, &name).await?;
     require_writer(deps.store.read(), cx, &name, names::last(&name)).await?;
     Ok(partner)
+}
+
+/// The partner that something is recorded or done for. A partner's people do it
+/// while they have an enrollment in force; the vendor's people may bring in
+/// history of partners that have left.
+///
+/// # Errors
+/// As [`enrolled_for_write`] for a partner's people, [`partner_for_write`] for
+/// the vendor's.
+pub async fn acting_partner(deps: &Deps, cx: &Cx, field: &str, named: &str) -> Result<Partner> {
+    match cx.caller.reach {
+        Reach::Partner(_) => enrolled_for_write(deps, cx, field, named).await,
+        Reach::Tenant => partner_for_write(deps, cx, field, named).await,
+    }
 }
 
 fn named_or_own(cx: &Cx, field: &str, named: &str) -> Result<String> {

@@ -11,7 +11,11 @@ use stoa_rpc::{Deps, Job, Peers};
 use stoa_store::Store;
 use tonic::{Request, Status};
 
-use crate::{Place, Seed};
+use crate::{Place, Seed, Standing};
+
+/// How a partner without an enrollment in force is refused here: onboard has the
+/// last word on it, and nobody can be reached.
+pub const NOT_ENROLLED: &str = "UNAVAILABLE";
 
 /// The tenant of a test.
 const TENANT: &str = "t";
@@ -50,8 +54,20 @@ impl Bench {
     /// # Panics
     /// Where the directory refuses them.
     pub async fn seed(&self, partners: &[Seed]) {
+        self.tell(partners, 1).await;
+    }
+
+    /// Tells the directory that an enrolled partner was suspended.
+    ///
+    /// # Panics
+    /// Where the directory refuses it.
+    pub async fn suspend(&self, partner: &'static str) {
+        self.tell(&[Seed::enrolled(partner).standing(Standing::Suspended)], 2).await;
+    }
+
+    async fn tell(&self, partners: &[Seed], version: i64) {
         let directory = stoa_directory::subscriptions().remove(0);
-        for event in partners.iter().flat_map(|partner| partner.events(TENANT)) {
+        for event in partners.iter().flat_map(|partner| partner.events(TENANT, version)) {
             self.deliver(&directory, event).await.expect("the directory takes the partner");
         }
     }

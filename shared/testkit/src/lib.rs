@@ -9,6 +9,6 @@ mod bench;
 mod place;
 mod seed;
 
-pub use bench::{Bench, occurred, reason};
+pub use bench::{Bench, NOT_ENROLLED, occurred, reason};
 pub use place::Place;
-pub use seed::{Seed, Standing};
+pub use seed::{NETWORK, Seed, Standing};

@@ -33,6 +33,16 @@ pub struct Seed {
     pub cam: &'static str,
 }
 
+/// The network of most tests: the enrolled partners `acme` (assigned to the CAM
+/// `cam`), `below` (which `acme` may see) and `other`, and `idle`, which is
+/// suspended.
+pub const NETWORK: [Seed; 4] = [
+    Seed::enrolled("acme").assigned_to("cam"),
+    Seed::enrolled("below").visible_to("acme"),
+    Seed::enrolled("other"),
+    Seed::enrolled("idle").standing(Standing::Suspended),
+];
+
 impl Seed {
     /// An enrolled partner.
     #[must_use]
@@ -68,7 +78,8 @@ impl Seed {
         self
     }
 
-    pub(crate) fn events(&self, tenant: &str) -> Vec<Event> {
+    /// What onboard's events say of it. `version` is that of its enrollment.
+    pub(crate) fn events(&self, tenant: &str, version: i64) -> Vec<Event> {
         let name = format!("partners/{}", self.id);
         let event = |subject: &str, data: Vec<u8>| Event { tenant: tenant.into(), subject: subject.into(), data, ..Event::default() };
         let partner = Partner {
@@ -89,7 +100,7 @@ impl Seed {
                 status: status.into(),
                 effective_time: Some(Timestamp::default().proto()),
                 product_lines: self.product_lines.iter().map(|line| format!("productLines/{line}")).collect(),
-                etag: etag::of(1),
+                etag: etag::of(version),
                 ..Enrollment::default()
             };
             events.push(event("onboard.enrollment.created", EnrollmentCreated { enrollment: Some(enrollment) }.encode_to_vec()));

@@ -8,7 +8,7 @@ use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
 use super::{operations, store};
-use crate::{Api, partners::for_record};
+use crate::Api;
 
 #[tonic::async_trait]
 impl CourseCompletionService for Api {
@@ -18,7 +18,7 @@ impl CourseCompletionService for Api {
     ) -> Result<Response<CourseCompletion>, Status> {
         let (cx, request) = enter(request)?;
         // A retry gets its first answer, whatever became of the partner meanwhile.
-        let partner = for_record(&self.deps, &cx, "partner", &request.partner).await;
+        let partner = stoa_directory::acting_partner(&self.deps, &cx, "partner", &request.partner).await;
         answer(
             self.deps
                 .store

@@ -15,7 +15,6 @@ use stoa_rpc::Deps;
 use stoa_store::Tx;
 
 use super::{Tally, View, counted, id, store, tally};
-use crate::partners::for_record;
 
 /// Entries of one request; the proto names it, too.
 const ENTRIES_MAX: usize = 1000;
@@ -65,7 +64,7 @@ async fn check_entry(
         return Err(Ok(broken.into_iter().map(error).collect()));
     }
     if !partners.contains_key(&entry.partner) {
-        let found = for_record(deps, cx, "partner", &entry.partner).await.map(|partner| partner.name);
+        let found = stoa_directory::acting_partner(deps, cx, "partner", &entry.partner).await.map(|partner| partner.name);
         partners.insert(entry.partner.clone(), found);
     }
     let partner = partners.get(&entry.partner).cloned().unwrap_or_else(|| Err(Error::not_found(&entry.partner)));

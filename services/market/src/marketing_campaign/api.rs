@@ -1,13 +1,11 @@
 use futures::FutureExt;
+use stoa_directory::acting_partner;
 use stoa_kernel::{Cx, Error, Reach, Result, names, page::Page};
-use stoa_proto::{
-    market::v1::{
-        ApproveMarketingCampaignRequest, CancelMarketingCampaignRequest, CompleteMarketingCampaignRequest, CreateMarketingCampaignRequest,
-        DeployMarketingCampaignRequest, GetMarketingCampaignRequest, ListMarketingCampaignsRequest, ListMarketingCampaignsResponse,
-        MarketingCampaign, RejectMarketingCampaignRequest, ReportMarketingCampaignResultsRequest, ScheduleMarketingCampaignRequest,
-        SubmitMarketingCampaignRequest, UpdateMarketingCampaignRequest, marketing_campaign_service_server::MarketingCampaignService,
-    },
-    onboard::v1::Partner,
+use stoa_proto::market::v1::{
+    ApproveMarketingCampaignRequest, CancelMarketingCampaignRequest, CompleteMarketingCampaignRequest, CreateMarketingCampaignRequest,
+    DeployMarketingCampaignRequest, GetMarketingCampaignRequest, ListMarketingCampaignsRequest, ListMarketingCampaignsResponse,
+    MarketingCampaign, RejectMarketingCampaignRequest, ReportMarketingCampaignResultsRequest, ScheduleMarketingCampaignRequest,
+    SubmitMarketingCampaignRequest, UpdateMarketingCampaignRequest, marketing_campaign_service_server::MarketingCampaignService,
 };
 use stoa_rpc::{Deps, answer, enter};
 use tonic::{Request, Response, Status};
@@ -24,7 +22,7 @@ impl MarketingCampaignService for Api {
         let (cx, request) = enter(request)?;
         let named = request.marketing_campaign.as_ref().map(|c| c.partner.as_str()).unwrap_or_default();
         // A retry gets its first answer, whatever became of the partner meanwhile.
-        let partner = partner_to_act(&self.deps, &cx, "marketing_campaign.partner", named).await;
+        let partner = acting_partner(&self.deps, &cx, "marketing_campaign.partner", named).await;
         answer(
             self.deps
                 .store
@@ -148,18 +146,7 @@ impl MarketingCampaignService for Api {
     }
 }
 
-/// The partner that a campaign is drafted for. A partner's people act while it
-/// has an enrollment in force; the vendor's people may bring in history of
-/// partners that have left. Asks the directory, so it runs before the write
-/// transaction.
-async fn partner_to_act(deps: &Deps, cx: &Cx, field: &str, named: &str) -> Result<Partner> {
-    match cx.caller.reach {
-        Reach::Partner(_) => stoa_directory::enrolled_for_write(deps, cx, field, named).await,
-        Reach::Tenant => stoa_directory::partner_for_write(deps, cx, field, named).await,
-    }
-}
-
-/// As [`partner_to_act`], for what happens to a campaign of the caller's own.
+/// As [`acting_partner`], for what happens to a campaign of the caller's own.
 async fn may_act(deps: &Deps, cx: &Cx) -> Result<()> {
     match cx.caller.reach {
         Reach::Partner(_) => stoa_directory::enrolled_for_write(deps, cx, "name", "").await.map(|_| ()),
