@@ -14,6 +14,7 @@ use futures::StreamExt;
 use stoa_kernel::{Clock, Error, Result, clock::wall_now};
 use stoa_proto::events::v1::Event;
 use stoa_store::Store;
+use tokio::time::timeout;
 
 use super::{Bus, envelope, gaps::Gaps, refusals::Refusals};
 use crate::{
@@ -32,6 +33,10 @@ const EVENTS_PENDING_MAX: i64 = 4096;
 const ACK_WAIT: Duration = Duration::from_secs(60);
 /// The pause after a first failure that may pass.
 const BACKOFF_MS: u64 = 100;
+/// How long the server may take to send the next message of a batch. It is kept
+/// here and not in the request: with `expires`, the server keeps a request open
+/// that finds no event, so that an event that comes alone would wait that long.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Inbox rows that one call prunes.
 const ROWS_PER_PRUNE_MAX: u64 = 10_000;
 
@@ -47,6 +52,7 @@ pub struct Consumer {
     pub(super) gaps: Option<Gaps>,
     retention: Duration,
     backoff_ms: u64,
+    answer_within: Duration,
 }
 
 /// A message and what it holds.
@@ -98,7 +104,8 @@ impl Consumer {
         let pull = bus.context.create_consumer_on_stream(config, &bus.config.stream).await.map_err(Error::unavailable)?;
         let taken = subscriptions.into_iter().filter(|subscription| subscription.source == source);
         let appliers = taken.map(|subscription| Applier::new(store.clone(), subscription, clock.clone())).collect();
-        Ok(Self { bus, store, source, pull, appliers, refusals: Refusals::default(), gaps: None, retention, backoff_ms: BACKOFF_MS })
+        let (refusals, gaps) = (Refusals::default(), None);
+        Ok(Self { bus, store, source, pull, appliers, refusals, gaps, retention, backoff_ms: BACKOFF_MS, answer_within: ANSWER_WITHIN })
     }
 
     /// The same consumer with the log behind the stream: events that the stream
@@ -113,6 +120,14 @@ impl Consumer {
     #[must_use]
     pub const fn backoff_ms(mut self, base: u64) -> Self {
         self.backoff_ms = base;
+        self
+    }
+
+    /// The same consumer with another limit on the time that the server may
+    /// take to send the next message of a batch.
+    #[must_use]
+    pub const fn answer_within(mut self, limit: Duration) -> Self {
+        self.answer_within = limit;
         self
     }
 
@@ -174,10 +189,26 @@ impl Consumer {
         inbox::prune(&self.store, wall_now().plus_micros(-retention), ROWS_PER_PRUNE_MAX).await
     }
 
-    async fn take(&self, mut batch: pull::Batch, mut messages: Vec<Message>) -> Result<u64> {
-        while let Some(message) = batch.next().await {
-            messages.push(message.map_err(Error::unavailable)?);
+    /// Adds what a batch supplies, until it ends. It never does by itself once
+    /// its end was lost: with the connection, or with the stream's leader.
+    async fn receive(&self, mut batch: pull::Batch, messages: &mut Vec<Message>) -> Result<()> {
+        loop {
+            match timeout(self.answer_within, batch.next()).await {
+                Ok(Some(message)) => messages.push(message.map_err(Error::unavailable)?),
+                Ok(None) => return Ok(()),
+                Err(_) if messages.is_empty() => {
+                    return Err(Error::unavailable(format!("stream {} has not answered in time", self.bus.config.stream)));
+                }
+                Err(_) => {
+                    tracing::warn!(source = self.source, received = messages.len(), "the stream did not end a batch; applying what came");
+                    return Ok(());
+                }
+            }
         }
+    }
+
+    async fn take(&self, batch: pull::Batch, mut messages: Vec<Message>) -> Result<u64> {
+        self.receive(batch, &mut messages).await?;
         if messages.is_empty() {
             return Ok(0);
         }
