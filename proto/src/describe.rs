@@ -59,6 +59,14 @@ pub fn access(method: &MethodDescriptor) -> Access {
     }
 }
 
+/// The field that holds the resource in the request of an update: of
+/// `UpdateTierRequest`, the `Tier`.
+#[must_use]
+pub fn updated(request: &MessageDescriptor) -> Option<FieldDescriptor> {
+    let noun = request.name().strip_prefix("Update")?.strip_suffix("Request")?;
+    request.fields().find(|field| field.kind().as_message().is_some_and(|message| message.name() == noun))
+}
+
 /// The response field by which a server stream is resumed.
 #[must_use]
 pub fn resume_field(method: &MethodDescriptor) -> Option<String> {

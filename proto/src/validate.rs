@@ -4,7 +4,10 @@
 //! that this module does not know stops the program at start, so that no limit
 //! is written down without being kept.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::LazyLock,
+};
 
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
@@ -12,7 +15,7 @@ use regex::Regex;
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::POOL;
+use crate::{POOL, describe};
 
 /// A field that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +26,56 @@ pub struct Violation {
     pub message: String,
 }
 
-/// Violations listed in one answer.
+/// Violations listed in one answer; whoever looks for them stops there.
 const VIOLATIONS_MAX: usize = 20;
+
+/// What a message was found to break.
+#[derive(Default)]
+struct Found(Vec<Violation>);
+
+impl Found {
+    fn is_full(&self) -> bool {
+        self.0.len() >= VIOLATIONS_MAX
+    }
+
+    fn note(&mut self, field: &str, message: String) {
+        if !self.is_full() {
+            self.0.push(Violation { field: field.to_owned(), message });
+        }
+    }
+}
+
+/// The fields of a resource that an update is about (AIP-134).
+enum Mask {
+    /// The populated ones: the request names none.
+    Populated,
+    /// Those below which a path begins.
+    Named(BTreeSet<String>),
+}
+
+impl Mask {
+    /// The mask of a request; `None` if it is about all fields.
+    fn of(request: &DynamicMessage) -> Option<Self> {
+        let mask = request.get_field_by_name("update_mask")?;
+        let paths = mask.as_message()?.get_field_by_name("paths")?;
+        let heads = paths.as_list()?.iter().filter_map(Value::as_str).map(|path| path.split('.').next().unwrap_or_default());
+        let heads: BTreeSet<String> = heads.map(str::to_owned).collect();
+        if heads.is_empty() {
+            return Some(Self::Populated);
+        }
+        (!heads.contains("*")).then_some(Self::Named(heads))
+    }
+
+    /// Whether the update is about a field. What identifies the resource
+    /// always counts.
+    fn takes(&self, field: &str, present: bool) -> bool {
+        matches!(field, "name" | "etag")
+            || match self {
+                Self::Populated => present,
+                Self::Named(heads) => heads.contains(field),
+            }
+    }
+}
 
 enum Check {
     Required,
@@ -50,7 +101,13 @@ struct FieldRules {
     descend: bool,
 }
 
-static RULES: LazyLock<HashMap<String, Vec<FieldRules>>> = LazyLock::new(|| {
+struct MessageRules {
+    fields: Vec<FieldRules>,
+    /// The field that holds the resource, in a request with an update mask.
+    updated: Option<FieldDescriptor>,
+}
+
+static RULES: LazyLock<HashMap<String, MessageRules>> = LazyLock::new(|| {
     POOL.all_messages().filter(|m| m.package_name().starts_with("stoa.")).map(|m| (m.full_name().to_owned(), compile(&m))).collect()
 });
 
@@ -99,65 +156,65 @@ pub fn status(violations: &[Violation]) -> Status {
 fn bytes_violations(full_name: &str, bytes: &[u8]) -> Result<Vec<Violation>, String> {
     let descriptor = POOL.get_message_by_name(full_name).ok_or_else(|| format!("{full_name} is not in the descriptor pool"))?;
     let message = DynamicMessage::decode(descriptor, bytes).map_err(|e| e.to_string())?;
-    let mut found = Vec::new();
-    check_message(&message, "", &mut found);
-    if let Some(mask) = mask_of(&message) {
-        found.retain(|violation| is_masked(&violation.field, &mask));
-    }
-    Ok(found)
+    let mut found = Found::default();
+    check_message(&message, "", None, &mut found);
+    Ok(found.0)
 }
 
-/// Paths of a partial update; nothing where all fields count.
-fn mask_of(message: &DynamicMessage) -> Option<Vec<String>> {
-    let mask = message.get_field_by_name("update_mask")?;
-    let paths = mask.as_message()?.get_field_by_name("paths")?;
-    let paths: Vec<String> = paths.as_list()?.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect();
-    (!paths.is_empty() && !paths.iter().any(|p| p == "*")).then_some(paths)
-}
-
-/// Of the resource in a partial update only the masked fields and what
-/// identifies it count: the others are not looked at.
-fn is_masked(field: &str, mask: &[String]) -> bool {
-    let Some((_, path)) = field.split_once('.') else { return true };
-    let head = path.split(['.', '[']).next().unwrap_or_default();
-    matches!(head, "name" | "etag") || mask.iter().any(|m| m.split('.').next() == Some(head))
-}
-
-fn check_message(message: &DynamicMessage, prefix: &str, found: &mut Vec<Violation>) {
+fn check_message(message: &DynamicMessage, prefix: &str, mask: Option<&Mask>, found: &mut Found) {
     let Some(rules) = RULES.get(message.descriptor().full_name()) else { return };
-    for rule in rules {
-        if found.len() >= VIOLATIONS_MAX {
+    let inner = rules.updated.as_ref().and_then(|field| Some((field, Mask::of(message)?)));
+    for rule in &rules.fields {
+        if found.is_full() {
             return;
         }
-        let path = if prefix.is_empty() { rule.field.name().to_owned() } else { format!("{prefix}.{}", rule.field.name()) };
-        let present = message.has_field(&rule.field);
-        if !present && rule.field.supports_presence() && !rule.checks.iter().any(|c| matches!(c, Check::Required)) {
+        let (name, present) = (rule.field.name(), message.has_field(&rule.field));
+        if mask.is_some_and(|mask| !mask.takes(name, present)) {
             continue;
         }
-        let value = message.get_field(&rule.field);
-        for check in &rule.checks {
-            if let Some(message) = broken(check, &value, present, &rule.field) {
-                found.push(Violation { field: path.clone(), message });
-            }
-            if let (Check::Each(checks), Some(items)) = (check, value.as_list()) {
-                for (i, item) in items.iter().enumerate() {
-                    let text = checks.iter().find_map(|c| broken(c, item, true, &rule.field));
-                    found.extend(text.map(|message| Violation { field: format!("{path}[{i}]"), message }));
-                }
-            }
+        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+        let inner = inner.as_ref().filter(|(updated, _)| *updated == &rule.field).map(|(_, mask)| mask);
+        check_field(message, rule, &path, inner, found);
+    }
+}
+
+/// Checks one field of a message; `mask` is for the message in the field.
+fn check_field(message: &DynamicMessage, rule: &FieldRules, path: &str, mask: Option<&Mask>, found: &mut Found) {
+    let present = message.has_field(&rule.field);
+    if !present && rule.field.supports_presence() && !rule.checks.iter().any(|c| matches!(c, Check::Required)) {
+        return;
+    }
+    let value = message.get_field(&rule.field);
+    for check in &rule.checks {
+        let Some(text) = broken(check, &value, present, &rule.field) else { continue };
+        found.note(path, text);
+        // What is too long is not looked into.
+        if matches!(check, Check::ItemsMax(_)) {
+            return;
         }
-        if rule.descend && present {
-            match value.as_ref() {
-                Value::Message(inner) => check_message(inner, &path, found),
-                Value::List(items) => {
-                    for (i, item) in items.iter().enumerate() {
-                        if let Value::Message(inner) = item {
-                            check_message(inner, &format!("{path}[{i}]"), found);
-                        }
-                    }
-                }
-                _ => {}
-            }
+    }
+    match value.as_ref() {
+        Value::Message(inner) if rule.descend && present => check_message(inner, path, mask, found),
+        Value::List(items) => check_items(items, rule, path, found),
+        _ => {}
+    }
+}
+
+fn check_items(items: &[Value], rule: &FieldRules, path: &str, found: &mut Found) {
+    let checks: Vec<&Check> =
+        rule.checks.iter().filter_map(|c| if let Check::Each(each) = c { Some(each) } else { None }).flatten().collect();
+    if checks.is_empty() && !rule.descend {
+        return;
+    }
+    for (i, item) in items.iter().enumerate() {
+        if found.is_full() {
+            return;
+        }
+        if let Some(text) = checks.iter().find_map(|check| broken(check, item, true, &rule.field)) {
+            found.note(&format!("{path}[{i}]"), text);
+        }
+        if let (true, Value::Message(inner)) = (rule.descend, item) {
+            check_message(inner, &format!("{path}[{i}]"), None, found);
         }
     }
 }
@@ -223,16 +280,17 @@ fn number(value: &Value) -> Option<i64> {
     }
 }
 
-fn compile(message: &MessageDescriptor) -> Vec<FieldRules> {
-    message
-        .fields()
-        .filter_map(|field| {
-            let (checks, ignored) = field_checks(&field);
-            let descend = !ignored && !items_are_ignored(&field) && matches!(field.kind(), Kind::Message(_)) && !field.is_map();
-            let checks = if ignored { Vec::new() } else { checks };
-            (descend || !checks.is_empty()).then_some(FieldRules { field, checks, descend })
-        })
-        .collect()
+#[expect(clippy::expect_used, reason = "a mask that cannot be kept must stop the program at start")]
+fn compile(message: &MessageDescriptor) -> MessageRules {
+    let fields = message.fields().filter_map(|field| {
+        let (checks, ignored) = field_checks(&field);
+        let descend = !ignored && !items_are_ignored(&field) && matches!(field.kind(), Kind::Message(_)) && !field.is_map();
+        let checks = if ignored { Vec::new() } else { checks };
+        (descend || !checks.is_empty()).then_some(FieldRules { field, checks, descend })
+    });
+    let masked = message.get_field_by_name("update_mask").is_some();
+    let updated = masked.then(|| describe::updated(message).expect("a request with an update mask holds what it updates"));
+    MessageRules { fields: fields.collect(), updated }
 }
 
 #[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be kept must stop the program at start")]

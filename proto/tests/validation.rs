@@ -1,8 +1,13 @@
 //! What the annotations refuse, and how the refusal reads.
 
+use prost_types::FieldMask;
 use stoa_proto::{
     common::v1::Money,
-    onboard::v1::{CreateProgramRequest, CreateTierRequest, Program, Tier, UpdateProgramRequest},
+    incentivize::v1::SubmitMdfClaimRequest,
+    onboard::v1::{CreateProgramRequest, CreateTierRequest, Program, Prospect, Tier, UpdateProgramRequest, UpdateProspectRequest},
+    sell::v1::{
+        CreateCrmConnectorRequest, CreateDealRequest, Credit, CrmConnector, CrmProductRule, CrmStageRule, Customer, Deal, UpdateDealRequest,
+    },
     validate::{Violation, check_bytes, violations},
 };
 use tonic_types::StatusExt;
@@ -34,18 +39,96 @@ fn a_missing_message_is_required() {
     assert_eq!(field(&violations(&UpdateProgramRequest::default())), ["program"]);
 }
 
+fn mask(paths: &[&str]) -> Option<FieldMask> {
+    Some(FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() })
+}
+
 #[test]
 fn a_partial_update_is_held_to_its_masked_fields() {
     let program = Program { name: "programs/p".into(), description: "x".repeat(4001), ..Default::default() };
-    let masked = |path: &str| UpdateProgramRequest {
-        program: Some(program.clone()),
-        update_mask: Some(prost_types::FieldMask { paths: vec![path.to_owned()] }),
+    let masked = |update_mask| UpdateProgramRequest { program: Some(program.clone()), update_mask, ..Default::default() };
+    assert_eq!(field(&violations(&masked(mask(&["descendants_visible"])))), [""; 0]);
+    assert_eq!(field(&violations(&masked(mask(&["description"])))), ["program.description"]);
+    assert_eq!(field(&violations(&masked(mask(&["description", "*"])))), ["program.display_name", "program.description"]);
+    // Without a mask, an update is about what is populated.
+    assert_eq!(field(&violations(&masked(None))), ["program.description"]);
+    assert_eq!(field(&violations(&masked(mask(&[])))), ["program.description"]);
+}
+
+type Break = (&'static str, fn(&mut Prospect));
+
+/// Fields of a prospect, and what breaks each.
+const BREAK: [Break; 5] = [
+    ("display_name", |p| p.display_name = "x".repeat(201)),
+    ("domain", |p| p.domain = "x".repeat(254)),
+    ("country_code", |p| p.country_code = "usd".into()),
+    ("territory", |p| p.territory = "x".repeat(101)),
+    ("source", |p| p.source = "x".repeat(201)),
+];
+
+#[test]
+fn every_mask_finds_what_is_broken_below_it() {
+    let chosen = |bits: usize| (0..BREAK.len()).filter(move |i| bits & (1 << i) != 0);
+    for (broken, masked) in (0..32).flat_map(|broken| (0..32).map(move |masked| (broken, masked))) {
+        let mut prospect = Prospect { name: "n".repeat(101), etag: "e".repeat(101), ..Default::default() };
+        chosen(broken).for_each(|i| BREAK[i].1(&mut prospect));
+        let paths: Vec<&str> = chosen(masked).map(|i| BREAK[i].0).collect();
+        let request = UpdateProspectRequest { prospect: Some(prospect), update_mask: mask(&paths), request_id: "r".repeat(101) };
+        // A name that is masked and empty is broken, too.
+        let counts =
+            |i: &usize| if masked == 0 { broken & (1 << i) != 0 } else { masked & (1 << i) != 0 && (broken & (1 << i) != 0 || *i == 0) };
+        let fields = (0..BREAK.len()).filter(counts).map(|i| format!("prospect.{}", BREAK[i].0));
+        let mut expected: Vec<String> = fields.chain(["prospect.name".into(), "prospect.etag".into(), "request_id".into()]).collect();
+        let mut found: Vec<String> = violations(&request).into_iter().map(|v| v.field).collect();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "broken {broken:05b}, masked {masked:05b}");
+    }
+}
+
+#[test]
+fn what_is_not_masked_hides_nothing() {
+    let deal = Deal {
+        name: "deals/d".into(),
+        credits: vec![Credit::default(); 20],
+        customer: Some(Customer { display_name: "x".repeat(300), country_code: "not a country".into(), ..Default::default() }),
+        close_date: "2026-01-01T00:00:00Z".into(),
+        kind: 77,
         ..Default::default()
     };
-    assert_eq!(field(&violations(&masked("descendants_visible"))), [""; 0]);
-    assert_eq!(field(&violations(&masked("description"))), ["program.description"]);
-    let whole = UpdateProgramRequest { program: Some(program), ..Default::default() };
-    assert_eq!(field(&violations(&whole)), ["program.display_name", "program.description"]);
+    let masked = |paths: &[&str]| UpdateDealRequest { deal: Some(deal.clone()), update_mask: mask(paths), ..Default::default() };
+    let found = violations(&masked(&["customer", "close_date", "kind"]));
+    assert_eq!(field(&found), ["deal.customer.display_name", "deal.customer.country_code", "deal.close_date", "deal.kind"]);
+    assert_eq!(violations(&masked(&["display_name"])), []);
+    // One that counts is as good as forty: it is refused.
+    assert_eq!(violations(&masked(&["credits"])).len(), 20);
+    assert_eq!(violations(&masked(&[])).len(), 20);
+}
+
+#[test]
+fn a_list_that_is_too_long_is_not_looked_into() {
+    let proofs = SubmitMdfClaimRequest { proof_references: vec![String::new(); 200_000], ..Default::default() };
+    assert_eq!(field(&violations(&proofs)), ["name", "proof_references"]);
+    let deal = Deal { credits: vec![Credit::default(); 200_000], ..Default::default() };
+    let found = violations(&CreateDealRequest { deal: Some(deal), ..Default::default() });
+    assert_eq!(field(&found), ["deal.credits"]);
+}
+
+#[test]
+fn nobody_looks_for_more_violations_than_are_listed() {
+    let connector = CrmConnector {
+        display_name: "CRM".into(),
+        currency_code: "USD".into(),
+        product_map: vec![CrmProductRule::default(); 1000],
+        stage_map: vec![CrmStageRule::default(); 100],
+        ..Default::default()
+    };
+    let found = violations(&CreateCrmConnectorRequest { crm_connector: Some(connector), ..Default::default() });
+    let of = |i| [format!("crm_connector.product_map[{i}].remote_product"), format!("crm_connector.product_map[{i}].product_line")];
+    assert_eq!(field(&found), (0..10).flat_map(of).collect::<Vec<_>>());
+    let proofs = SubmitMdfClaimRequest { proof_references: vec![String::new(); 20], ..Default::default() };
+    let items = (0..19).map(|i| format!("proof_references[{i}]"));
+    assert_eq!(field(&violations(&proofs)), ["name".to_owned()].into_iter().chain(items).collect::<Vec<_>>());
 }
 
 #[test]
