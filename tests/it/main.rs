@@ -4,6 +4,7 @@ mod access_sweep;
 mod bad_input;
 mod crm_import;
 mod demo;
+mod empty_mask;
 mod journeys;
 mod openapi;
 mod scope_sweep;
