@@ -6,6 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[path = "build_traits.rs"]
+mod build_traits;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let mut files = Vec::new();
@@ -16,10 +19,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(&files)?;
     // protox's own encoder keeps custom options; prost_types::FileDescriptorSet drops them.
-    fs::write(out.join("stoa.fds.bin"), compiler.encode_file_descriptor_set())?;
+    let encoded = compiler.encode_file_descriptor_set();
+    let pool = prost_reflect::DescriptorPool::decode(encoded.as_slice())?;
+    fs::write(out.join("traits.rs"), build_traits::traits(&pool)?)?;
+    fs::write(out.join("stoa.fds.bin"), encoded)?;
 
     let set = compiler.file_descriptor_set();
     fs::write(out.join("mutations.rs"), mutations(&set))?;
+    fs::write(out.join("calls.rs"), calls(&set)?)?;
     let mut config = prost_build::Config::new();
     config.enable_type_names();
     // Annotations are read from the descriptors: no code is generated for them.
@@ -28,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=stoa");
     println!("cargo:rerun-if-changed=third_party");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=build_traits.rs");
     Ok(())
 }
 
@@ -50,6 +58,34 @@ fn mutations(set: &prost_types::FileDescriptorSet) -> String {
         }
     }
     code
+}
+
+/// `impl Call` for the request of every unary method, `impl Exchange` for that
+/// of every method that streams both ways.
+fn calls(set: &prost_types::FileDescriptorSet) -> Result<String, Box<dyn Error>> {
+    let rust = |proto: &str| match proto.strip_prefix(".stoa.") {
+        Some(name) => Ok(format!("crate::{}", name.replace('.', "::"))),
+        None => Err(format!("{proto} is not a message of this API: a method needs its own")),
+    };
+    let mut code = String::new();
+    for file in set.file.iter().filter(|f| f.package().starts_with("stoa.")) {
+        for (service, method) in file.service.iter().flat_map(|s| s.method.iter().map(move |m| (s, m))) {
+            let kind = match (method.client_streaming(), method.server_streaming()) {
+                (false, false) => "Call",
+                (true, true) => "Exchange",
+                _ => continue,
+            };
+            code += &format!(
+                "impl {kind} for {} {{ const PATH: &'static str = \"/{}.{}/{}\"; type Response = {}; }}\n",
+                rust(method.input_type())?,
+                file.package(),
+                service.name(),
+                method.name(),
+                rust(method.output_type())?
+            );
+        }
+    }
+    Ok(code)
 }
 
 fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {

@@ -1,19 +1,19 @@
-//! The codec of every generated client and server. It validates requests while
-//! it decodes them, so that no handler can be reached by a message that breaks
-//! the limits in the proto files.
+//! The codec of every generated client and server. While it decodes a request it
+//! clears what only the service sets, and validates the rest, so that no handler
+//! can be reached by a message that breaks what the proto files say.
 
 use std::marker::PhantomData;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use prost::{Message, Name};
 use tonic::{
     Status,
     codec::{DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-use crate::validate;
+use crate::{behavior, validate};
 
-/// Protobuf codec that validates messages whose name ends with `Request`.
+/// Protobuf codec that validates what methods take.
 pub struct Codec<T, U>(PhantomData<fn() -> (T, U)>);
 
 impl<T, U> Default for Codec<T, U> {
@@ -53,7 +53,7 @@ impl<T: Message> Encoder for ProtoEncoder<T> {
     }
 }
 
-/// Decodes a message and checks it against the limits in its proto file.
+/// Decodes a message; a request is held to what its proto file says.
 pub struct ValidatingDecoder<U>(PhantomData<fn() -> U>);
 
 impl<U: Message + Name + Default> Decoder for ValidatingDecoder<U> {
@@ -62,9 +62,17 @@ impl<U: Message + Name + Default> Decoder for ValidatingDecoder<U> {
 
     fn decode(&mut self, src: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let bytes = src.copy_to_bytes(src.remaining());
-        if U::NAME.ends_with("Request") {
-            validate::check_bytes(&U::full_name(), &bytes)?;
-        }
-        U::decode(bytes).map(Some).map_err(|e| validate::undecodable(&U::full_name(), e))
+        let name = U::full_name();
+        let bytes = if behavior::is_request(&name) { sound(&name, bytes)? } else { bytes };
+        U::decode(bytes).map(Some).map_err(|e| validate::undecodable(&name, e))
     }
+}
+
+/// A request as handlers may see it. It is written anew only if something had
+/// to be cleared.
+fn sound(name: &str, bytes: Bytes) -> Result<Bytes, Status> {
+    let mut message = validate::decode(name, &bytes).map_err(|e| validate::undecodable(name, e))?;
+    let cleared = behavior::clear_output_only(&mut message);
+    validate::check(&message)?;
+    Ok(if cleared { message.encode_to_vec().into() } else { bytes })
 }

@@ -2,12 +2,15 @@
 //!
 //! Messages and services are generated at build time. Everything that the proto
 //! files say beyond shapes (who may call, limits, event subjects, personal
-//! fields) is read from the descriptors at run time: see [`describe`] and
-//! [`validate`].
+//! fields, fields that only the service sets) is read from the descriptors at run
+//! time: see [`describe`], [`behavior`] and [`validate`].
 
+pub mod behavior;
+pub mod call;
 pub mod codec;
 pub mod describe;
 pub mod json;
+pub mod resource;
 pub mod validate;
 
 use std::sync::LazyLock;
@@ -18,6 +21,7 @@ mod generated {
     #![expect(
         missing_docs,
         clippy::all,
+        clippy::too_many_lines,
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
         reason = "generated code; its documentation is in the proto files"
@@ -25,6 +29,14 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/stoa.rs"));
 }
 pub use generated::stoa::*;
+
+mod traits {
+    #![expect(clippy::all, reason = "generated code")]
+    use super::*;
+    use crate::resource::{self, Aggregate, Event, GetRequest, ListRequest, ProtoEnum, ReasonEnum};
+    include!(concat!(env!("OUT_DIR"), "/traits.rs"));
+}
+pub use traits::REASONS;
 
 /// Encoded descriptors of all files, with imports, comments and custom options.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stoa.fds.bin"));

@@ -120,7 +120,8 @@ pub fn prepare() {
 /// What a message breaks, in field order; empty when it is sound.
 #[must_use]
 pub fn violations<M: Message + Name>(message: &M) -> Vec<Violation> {
-    bytes_violations(&M::full_name(), &message.encode_to_vec()).unwrap_or_else(|e| vec![Violation { field: String::new(), message: e }])
+    decode(&M::full_name(), &message.encode_to_vec())
+        .map_or_else(|e| vec![Violation { field: String::new(), message: e }], |message| message_violations(&message))
 }
 
 /// Checks an encoded message.
@@ -128,7 +129,15 @@ pub fn violations<M: Message + Name>(message: &M) -> Vec<Violation> {
 /// # Errors
 /// INVALID_ARGUMENT with every field violation, reason `INVALID_FIELD`.
 pub fn check_bytes(full_name: &str, bytes: &[u8]) -> Result<(), Status> {
-    let found = bytes_violations(full_name, bytes).map_err(|e| undecodable(full_name, e))?;
+    check(&decode(full_name, bytes).map_err(|e| undecodable(full_name, e))?)
+}
+
+/// Checks a message that is decoded already.
+///
+/// # Errors
+/// INVALID_ARGUMENT with every field violation, reason `INVALID_FIELD`.
+pub(crate) fn check(message: &DynamicMessage) -> Result<(), Status> {
+    let found = message_violations(message);
     if found.is_empty() { Ok(()) } else { Err(status(&found)) }
 }
 
@@ -153,12 +162,16 @@ pub fn status(violations: &[Violation]) -> Status {
     Status::with_error_details(tonic::Code::InvalidArgument, text.join("; "), details)
 }
 
-fn bytes_violations(full_name: &str, bytes: &[u8]) -> Result<Vec<Violation>, String> {
+/// A message as its descriptor shows it.
+pub(crate) fn decode(full_name: &str, bytes: &[u8]) -> Result<DynamicMessage, String> {
     let descriptor = POOL.get_message_by_name(full_name).ok_or_else(|| format!("{full_name} is not in the descriptor pool"))?;
-    let message = DynamicMessage::decode(descriptor, bytes).map_err(|e| e.to_string())?;
+    DynamicMessage::decode(descriptor, bytes).map_err(|e| e.to_string())
+}
+
+fn message_violations(message: &DynamicMessage) -> Vec<Violation> {
     let mut found = Found::default();
-    check_message(&message, "", None, &mut found);
-    Ok(found.0)
+    check_message(message, "", None, &mut found);
+    found.0
 }
 
 fn check_message(message: &DynamicMessage, prefix: &str, mask: Option<&Mask>, found: &mut Found) {

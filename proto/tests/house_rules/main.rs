@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod fields;
+mod resources;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, MethodDescriptor};
 use stoa_proto::{
     POOL,
     describe::{self, Access},
@@ -99,74 +102,6 @@ fn every_list_is_paged_and_bounded() {
     none("not paged", offenders);
 }
 
-/// Messages that a caller sends, at any depth.
-fn sent() -> Vec<MessageDescriptor> {
-    let mut found: BTreeMap<String, MessageDescriptor> = BTreeMap::new();
-    let mut open: Vec<MessageDescriptor> = describe::methods().map(|m| m.input()).collect();
-    while let Some(message) = open.pop() {
-        if message.package_name().starts_with("stoa.") && !found.contains_key(message.full_name()) {
-            open.extend(message.fields().filter_map(|f| f.kind().as_message().cloned()));
-            found.insert(message.full_name().to_owned(), message);
-        }
-    }
-    found.into_values().collect()
-}
-
-/// Names of the rules that a field has, outer ones only.
-fn rules(field: &FieldDescriptor) -> BTreeSet<String> {
-    let extension = POOL.get_extension_by_name("buf.validate.field").unwrap();
-    let options = field.options();
-    if !options.has_extension(&extension) {
-        return BTreeSet::new();
-    }
-    let value = options.get_extension(&extension);
-    let typed = value.as_message().unwrap().fields().filter_map(|(_, v)| v.as_message().cloned()).collect::<Vec<_>>();
-    typed.iter().flat_map(|t| t.fields().map(|(f, _)| f.name().to_owned()).collect::<Vec<_>>()).collect()
-}
-
-#[test]
-fn everything_that_is_sent_has_a_limit() {
-    let output_only = ["etag", "create_time", "update_time"];
-    let mut offenders = Vec::new();
-    for message in sent() {
-        let is_request = message.name().ends_with("Request");
-        for field in message.fields().filter(|f| !output_only.contains(&f.name())) {
-            let rules = rules(&field);
-            let text_bound = ["max_len", "pattern", "const", "in"].iter().any(|r| rules.contains(*r));
-            let list_bound = rules.contains("max_items") || rules.contains("max_pairs");
-            let unbounded = (field.is_list() && !list_bound) || (!field.is_list() && field.kind() == Kind::String && !text_bound);
-            // Computed fields of a resource are overwritten whatever is sent.
-            if unbounded && (is_request || !is_computed(&field)) {
-                offenders.push(field.full_name().to_owned());
-            }
-        }
-    }
-    none("no limit", offenders);
-}
-
-/// Whether a list's items, texts, are bounded by a rule of their own.
-fn items_are_bounded(field: &FieldDescriptor) -> bool {
-    let extension = POOL.get_extension_by_name("buf.validate.field").unwrap();
-    let options = field.options();
-    let rules = options.get_extension(&extension);
-    let below = |message: &DynamicMessage, name: &str| message.get_field_by_name(name).and_then(|v| v.as_message().cloned());
-    let texts = below(rules.as_message().unwrap(), "repeated").and_then(|r| below(&r, "items")).and_then(|items| below(&items, "string"));
-    texts.is_some_and(|texts| ["max_len", "pattern", "const", "in"].iter().any(|rule| texts.has_field_by_name(rule)))
-}
-
-#[test]
-fn every_list_of_texts_bounds_its_number_and_its_items() {
-    let mut offenders = Vec::new();
-    for message in sent() {
-        for field in message.fields().filter(|f| f.is_list() && f.kind() == Kind::String && !is_computed(f)) {
-            if !rules(&field).contains("max_items") || !items_are_bounded(&field) {
-                offenders.push(format!("{} ({})", field.full_name(), message.parent_file().name()));
-            }
-        }
-    }
-    none("no max_items, or no items.string.max_len", offenders);
-}
-
 /// Two who change the same object must not overwrite each other unseen: the
 /// request carries the object's etag, or the object with it.
 #[test]
@@ -185,11 +120,6 @@ fn every_change_of_an_object_can_name_its_version() {
         }
     }
     none("no etag", offenders);
-}
-
-fn is_computed(field: &FieldDescriptor) -> bool {
-    let comment = comment(field.path(), field.parent_file().file_descriptor_proto());
-    comment.contains("Computed") || comment.contains("Output only")
 }
 
 fn comment(path: &[i32], file: &prost_types::FileDescriptorProto) -> String {
