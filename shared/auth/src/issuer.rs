@@ -145,7 +145,7 @@ async fn discover(issuer: &str) -> Result<Vec<u8>, String> {
 static HTTP: LazyLock<Result<reqwest::Client, String>> = LazyLock::new(|| {
     // reqwest panics without a TLS provider; somebody may have installed one.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        let _raced = rustls::crypto::ring::default_provider().install_default();
+        let _raced = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
     reqwest::Client::builder()
         .timeout(FETCH_TIMEOUT)

@@ -12,6 +12,7 @@ use std::{
 use futures::future::BoxFuture;
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 use stoa_kernel::{Clock, Cx, Reach, Result, clock::wall_now, ids};
+use stoa_proto::common::v1::ErrorReason;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
@@ -89,7 +90,7 @@ where
             match layer.admit(&mut parts).await {
                 Ok(()) => ready.call(http::Request::from_parts(parts, body)).await,
                 Err(error) => {
-                    let (reason, detail, cause) = (error.reason(), error.message(), error.cause());
+                    let (reason, detail, cause) = (error.reason().as_str(), error.message(), error.cause());
                     tracing::info!(method = parts.uri.path(), reason, detail, cause, "refused");
                     Ok(response(&error))
                 }
@@ -103,7 +104,7 @@ impl Inner {
         // Taken out whatever happens: nothing further down can log it.
         let authorization = parts.headers.remove(AUTHORIZATION);
         let rule = self.rules.get(parts.uri.path());
-        let rule = rule.ok_or_else(|| denied("NO_ACCESS_RULE", "the method has no access rule here; check its name"))?;
+        let rule = rule.ok_or_else(|| denied(ErrorReason::NoAccessRule, "the method has no access rule here; check its name"))?;
         if *rule == Rule::Public {
             return Ok(());
         }
@@ -125,13 +126,13 @@ impl Inner {
         match rule {
             Rule::Public | Rule::Authenticated => Ok(()),
             Rule::Internal if identity.internal => Ok(()),
-            Rule::Internal => Err(denied("PERMISSION_MISSING", "only services of the suite call this method")),
+            Rule::Internal => Err(denied(ErrorReason::PermissionMissing, "only services of the suite call this method")),
             // A service without a tenant has no object that it could ask for.
-            Rule::Permission(_) if identity.tenant.is_empty() => Err(denied("PERMISSION_MISSING", "the token names no tenant")),
+            Rule::Permission(_) if identity.tenant.is_empty() => Err(denied(ErrorReason::PermissionMissing, "the token names no tenant")),
             Rule::Permission(permission) if self.roles.allow(&identity.caller.roles, permission) => Ok(()),
             Rule::Permission(permission) => {
                 let message = format!("the method needs the permission {permission}, which {} not grant", roles(&identity.caller.roles));
-                Err(denied("PERMISSION_MISSING", message).with_metadata("permission", permission.clone()))
+                Err(denied(ErrorReason::PermissionMissing, message).with_metadata("permission", permission.clone()))
             }
         }
     }
@@ -149,7 +150,7 @@ impl Inner {
             && suspended(&identity.tenant, partner).await?
         {
             return Err(denied(
-                "PARTNER_SUSPENDED",
+                ErrorReason::PartnerSuspended,
                 "all enrollments of your organization are suspended; ask the vendor's channel operations",
             ));
         }

@@ -4,16 +4,17 @@
 use std::{collections::HashMap, time::Duration};
 
 use stoa_kernel::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// Nobody we know.
 pub(crate) fn invalid(message: impl Into<String>) -> Error {
-    Error::new(Kind::Unauthenticated, "TOKEN_INVALID", message)
+    Error::new(Kind::Unauthenticated, ErrorReason::TokenInvalid, message)
 }
 
 /// Somebody we know who may not.
-pub(crate) fn denied(reason: &'static str, message: impl Into<String>) -> Error {
+pub(crate) fn denied(reason: impl Into<stoa_kernel::Reason>, message: impl Into<String>) -> Error {
     Error::new(Kind::PermissionDenied, reason, message)
 }
 
@@ -25,8 +26,8 @@ pub(crate) fn response(error: &Error) -> http::Response<Body> {
         Kind::Unavailable => Code::Unavailable,
         _ => Code::Internal,
     };
-    let metadata: HashMap<String, String> = error.metadata().iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
-    let mut details = ErrorDetails::with_error_info(error.reason(), "stoa", metadata);
+    let metadata: HashMap<String, String> = error.metadata().iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+    let mut details = ErrorDetails::with_error_info(error.reason().as_str(), "stoa", metadata);
     if let Some(millis) = error.retry_after() {
         details.set_retry_info(Some(Duration::from_millis(millis)));
     }

@@ -11,6 +11,8 @@ use stoa_kernel::{Result, etag, names};
 use stoa_proto::onboard::v1::{Enrollment, Partner};
 use stoa_store::{DbResult, Tx, decode};
 
+use crate::ancestors;
+
 mod partner_row {
     use sea_orm::entity::prelude::*;
 
@@ -54,14 +56,24 @@ pub(crate) async fn partner<C: ConnectionTrait>(conn: &C, tenant: &str, id: &str
     found.map(|row| decode("partner_copy", &row.id, &row.document)).transpose()
 }
 
+/// The partners of some ids that the copy has, without order.
+pub(crate) async fn partners<C: ConnectionTrait>(conn: &C, tenant: &str, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Partner>> {
+    use partner_row::{Column, Entity};
+    let rows = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::Id.is_in(ids)).all(conn).await.db()?;
+    rows.into_iter().map(|row| decode("partner_copy", &row.id, &row.document)).collect()
+}
+
 pub(crate) async fn find<M: Message + Default, C: ConnectionTrait>(conn: &C, tenant: &str, name: &str) -> Result<Option<M>> {
     let found = row::Entity::find_by_id((tenant.to_owned(), name.to_owned())).one(conn).await.db()?;
     found.map(|row| decode("directory_copy", &row.name, &row.document)).transpose()
 }
 
-pub(crate) async fn enrollments<C: ConnectionTrait>(conn: &C, tenant: &str, partner: &str) -> Result<Vec<Enrollment>> {
-    let of_partner = row::Entity::find().filter(row::Column::Tenant.eq(tenant)).filter(row::Column::Partner.eq(partner));
-    let rows = of_partner.order_by_asc(row::Column::Name).all(conn).await.db()?;
+/// The enrollments of a partner, by its id or by a query for it; none of nobody.
+pub(crate) async fn enrollments<C: ConnectionTrait>(conn: &C, tenant: &str, partner: impl Into<Expr>) -> Result<Vec<Enrollment>> {
+    use row::{Column, Entity};
+    let of_partner =
+        Entity::find().filter(Column::Tenant.eq(tenant)).filter(Expr::col(Column::Partner).eq(partner)).filter(Column::Partner.ne(""));
+    let rows = of_partner.order_by_asc(Column::Name).all(conn).await.db()?;
     rows.into_iter().map(|row| decode("directory_copy", &row.name, &row.document)).collect()
 }
 
@@ -80,7 +92,9 @@ pub(crate) async fn put_partner(tx: &Tx, tenant: &str, partner: &Partner) -> Res
         .update_columns([Column::Version, Column::VisibleTo, Column::Document])
         .action_and_where(Expr::col((Entity, Column::Version)).lt(version))
         .to_owned();
-    Entity::insert(row).on_conflict(newer).exec_without_returning(tx.conn()).await.db().map(|_| ())
+    let rows = Entity::insert(row).on_conflict(newer).exec_without_returning(tx.conn()).await.db()?;
+    // A version that is not newer changes nothing; before the first there was nothing.
+    if rows == 1 { ancestors::put(tx, tenant, partner, version == 1).await } else { Ok(()) }
 }
 
 pub(crate) async fn put<M: Message>(tx: &Tx, tenant: &str, name: &str, sent: &str, partner: &str, document: &M) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Onboard's events enter the copy.
 
+use std::sync::Arc;
+
 use futures::FutureExt;
 use stoa_events::{Event, OnFailure, Subscription, decode};
 use stoa_kernel::Result;
@@ -16,7 +18,7 @@ pub fn subscriptions() -> Vec<Subscription> {
         source: "onboard",
         subjects: &["onboard.partner.", "onboard.enrollment.", "onboard.tier.", "onboard.tenant_settings.", "onboard.cam_assignment."],
         on_failure: OnFailure::Park,
-        handler: stoa_events::handler(|tx, event| fold(tx, event).boxed()),
+        handler: Arc::new(|tx: &Tx, event: &Event| fold(tx, event).boxed()),
     }]
 }
 

@@ -5,23 +5,30 @@
 //! duplicates do not matter. Where it has no row yet, the owner is asked once,
 //! before the write transaction, and its answer enters the copy like an event.
 
+pub mod ancestors;
 mod copy;
 mod fold;
 mod migration;
 mod read_through;
 mod write;
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::FutureExt;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait,
-    sea_query::{Alias, Expr, ExprTrait, LikeExpr, Query},
+    ConnectionTrait,
+    sea_query::{Expr, SelectStatement},
 };
 use stoa_kernel::{Cx, Error, Reach, Result, Timestamp, names};
+use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::onboard::v1::{Enrollment, EnrollmentStatus, Partner, TenantSettings, Tier};
-use stoa_rpc::{Deps, Suspension};
+use stoa_rpc::Suspension;
+use stoa_service::Deps;
 
+pub use ancestors::visible;
 pub use fold::subscriptions;
 pub use migration::migrations;
 pub use write::{acting_partner, enrolled_for_write, partner_for_write, require_assigned, require_writer};
@@ -84,6 +91,28 @@ pub async fn partner(deps: &Deps, cx: &Cx, id: &str) -> Result<Option<Partner>> 
     Ok(found.filter(|p| may_see(cx, p)))
 }
 
+/// As [`partner`], of all partners that have one of some ids: one look at the
+/// copy, and a call to the owner for each that it does not have.
+///
+/// # Errors
+/// As [`partner`].
+pub async fn partners(deps: &Deps, cx: &Cx, ids: &BTreeSet<&str>) -> Result<BTreeMap<String, Partner>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let copied = copy::partners(deps.store.read(), &cx.tenant, ids.iter().copied()).await?;
+    let mut found: BTreeMap<String, Partner> = copied.into_iter().map(|p| (names::last(&p.name).to_owned(), p)).collect();
+    for id in ids {
+        if !found.contains_key(*id)
+            && let Some(partner) = read_through::partner(deps, cx, id).await?
+        {
+            found.insert((*id).to_owned(), partner);
+        }
+    }
+    found.retain(|_, partner| may_see(cx, partner));
+    Ok(found)
+}
+
 /// The partner that a field of a request names.
 ///
 /// # Errors
@@ -121,9 +150,20 @@ pub async fn require_enrolled(deps: &Deps, cx: &Cx, field: &str, name: &str) -> 
     }
     if live.is_empty() {
         let message = format!("{name} has no enrollment in force; enroll it or lift its suspension first");
-        return Err(Error::precondition("PARTNER_NOT_ENROLLED", message).with_field(field, "is not enrolled"));
+        return Err(Error::precondition(ErrorReason::PartnerNotEnrolled, message).with_field(field, "is not enrolled"));
     }
     Ok((partner, live))
+}
+
+/// The enrollments that stand at the context's instant, of the partner whose id
+/// a query finds, as the copy has them. If there are none, the owner may know
+/// more: see [`require_enrolled`].
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn copied_in_force<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: SelectStatement) -> Result<Vec<Enrollment>> {
+    let found = copy::enrollments(conn, &cx.tenant, Expr::SubQuery(None, Box::new(partner.into()))).await?;
+    Ok(found.into_iter().filter(|enrollment| stands(enrollment, cx)).collect())
 }
 
 /// Tells from the copy whether a partner is suspended.
@@ -161,29 +201,4 @@ fn may_see(cx: &Cx, partner: &Partner) -> bool {
         Reach::Tenant => true,
         Reach::Partner(own) => names::last(&partner.name) == own || partner.visible_to.contains(own),
     }
-}
-
-/// The condition on a column that holds a partner's id: all partners for the
-/// vendor's people; for a partner's caller its own and those below that its
-/// programs let it see.
-#[must_use]
-pub fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
-    visible_in(cx, partner, "partner_copy")
-}
-
-/// As [`visible`], with the table that knows who may see whom.
-#[must_use]
-pub fn visible_in<C: ColumnTrait>(cx: &Cx, partner: C, table: &'static str) -> Condition {
-    let Reach::Partner(own) = &cx.caller.reach else { return Condition::all() };
-    let below = Query::select()
-        .column(Alias::new("id"))
-        .from(Alias::new(table))
-        .and_where(Expr::col(Alias::new("tenant")).eq(cx.tenant.clone()))
-        .and_where(Expr::col(Alias::new("visible_to")).like(LikeExpr::new(format!("%/{}/%", escape(own))).escape('\\')))
-        .to_owned();
-    Condition::any().add(partner.eq(own.clone())).add(partner.in_subquery(below))
-}
-
-fn escape(id: &str) -> String {
-    id.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

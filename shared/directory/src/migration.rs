@@ -1,10 +1,12 @@
 use sea_orm_migration::{MigrationTrait, async_trait, prelude::*, sea_orm::DbErr};
 use stoa_store::text_key;
 
+use crate::ancestors;
+
 /// The tables of the copy, for the store of every service but onboard.
 #[must_use]
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(Directory)]
+    vec![Box::new(Directory), ancestors::migration("directory_0002_ancestors", "partner_copy")]
 }
 
 struct Directory;

@@ -6,7 +6,7 @@ use stoa_proto::onboard::v1::{
     Enrollment, GetPartnerRequest, ListEnrollmentsRequest, Partner, enrollment_service_client::EnrollmentServiceClient,
     partner_service_client::PartnerServiceClient,
 };
-use stoa_rpc::Deps;
+use stoa_service::Deps;
 use stoa_store::Tx;
 use tonic::Code;
 

@@ -2,8 +2,9 @@
 
 use sea_orm::ConnectionTrait;
 use stoa_kernel::{Cx, Error, Kind, Reach, Result, names};
+use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::onboard::v1::{CamAssignment, Partner};
-use stoa_rpc::Deps;
+use stoa_service::Deps;
 
 use crate::{copy, require_enrolled, require_partner};
 
@@ -31,7 +32,7 @@ pub fn require_assigned(cx: &Cx, name: &str, partner_id: &str, assignment: Optio
         return Ok(());
     }
     let message = format!("{name} belongs to partners/{partner_id}, which is not assigned to you; channel operations can assign it");
-    Err(Error::new(Kind::PermissionDenied, "PARTNER_NOT_ASSIGNED", message))
+    Err(Error::new(Kind::PermissionDenied, ErrorReason::PartnerNotAssigned, message))
 }
 
 /// The partner that a write is for: the caller's own where it is bound to one,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use prost::Message;
-use stoa_directory::{copied_enrollments, copied_partner, is_suspended, require_enrolled, require_writer};
+use sea_orm::sea_query::{Expr, Query};
+use stoa_directory::{copied_enrollments, copied_in_force, copied_partner, is_suspended, partners, require_enrolled, require_writer};
 use stoa_events::Event;
 use stoa_kernel::{Reach, Timestamp, etag};
 use stoa_proto::onboard::v1::{Enrollment, EnrollmentCreated, EnrollmentStatus as Status, Partner, PartnerUpdated};
@@ -63,7 +64,7 @@ async fn who_may_write_for_whom() {
     bench.seed(&[Seed::enrolled("dealer").visible_to("distributor").assigned_to("ann"), Seed::enrolled("distributor")]).await;
     let writer = async |cx, partner: &str| {
         let done = require_writer(bench.deps.store.read(), &cx, "deals/one", partner).await;
-        done.map_err(|error| error.reason())
+        done.map_err(|error| error.reason().as_str())
     };
     let mut cam = bench.cx(Reach::Tenant);
     cam.caller.assigned_only = true;
@@ -126,5 +127,33 @@ async fn an_enrollment_stands_by_the_instant() {
         bench.handle.set(start.plus_days(days));
         let found = require_enrolled(&bench.deps, &bench.cx(Reach::Tenant), "partner", "partners/p").await;
         assert_eq!(found.is_ok(), stands, "after {days} days");
+        let query = Query::select().expr(Expr::val("p")).to_owned();
+        let copied = copied_in_force(bench.deps.store.read(), &bench.cx(Reach::Tenant), query).await.unwrap();
+        assert_eq!(copied.len(), usize::from(stands), "after {days} days");
     }
+}
+
+#[tokio::test]
+async fn nobody_has_no_enrollments() {
+    let bench = bench().await;
+    bench.seed(&[Seed::enrolled("p").assigned_to("ann")]).await;
+    let of = async |partner: &str| {
+        let query = Query::select().expr(Expr::val(partner)).to_owned();
+        copied_in_force(bench.deps.store.read(), &bench.cx(Reach::Tenant), query).await.unwrap().len()
+    };
+    assert_eq!((of("p").await, of("").await), (1, 0), "what else the copy has is of no partner");
+}
+
+#[tokio::test]
+async fn several_partners_are_found_at_once() {
+    let bench = bench().await;
+    bench.seed(&[Seed::enrolled("a"), Seed::enrolled("b").visible_to("a"), Seed::enrolled("c")]).await;
+    let find = async |reach: Reach, ids: &[&str]| {
+        let found = partners(&bench.deps, &bench.cx(reach), &ids.iter().copied().collect()).await;
+        found.map(|found| found.into_iter().map(|(id, partner)| format!("{id} {}", partner.name)).collect::<Vec<_>>())
+    };
+    assert_eq!(find(Reach::Tenant, &["c", "a"]).await.unwrap(), ["a partners/a", "c partners/c"]);
+    assert_eq!(find(Reach::Partner("a".into()), &["a", "b", "c"]).await.unwrap(), ["a partners/a", "b partners/b"]);
+    assert_eq!(find(Reach::Tenant, &[]).await.unwrap(), Vec::<String>::new());
+    assert_eq!(find(Reach::Tenant, &["a", "x"]).await.unwrap_err().reason(), "UNAVAILABLE", "its owner would have to say");
 }

@@ -106,7 +106,7 @@ impl Applier {
             Outcome::Failed(error) => error,
         };
         let (subscription, event_id) = (&self.key, &event.event_id);
-        let (reason, cause) = (error.reason(), error.cause().unwrap_or_default().to_owned());
+        let (reason, cause) = (error.reason().as_str(), error.cause().unwrap_or_default().to_owned());
         if error.is_transient() && attempt < DELIVERIES_MAX {
             tracing::warn!(subscription, event_id, attempt, reason, cause, "an event could not be applied and will be tried again");
             return Ok(Step::Again);

@@ -2,12 +2,10 @@
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Set, sea_query::Expr, sea_query::OnConflict};
 use stoa_kernel::{Error, Kind, Result};
+use stoa_proto::common::v1::ErrorReason;
 use stoa_store::{DbResult, Tx};
 
 use crate::entity::cursor;
-
-/// Reason of the failure that another reader moved the cursor.
-pub(crate) const MOVED: &str = "CURSOR_MOVED";
 
 /// The position of a cursor, 0 for a new one.
 pub(crate) async fn read<C: ConnectionTrait>(conn: &C, name: &str) -> Result<i64> {
@@ -29,7 +27,7 @@ pub(crate) async fn lock(tx: &Tx, name: &str) -> Result<i64> {
 /// Moves a cursor and locks its row.
 ///
 /// # Errors
-/// ABORTED [`MOVED`] where it is not at `from`.
+/// ABORTED `CURSOR_MOVED` where it is not at `from`.
 pub(crate) async fn advance(tx: &Tx, name: &str, from: i64, to: i64) -> Result<()> {
     if from == 0 {
         create(tx, name).await?;
@@ -44,7 +42,7 @@ pub(crate) async fn advance(tx: &Tx, name: &str, from: i64, to: i64) -> Result<(
     if moved.rows_affected == 1 {
         return Ok(());
     }
-    Err(Error::new(Kind::Aborted, MOVED, format!("cursor {name} is not at {from} any more; another reader moved it")))
+    Err(Error::new(Kind::Aborted, ErrorReason::CursorMoved, format!("cursor {name} is not at {from} any more; another reader moved it")))
 }
 
 /// Sets a cursor whose row the transaction has locked.

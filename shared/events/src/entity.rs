@@ -141,7 +141,8 @@ impl From<log::Model> for Event {
 }
 
 /// Field paths as one text; a path has no comma.
-pub(crate) fn join_fields(fields: &[String]) -> String {
+pub(crate) fn join_fields<T: AsRef<str>>(fields: &[T]) -> String {
+    let fields: Vec<&str> = fields.iter().map(AsRef::as_ref).collect();
     fields.join(",")
 }
 

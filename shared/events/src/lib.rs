@@ -1,7 +1,7 @@
 //! The event log of a service, and the way of an event from its write to its
 //! effects in other services.
 //!
-//! A write [`append`]s its facts to the log inside its own transaction. The
+//! A write [`record`]s a change and its events in one transaction. The
 //! [`Relay`] gives committed rows a gap-free position. Everything that reads
 //! the log is a cursor over positions: an embedded [`Subscriber`], the
 //! [`jetstream::Publisher`], the streaming RPC of [`EventsApi`].
@@ -13,12 +13,14 @@
 mod ahead;
 mod append;
 mod apply;
+mod changes;
 mod cursor;
 mod entity;
 mod fence;
 mod inbox;
 mod log;
 mod migration;
+mod record;
 mod relay;
 mod remote;
 mod shuffle;
@@ -31,10 +33,11 @@ pub mod jetstream;
 pub mod parked;
 
 pub use api::EventsApi;
-pub use append::{Fact, append, decode};
+pub use append::decode;
 pub use apply::DELIVERIES_MAX;
-pub use log::EventLog;
+pub use log::{EventLog, has_facts};
 pub use migration::migrations;
+pub use record::{Step, changed, created, erased, record, record_first};
 pub use relay::Relay;
 pub use remote::RemoteLog;
 pub use shuffle::ShufflingSource;

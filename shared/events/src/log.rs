@@ -5,7 +5,7 @@ use stoa_kernel::{Cx, Reach, Result, Timestamp, names, page::Page};
 use stoa_proto::events::v1::Event;
 use stoa_store::{
     DbResult, Store, Tx,
-    filter::{self, Field, Kind},
+    filter::{self, Field},
 };
 use tokio::sync::watch;
 
@@ -16,16 +16,26 @@ use crate::{
 
 /// What events can be filtered by.
 const FIELDS: &[Field] = &[
-    Field { api: "aggregate", column: "aggregate", kind: Kind::Text },
-    Field { api: "subject", column: "subject", kind: Kind::Text },
-    Field { api: "partner", column: "partner", kind: Kind::Text },
-    Field { api: "actor", column: "actor", kind: Kind::Text },
-    Field { api: "request_id", column: "request_id", kind: Kind::Text },
-    Field { api: "recorded_time", column: "recorded", kind: Kind::Time },
+    Field::text("aggregate"),
+    Field::text("subject"),
+    Field::text("partner"),
+    Field::text("actor"),
+    Field::text("request_id"),
+    Field::time("recorded_time").column("recorded"),
 ];
 
 const PRUNE: &str = "DELETE FROM event_log WHERE seq IN (\
      SELECT seq FROM event_log WHERE position <= $1 AND recorded < $2 ORDER BY position LIMIT $3)";
+
+/// Whether the log has facts of an aggregate, which may have been erased since.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn has_facts(tx: &Tx, cx: &Cx, name: &str) -> Result<bool> {
+    let facts = log::Entity::find().filter(log::Column::Tenant.eq(&cx.tenant)).filter(log::Column::Aggregate.eq(name));
+    let first = facts.select_only().column(log::Column::Seq).limit(1).into_tuple::<i64>().one(tx.conn()).await.db()?;
+    Ok(first.is_some())
+}
 
 /// The log of one service.
 #[derive(Clone)]
@@ -94,7 +104,7 @@ impl EventLog {
         let mut query = log::Entity::find()
             .filter(log::Column::Tenant.eq(&cx.tenant))
             .filter(log::Column::Position.gt(after))
-            .filter(filter::lower(filter, FIELDS)?);
+            .filter(filter::lower(filter, FIELDS, cx.now)?);
         if let Reach::Partner(id) = &cx.caller.reach {
             query = query.filter(log::Column::Partner.eq(names::name("partners", id)));
         }

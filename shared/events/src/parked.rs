@@ -8,6 +8,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, page::Page};
+use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::events::v1::{Event, ParkedEvent};
 use stoa_store::{DbResult, Store, Tx};
 
@@ -107,7 +108,7 @@ async fn replay_one(store: &Store, subscription: &Subscription, tenant: &str, ev
     let written = store.write(work.clone(), |tx, work| Box::pin(apply(tx, work))).await;
     let Err(error) = written else { return written };
     let Some(refusal) = work.refused.take() else { return Err(error) };
-    let (reason, cause) = (refusal.reason(), refusal.cause().unwrap_or_default());
+    let (reason, cause) = (refusal.reason().as_str(), refusal.cause().unwrap_or_default());
     tracing::warn!(subscription = id.1, event_id = id.2, reason, cause, "a parked event could not be applied");
     store.write((id, refusal.to_string()), |tx, (id, error)| Box::pin(note(tx, id, error))).await?;
     Ok(false)
@@ -157,7 +158,7 @@ pub(crate) async fn insert(tx: &Tx, key: &str, event: &Event, attempts: i64, err
     let parked = Entity::find().filter(Column::Subscription.eq(key)).count(tx.conn()).await.db()?;
     if parked >= EVENTS_PARKED_MAX {
         let message = format!("{key} has {parked} parked events and stops; correct its handler and replay them");
-        return Err(Error::new(Kind::ResourceExhausted, "PARKED_FULL", message));
+        return Err(Error::new(Kind::ResourceExhausted, ErrorReason::ParkedFull, message));
     }
     let row = ActiveModel {
         tenant: Set(event.tenant.clone()),

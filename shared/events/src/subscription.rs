@@ -2,21 +2,26 @@
 
 use std::{fmt, sync::Arc};
 
-use futures::future::BoxFuture;
-use stoa_kernel::Result;
+use futures::{FutureExt, future::BoxFuture};
+use stoa_kernel::{Clock, Cx, Result};
 use stoa_proto::events::v1::Event;
-use stoa_store::Tx;
+use stoa_store::{Operation, Tx};
 
 /// Applies one event inside the consumer's transaction. It may run again, run
 /// late, or run after a later version of the same aggregate.
 pub type Handler = Arc<dyn for<'a> Fn(&'a Tx, &'a Event) -> BoxFuture<'a, Result<()>> + Send + Sync>;
 
-/// A handler from a function.
-pub fn handler<F>(function: F) -> Handler
+/// A handler from an async function that acts as a service, at the instant of a
+/// clock, because of the event.
+pub fn handler<F>(service: &'static str, clock: &Clock, function: F) -> Handler
 where
-    F: for<'a> Fn(&'a Tx, &'a Event) -> BoxFuture<'a, Result<()>> + Send + Sync + 'static,
+    F: for<'a> Operation<'a, Event, ()> + Copy + Send + Sync + 'static,
 {
-    Arc::new(function)
+    let clock = clock.clone();
+    Arc::new(move |tx, event| {
+        let cx = Cx::service(&event.tenant, service, &clock, &event.event_id);
+        async move { function(tx, &cx, event).await }.boxed()
+    })
 }
 
 /// What happens to later events once one cannot be applied.

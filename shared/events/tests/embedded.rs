@@ -11,7 +11,7 @@ use futures::{
     future::{BoxFuture, join_all},
 };
 use sea_orm::ConnectionTrait;
-use stoa_events::{Event, EventsApi, OnFailure, RemoteLog, ShufflingSource, Source, Subscriber, Subscription, handler};
+use stoa_events::{Event, EventsApi, OnFailure, RemoteLog, ShufflingSource, Source, Subscriber, Subscription};
 use stoa_kernel::{
     Cx, Error, Result,
     page::{Page, PageKey},
@@ -103,7 +103,7 @@ async fn a_write_that_rolls_back_leaves_no_event() {
             Err::<(), _>(broken())
         })
     });
-    assert_eq!(failing.await.unwrap_err().reason(), "TEST_BROKEN");
+    assert_eq!(failing.await.unwrap_err().reason(), "STATE_INVALID");
     rig.write("programs/a").await;
     rig.relay().await;
     let events = rig.log().read(0, 10).await.unwrap();
@@ -123,7 +123,7 @@ async fn two_events_of_one_version_are_a_conflict() {
     rig.write("programs/a").await;
     let again = rig.owner.write(rig.cx(), |tx, cx| {
         Box::pin(async move {
-            let sql = "UPDATE state SET version = 0";
+            let sql = "DELETE FROM program";
             tx.conn().execute_unprepared(sql).await.map_err(Error::internal)?;
             next_version(tx, cx, "programs/a").await
         })
@@ -189,7 +189,7 @@ async fn an_effect_that_does_not_happen_leaves_the_cursor() {
     let refused = Arc::new(Notify::new());
     let refusing = {
         let (inner, refused) = (copy("copy", OnFailure::Park, &plan).handler, refused.clone());
-        handler(move |tx, event| {
+        handling(move |tx, event| {
             let (inner, refused) = (inner.clone(), refused.clone());
             Box::pin(async move {
                 if event.version == 2 && event.aggregate == "programs/a" {
@@ -249,7 +249,7 @@ async fn a_handler_continues_the_trace_of_the_write() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let handler = {
         let seen = seen.clone();
-        handler(move |_, event| {
+        handling(move |_, event| {
             seen.lock().unwrap().push((event.traceparent.clone(), stoa_telemetry::trace_id(), stoa_telemetry::traceparent()));
             Box::pin(async { Ok(()) })
         })
@@ -270,7 +270,7 @@ async fn a_handler_continues_the_trace_of_the_write() {
 }
 
 fn status(error: Error) -> Status {
-    Status::new(tonic::Code::Unknown, error.reason())
+    Status::new(tonic::Code::Unknown, error.reason().as_str())
 }
 
 fn request<T>(cx: Cx, message: T) -> Request<T> {

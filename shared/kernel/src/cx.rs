@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::{Clock, Error, Kind, Timestamp};
+use stoa_proto::common::v1::ErrorReason;
 
 /// How far a caller reaches inside its tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,9 +101,11 @@ impl Cx {
     pub fn require_tenant_reach(&self) -> Result<(), Error> {
         match self.caller.reach {
             Reach::Tenant => Ok(()),
-            Reach::Partner(_) => {
-                Err(Error::new(Kind::PermissionDenied, "SCOPE_EXCEEDED", "this is for the vendor's people; a partner's token cannot do it"))
-            }
+            Reach::Partner(_) => Err(Error::new(
+                Kind::PermissionDenied,
+                ErrorReason::ScopeExceeded,
+                "this is for the vendor's people; a partner's token cannot do it",
+            )),
         }
     }
 
@@ -116,7 +119,7 @@ impl Cx {
         match &self.caller.reach {
             Reach::Partner(own) if own != partner_id => Err(Error::new(
                 Kind::PermissionDenied,
-                "SCOPE_EXCEEDED",
+                ErrorReason::ScopeExceeded,
                 format!("{name} belongs to partners/{partner_id}; only that partner or the vendor can change it"),
             )),
             _ => Ok(()),
@@ -133,7 +136,7 @@ impl Cx {
         if at <= self.now {
             return Ok(at);
         }
-        Err(Error::invalid(field, format!("must not lie in the future; it is {} now", self.now)).with_reason("TIME_IN_FUTURE"))
+        Err(Error::invalid(field, format!("must not lie in the future; it is {} now", self.now)).with_reason(ErrorReason::TimeInFuture))
     }
 
     /// The partner (by id) that a write is for: the caller's own where it is
@@ -148,7 +151,7 @@ impl Cx {
             Reach::Partner(own) if named.is_empty() || named == own => Ok(own.clone()),
             Reach::Partner(_) => Err(Error::new(
                 Kind::PermissionDenied,
-                "SCOPE_EXCEEDED",
+                ErrorReason::ScopeExceeded,
                 format!("{field} names another partner; leave it empty or name your own"),
             )),
         }

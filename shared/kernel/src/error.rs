@@ -1,6 +1,10 @@
 //! What can go wrong, without any transport. `stoa-rpc` turns it into a status.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use stoa_proto::common::v1::ErrorReason;
+
+use crate::Reason;
 
 /// Result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,22 +52,22 @@ pub struct Error(Box<Inner>);
 #[derive(Debug, Clone)]
 struct Inner {
     kind: Kind,
-    reason: &'static str,
+    reason: Reason,
     message: String,
     fields: Vec<FieldError>,
-    metadata: Vec<(&'static str, String)>,
+    metadata: Vec<(Cow<'static, str>, String)>,
     retry_after_ms: Option<u64>,
     cause: Option<String>,
 }
 
 impl Error {
-    /// A failure of a kind. `reason` is a value of an `ErrorReason` enum, with
-    /// or without its prefix; `message` says what to do.
+    /// A failure of a kind. `reason` is a value of an `ErrorReason` enum;
+    /// `message` says what to do.
     #[must_use]
-    pub fn new(kind: Kind, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
-            reason: reason.strip_prefix("ERROR_REASON_").unwrap_or(reason),
+            reason: reason.into(),
             message: message.into(),
             fields: Vec::new(),
             metadata: Vec::new(),
@@ -76,7 +80,7 @@ impl Error {
     #[must_use]
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         let (field, message) = (field.into(), message.into());
-        let mut error = Self::new(Kind::InvalidArgument, "INVALID_FIELD", format!("{field} {message}"));
+        let mut error = Self::new(Kind::InvalidArgument, ErrorReason::InvalidField, format!("{field} {message}"));
         error.0.fields.push(FieldError { field, message });
         error
     }
@@ -84,7 +88,7 @@ impl Error {
     /// No such object, or none that the caller may see: the answer is the same.
     #[must_use]
     pub fn not_found(name: &str) -> Self {
-        Self::new(Kind::NotFound, "NOT_FOUND", format!("{name} does not exist; check its name"))
+        Self::new(Kind::NotFound, ErrorReason::NotFound, format!("{name} does not exist; check its name"))
     }
 
     /// An object that the request refers to does not exist.
@@ -92,7 +96,7 @@ impl Error {
     pub fn reference_not_found(field: impl Into<String>, name: &str) -> Self {
         let field = field.into();
         let message = format!("refers to {name}, which does not exist; create it first or correct the name");
-        let mut error = Self::new(Kind::FailedPrecondition, "REFERENCE_NOT_FOUND", format!("{field} {message}"));
+        let mut error = Self::new(Kind::FailedPrecondition, ErrorReason::ReferenceNotFound, format!("{field} {message}"));
         error.0.fields.push(FieldError { field, message });
         error
     }
@@ -100,26 +104,29 @@ impl Error {
     /// An object with this name exists.
     #[must_use]
     pub fn already_exists(name: &str) -> Self {
-        Self::new(Kind::AlreadyExists, "ALREADY_EXISTS", format!("{name} exists; choose another id or update it"))
+        Self::new(Kind::AlreadyExists, ErrorReason::AlreadyExists, format!("{name} exists; choose another id or update it"))
     }
 
     /// The state does not allow it.
     #[must_use]
-    pub fn precondition(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn precondition(reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self::new(Kind::FailedPrecondition, reason, message)
     }
 
     /// The transition does not lead from the state the object is in.
     #[must_use]
     pub fn state(name: &str, is: &str, needs: &str) -> Self {
-        Self::precondition("STATE_INVALID", format!("{name} is {is}; this needs {needs}")).with_metadata("state", is)
+        Self::precondition(ErrorReason::StateInvalid, format!("{name} is {is}; this needs {needs}")).with_metadata("state", is)
     }
 
     /// The etag is not the current one.
     #[must_use]
     pub fn etag_mismatch(name: &str) -> Self {
-        let mut error =
-            Self::new(Kind::Aborted, "ETAG_MISMATCH", format!("{name} was changed meanwhile; read it again and retry with its etag"));
+        let mut error = Self::new(
+            Kind::Aborted,
+            ErrorReason::EtagMismatch,
+            format!("{name} was changed meanwhile; read it again and retry with its etag"),
+        );
         error.0.fields.push(FieldError { field: "etag".to_owned(), message: "is not the current one".to_owned() });
         error
     }
@@ -127,7 +134,7 @@ impl Error {
     /// Something that is needed cannot be reached. The cause goes to the log.
     #[must_use]
     pub fn unavailable(cause: impl fmt::Display) -> Self {
-        let mut error = Self::new(Kind::Unavailable, "UNAVAILABLE", "the service cannot answer right now; retry");
+        let mut error = Self::new(Kind::Unavailable, ErrorReason::Unavailable, "the service cannot answer right now; retry");
         error.0.cause = Some(cause.to_string());
         error.0.retry_after_ms = Some(1000);
         error
@@ -136,15 +143,16 @@ impl Error {
     /// A fault of ours. The cause goes to the log.
     #[must_use]
     pub fn internal(cause: impl fmt::Display) -> Self {
-        let mut error = Self::new(Kind::Internal, "INTERNAL", "the request failed by a fault of ours; give the request id to support");
+        let mut error =
+            Self::new(Kind::Internal, ErrorReason::Internal, "the request failed by a fault of ours; give the request id to support");
         error.0.cause = Some(cause.to_string());
         error
     }
 
     /// The same failure with another reason.
     #[must_use]
-    pub fn with_reason(mut self, reason: &'static str) -> Self {
-        self.0.reason = reason.strip_prefix("ERROR_REASON_").unwrap_or(reason);
+    pub fn with_reason(mut self, reason: impl Into<Reason>) -> Self {
+        self.0.reason = reason.into();
         self
     }
 
@@ -157,8 +165,8 @@ impl Error {
 
     /// The same failure with a fact that programs can read.
     #[must_use]
-    pub fn with_metadata(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.0.metadata.push((key, value.into()));
+    pub fn with_metadata(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.0.metadata.push((key.into(), value.into()));
         self
     }
 
@@ -186,7 +194,7 @@ impl Error {
 
     /// Reason, as in `ErrorInfo.reason`.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> Reason {
         self.0.reason
     }
 
@@ -204,7 +212,7 @@ impl Error {
 
     /// Facts that programs can read.
     #[must_use]
-    pub fn metadata(&self) -> &[(&'static str, String)] {
+    pub fn metadata(&self) -> &[(Cow<'static, str>, String)] {
         &self.0.metadata
     }
 

@@ -1,5 +1,7 @@
 //! Etags: the version of an object as callers carry it (AIP-154).
 
+use stoa_proto::resource::Aggregate;
+
 use crate::Error;
 
 /// The etag of a version.
@@ -28,6 +30,14 @@ pub fn check(name: &str, sent: &str, version: i64) -> Result<(), Error> {
     let sent = sent.trim().trim_start_matches("W/");
     let bare = sent.trim_matches('"');
     if sent.is_empty() || sent == "*" || bare == format!("{version:x}") { Ok(()) } else { Err(Error::etag_mismatch(name)) }
+}
+
+/// Compares the etag that a caller sent with that of a resource.
+///
+/// # Errors
+/// ABORTED `ETAG_MISMATCH`.
+pub fn require(current: &impl Aggregate, sent: &str) -> Result<(), Error> {
+    check(current.resource_name(), sent, version(current.etag()))
 }
 
 #[cfg(test)]

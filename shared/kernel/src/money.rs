@@ -6,6 +6,7 @@ use iso_currency::Currency;
 use stoa_proto::common::v1 as pb;
 
 use crate::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 
 /// An exact amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,7 +23,8 @@ pub struct Money {
 /// INVALID_ARGUMENT `CURRENCY_UNKNOWN` naming `field`.
 pub fn currency(field: &str, code: &str) -> Result<Currency, Error> {
     Currency::from_str(code).map_err(|_| {
-        Error::invalid(field, format!("`{code}` is not a currency code of ISO 4217, for example USD")).with_reason("CURRENCY_UNKNOWN")
+        Error::invalid(field, format!("`{code}` is not a currency code of ISO 4217, for example USD"))
+            .with_reason(ErrorReason::CurrencyUnknown)
     })
 }
 
@@ -73,7 +75,7 @@ impl Money {
     pub fn add(self, other: Self) -> Result<Self, Error> {
         if self.currency != other.currency {
             return Err(Error::precondition(
-                "CURRENCY_MISMATCH",
+                ErrorReason::CurrencyMismatch,
                 format!("amounts in {} and {} cannot be added; convert one first", self.currency.code(), other.currency.code()),
             ));
         }
@@ -158,7 +160,7 @@ pub fn split(total: i64, weights: &[i64]) -> Result<Vec<i64>, Error> {
 }
 
 fn overflow() -> Error {
-    Error::new(Kind::InvalidArgument, "AMOUNT_OVERFLOW", "the amount leaves the range of 64 bits; use smaller amounts")
+    Error::new(Kind::InvalidArgument, ErrorReason::AmountOverflow, "the amount leaves the range of 64 bits; use smaller amounts")
 }
 
 #[cfg(test)]

@@ -33,6 +33,35 @@ pub fn nested<'a>(field: &str, outer: &str, inner: &str, name: &'a str) -> Resul
     }
 }
 
+/// The ids in a name of a pattern such as `programs/{program}/tiers/{tier}`,
+/// joined by `/`: the key that its row has. A name without an id, of the one
+/// object of its kind, is its own key.
+///
+/// # Errors
+/// INVALID_ARGUMENT naming `field` if the name is not of the pattern.
+pub fn key(field: &str, pattern: &str, name: &str) -> Result<String, Error> {
+    let (mut wanted, mut given) = (pattern.split('/'), name.split('/'));
+    let mut ids: Vec<&str> = Vec::new();
+    let fits = loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => break true,
+            (Some(part), Some(id)) if part.starts_with('{') && is_id(id) => ids.push(id),
+            (Some(part), Some(word)) if part == word => {}
+            _ => break false,
+        }
+    };
+    if !fits {
+        return Err(Error::invalid(field, format!("must be `{}`, is `{name}`", shape(pattern))));
+    }
+    Ok(if ids.is_empty() { name.to_owned() } else { ids.join("/") })
+}
+
+/// A pattern as messages show it: with `{id}` for each of its ids.
+fn shape(pattern: &str) -> String {
+    let parts: Vec<&str> = pattern.split('/').map(|part| if part.starts_with('{') { "{id}" } else { part }).collect();
+    parts.join("/")
+}
+
 /// The name of an id.
 #[must_use]
 pub fn name(collection: &str, id: &str) -> String {
@@ -52,6 +81,19 @@ fn is_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_the_ids_of_a_name() {
+        let tiers = "programs/{program}/tiers/{tier}";
+        assert_eq!(key("name", tiers, "programs/channel/tiers/gold").unwrap(), "channel/gold");
+        assert_eq!(key("name", "partners/{partner}", "partners/acme").unwrap(), "acme");
+        assert_eq!(key("name", "tenantSettings", "tenantSettings").unwrap(), "tenantSettings");
+        for bad in ["", "programs/channel", "programs/channel/tiers/", "programs/channel/tiers/a b", "programs/channel/tiers/gold/x"] {
+            let error = key("name", tiers, bad).unwrap_err();
+            assert_eq!(error.message(), format!("name must be `programs/{{id}}/tiers/{{id}}`, is `{bad}`"));
+        }
+        assert!(key("name", "tenantSettings", "settings").is_err());
+    }
 
     #[test]
     fn names_are_taken_apart() {

@@ -5,6 +5,7 @@ use aws_lc_rs::{digest, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{Cx, Error, Kind, cx::Reach};
+use stoa_proto::common::v1::ErrorReason;
 
 /// Rows a page has where the caller asks for none in particular.
 pub const PAGE_SIZE_DEFAULT: u64 = 50;
@@ -98,8 +99,12 @@ fn seal(key: &PageKey, context: &[u8], cursor: &[String]) -> String {
 
 fn open(key: &PageKey, context: &[u8], token: &str) -> Result<Vec<String>, Error> {
     let bad = || {
-        Error::new(Kind::InvalidArgument, "PAGE_TOKEN_INVALID", "page_token is damaged or belongs to another query; start again without it")
-            .with_field("page_token", "is damaged or belongs to another query")
+        Error::new(
+            Kind::InvalidArgument,
+            ErrorReason::PageTokenInvalid,
+            "page_token is damaged or belongs to another query; start again without it",
+        )
+        .with_field("page_token", "is damaged or belongs to another query")
     };
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| bad())?;
     let (sent, body) = bytes.split_at_checked(MAC_BYTES).ok_or_else(bad)?;

@@ -79,6 +79,12 @@ impl Timestamp {
         value.map(|v| Self(v.seconds.saturating_mul(1_000_000).saturating_add(i64::from(v.nanos) / 1000)))
     }
 
+    /// As [`Timestamp::stored`], in microseconds, as columns hold instants.
+    #[must_use]
+    pub fn micros_of(value: Option<&prost_types::Timestamp>) -> Option<i64> {
+        Self::stored(value).map(Self::micros)
+    }
+
     /// 00:00 of a business date in a time zone.
     ///
     /// # Errors
@@ -106,8 +112,10 @@ fn zone_of(zone: &str) -> Result<TimeZone, Error> {
     if zone == "UTC" {
         return Ok(TimeZone::UTC);
     }
-    TimeZone::get(zone)
-        .map_err(|_| Error::invalid("time_zone", "must be an IANA time zone, for example `Europe/Berlin`").with_reason("TIME_ZONE_UNKNOWN"))
+    TimeZone::get(zone).map_err(|_| {
+        Error::invalid("time_zone", "must be an IANA time zone, for example `Europe/Berlin`")
+            .with_reason(stoa_proto::onboard::v1::ErrorReason::TimeZoneUnknown)
+    })
 }
 
 /// RFC 3339 in UTC.

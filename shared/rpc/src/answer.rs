@@ -1,12 +1,9 @@
 //! From a request to an operation, and from its result to an answer.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
-use stoa_kernel::{Cx, Error, Kind, Result};
+use stoa_kernel::{Cx, Error, Kind, Reason, Result};
+use stoa_proto::common::v1::ErrorReason;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -46,18 +43,18 @@ pub fn answer<T>(result: Result<T>) -> Result<Response<T>, Status> {
 pub fn status(error: Error) -> Status {
     let mut details = ErrorDetails::new();
     let mut message = shortened(error.message());
-    let mut metadata: HashMap<String, String> = error.metadata().iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    let mut metadata: HashMap<String, String> = error.metadata().iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
         let id = arrival::request_id();
         let cause = error.cause().unwrap_or("not told");
-        tracing::error!(reason = error.reason(), cause, request_id = id, "a request failed");
+        tracing::error!(reason = %error.reason(), cause, request_id = id, "a request failed");
         if !id.is_empty() {
             message = format!("{message} (request id {id})");
             metadata.insert("request_id".to_owned(), id.clone());
             details.set_request_info(id, "");
         }
     }
-    details.set_error_info(error.reason(), DOMAIN, metadata);
+    details.set_error_info(error.reason().as_str(), DOMAIN, metadata);
     for field in error.fields().iter().take(FIELDS_MAX) {
         details.add_bad_request_violation(field.field.clone(), field.message.clone());
     }
@@ -73,7 +70,7 @@ pub fn error(status: &Status) -> Error {
     let kind = kind(status.code());
     let details = status.get_error_details();
     let info = details.error_info();
-    let reason = info.and_then(|info| lasting(&info.reason)).unwrap_or_else(|| reason(kind));
+    let reason = info.and_then(|info| Reason::named(&info.reason)).unwrap_or_else(|| reason(kind));
     let mut error = match kind {
         Kind::Internal => Error::internal(format!("a service answered {:?}: {}", status.code(), status.message())),
         Kind::Unavailable => Error::unavailable(format!("a service answered {:?}: {}", status.code(), status.message())),
@@ -85,8 +82,8 @@ pub fn error(status: &Status) -> Error {
     }
     for (key, value) in info.map(|info| info.metadata.iter().collect::<Vec<_>>()).unwrap_or_default() {
         // The id of the inner request is in the log; the caller gets its own.
-        if let Some(key) = lasting(key).filter(|key| *key != "request_id") {
-            error = error.with_metadata(key, value.clone());
+        if key != "request_id" {
+            error = error.with_metadata(key.clone(), value.clone());
         }
     }
     match details.retry_info().and_then(|r| r.retry_delay) {
@@ -129,20 +126,21 @@ fn kind(code: Code) -> Kind {
 }
 
 /// The reason where a status carries none: it was not written by the suite.
-fn reason(kind: Kind) -> &'static str {
-    match kind {
-        Kind::InvalidArgument => "INVALID_FIELD",
-        Kind::NotFound => "NOT_FOUND",
-        Kind::AlreadyExists => "ALREADY_EXISTS",
-        Kind::FailedPrecondition => "STATE_INVALID",
-        Kind::Aborted => "CONTENTION",
-        Kind::PermissionDenied => "PERMISSION_MISSING",
-        Kind::Unauthenticated => "TOKEN_INVALID",
-        Kind::ResourceExhausted => "OVERLOADED",
-        Kind::Unavailable => "UNAVAILABLE",
-        Kind::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Kind::Internal => "INTERNAL",
-    }
+fn reason(kind: Kind) -> Reason {
+    let reason = match kind {
+        Kind::InvalidArgument => ErrorReason::InvalidField,
+        Kind::NotFound => ErrorReason::NotFound,
+        Kind::AlreadyExists => ErrorReason::AlreadyExists,
+        Kind::FailedPrecondition => ErrorReason::StateInvalid,
+        Kind::Aborted => ErrorReason::Contention,
+        Kind::PermissionDenied => ErrorReason::PermissionMissing,
+        Kind::Unauthenticated => ErrorReason::TokenInvalid,
+        Kind::ResourceExhausted => ErrorReason::Overloaded,
+        Kind::Unavailable => ErrorReason::Unavailable,
+        Kind::DeadlineExceeded => ErrorReason::DeadlineExceeded,
+        Kind::Internal => ErrorReason::Internal,
+    };
+    reason.into()
 }
 
 fn shortened(message: &str) -> String {
@@ -154,25 +152,6 @@ fn shortened(message: &str) -> String {
         end -= 1;
     }
     format!("{}…", &message[..end])
-}
-
-/// Reasons and metadata keys are names that programs are written with, so a
-/// failure holds them as static text. Those of other services are kept once
-/// each, and only as many as a suite can have.
-fn lasting(name: &str) -> Option<&'static str> {
-    const NAMES_MAX: usize = 2000;
-    const NAME_BYTES_MAX: usize = 64;
-    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = names.get(name) {
-        return Some(known);
-    }
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || names.len() >= NAMES_MAX {
-        return None;
-    }
-    let kept: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    names.insert(kept);
-    Some(kept)
 }
 
 #[cfg(test)]
@@ -196,7 +175,7 @@ mod tests {
     #[test]
     fn failures_survive_the_way_to_another_service() {
         for sent_kind in KINDS {
-            let sent = Error::new(sent_kind, "DEAL_CONFLICT", "do this instead")
+            let sent = Error::new(sent_kind, stoa_proto::sell::v1::ErrorReason::DealConflict, "do this instead")
                 .with_field("deal.customer", "is taken")
                 .with_metadata("deal", "deals/7")
                 .retry_after_ms(1500);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Response};
 use stoa_kernel::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 use tonic::body::Body;
 
 use crate::answer::status;
@@ -36,8 +37,12 @@ pub(crate) async fn within(due: Option<Due>, work: impl Future<Output = Response
 
 /// The answer of a call that took too long.
 pub(crate) fn exceeded() -> Response<Body> {
-    status(Error::new(Kind::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the work was done; retry with more time"))
-        .into_http()
+    status(Error::new(
+        Kind::DeadlineExceeded,
+        ErrorReason::DeadlineExceeded,
+        "the deadline passed before the work was done; retry with more time",
+    ))
+    .into_http()
 }
 
 /// Tells the next service how much time is left; false where none is.

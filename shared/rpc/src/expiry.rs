@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body::{Frame, SizeHint};
 use stoa_kernel::{Error, Kind, Timestamp, clock::wall_now};
+use stoa_proto::common::v1::ErrorReason;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Status, body::Body};
 
@@ -55,7 +56,7 @@ impl http_body::Body for Bounded {
             let text = "the token ended; get a new one and resume the stream";
             let mut trailers = HeaderMap::new();
             return Poll::Ready(Some(
-                status(Error::new(Kind::Unauthenticated, "TOKEN_INVALID", text))
+                status(Error::new(Kind::Unauthenticated, ErrorReason::TokenInvalid, text))
                     .add_header(&mut trailers)
                     .map(|()| Frame::trailers(trailers)),
             ));

@@ -1,33 +1,28 @@
 //! What stands between the network and the services: the server stack, calls
 //! to other services, and how failures become answers.
 //!
-//! A service hands over its routes ([`Service`]); [`stack`] wraps the routes of
-//! a process once, and the result serves the network ([`serve`]), the gateway
+//! Services hand over their routes; [`stack`] wraps the routes of a process once, and the result serves the network ([`serve`]), the gateway
 //! and the services' calls to each other ([`Peers`]) alike.
 
 mod answer;
 mod arrival;
 mod deadline;
 mod expiry;
-mod jobs;
 mod limits;
 mod management;
 mod observe;
 mod pass_through;
 mod peers;
 mod serve;
-mod service;
 mod size;
 mod stack;
 
 pub use answer::{answer, enter, error, status};
-pub use jobs::{DoDue, FindDue, due_job, run_jobs, run_jobs_once};
 pub use limits::Limits;
 pub use management::{Check, management};
 pub use pass_through::pass_through;
 pub use peers::{Channel, LocalStack, Peers};
 pub use serve::{ServeConfig, serve};
-pub use service::{Deps, Job, Service};
 pub use stack::{StackConfig, merge, stack};
 pub use stoa_auth::Suspension;
 

@@ -8,6 +8,7 @@ use http::{Request, Response, Version, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use prost::Message;
 use stoa_kernel::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 use tonic::body::Body;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
@@ -108,7 +109,8 @@ async fn whole(body: Body, message_bytes_max: usize) -> Result<Bytes, Error> {
     read.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<LengthLimitError>() {
             let message = format!("the request has more than {message_bytes_max} bytes; send less at once");
-            return Error::new(Kind::ResourceExhausted, "TOO_LARGE", message).with_metadata("bytes_max", message_bytes_max.to_string());
+            return Error::new(Kind::ResourceExhausted, ErrorReason::TooLarge, message)
+                .with_metadata("bytes_max", message_bytes_max.to_string());
         }
         match error.downcast::<tonic::Status>() {
             Ok(status) => crate::error(&status),

@@ -20,8 +20,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::{Channel, Limits};
 
 /// Headers of answers that pages may read.
-const EXPOSED: [&str; 8] =
-    ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "stoa-position", "etag", "retry-after", "location"];
+const EXPOSED: [&str; 7] = ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "etag", "retry-after", "location"];
 
 /// What a server is started with.
 #[derive(Clone, Default)]

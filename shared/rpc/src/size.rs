@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use stoa_kernel::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 use tonic::{Status, body::Body};
 
 use crate::answer::status;
@@ -88,8 +89,12 @@ impl http_body::Body for Limited {
 
 fn too_large(length: usize, max: usize) -> Status {
     status(
-        Error::new(Kind::ResourceExhausted, "TOO_LARGE", format!("the message has {length} bytes, {max} are accepted; send less at once"))
-            .with_metadata("bytes_max", max.to_string()),
+        Error::new(
+            Kind::ResourceExhausted,
+            ErrorReason::TooLarge,
+            format!("the message has {length} bytes, {max} are accepted; send less at once"),
+        )
+        .with_metadata("bytes_max", max.to_string()),
     )
 }
 

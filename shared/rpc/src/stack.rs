@@ -14,6 +14,7 @@ use futures::{FutureExt, future::BoxFuture};
 use http::{Request, Response};
 use stoa_auth::AccessLayer;
 use stoa_kernel::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, service::Routes};
 use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
@@ -174,7 +175,7 @@ where
 
 fn overloaded() -> Response<Body> {
     let text = "too many requests are under way; wait a second and retry";
-    status(Error::new(Kind::ResourceExhausted, "OVERLOADED", text).retry_after_ms(1000)).into_http()
+    status(Error::new(Kind::ResourceExhausted, ErrorReason::Overloaded, text).retry_after_ms(1000)).into_http()
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response<Body> {

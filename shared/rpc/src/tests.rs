@@ -1,7 +1,6 @@
 //! A small suite: an event service that misbehaves on demand, behind the real
 //! stack.
 
-mod jobs;
 mod layers;
 mod network;
 mod pass_through;
@@ -150,5 +149,5 @@ impl Suite {
 }
 
 fn reason(status: &Status) -> &'static str {
-    error(status).reason()
+    error(status).reason().as_str()
 }

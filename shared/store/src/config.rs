@@ -3,8 +3,10 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use sea_orm::Statement;
 use stoa_kernel::{Error, Result};
 
 /// When SQLite waits for the disk.
@@ -17,8 +19,11 @@ pub enum Synchronous {
     Normal,
 }
 
+/// Sees every statement that a store ran.
+pub type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
+
 /// Settings of a store.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct StoreConfig {
     /// `sqlite:PATH` or `postgres://…`. Behind a PgBouncer older than 1.21, in
     /// transaction mode, add `?statement-cache-capacity=0`; `migrate` needs a
@@ -35,6 +40,9 @@ pub struct StoreConfig {
     pub read_connections_max: u32,
     /// Most connections to PostgreSQL.
     pub connections_max: u32,
+    /// Sees every statement but those that begin and end transactions, so that
+    /// a test can count them.
+    pub observer: Option<Observer>,
 }
 
 impl StoreConfig {
@@ -58,6 +66,7 @@ impl StoreConfig {
             queue_operations_max: 1024,
             read_connections_max: 4,
             connections_max: 20,
+            observer: None,
         }
     }
 

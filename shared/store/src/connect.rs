@@ -27,6 +27,14 @@ fn options(url: &str, connections_max: u32) -> ConnectOptions {
     options
 }
 
+async fn connect(options: ConnectOptions, config: &StoreConfig) -> Result<DatabaseConnection> {
+    let mut conn = Database::connect(options).await.db()?;
+    if let Some(observer) = config.observer.clone() {
+        conn.set_metric_callback(move |info| observer(info.statement));
+    }
+    Ok(conn)
+}
+
 fn sqlite(path: &Path, config: &StoreConfig, connections_max: u32, writes: bool) -> ConnectOptions {
     let synchronous = match config.synchronous {
         Synchronous::Full => SqliteSynchronous::Full,
@@ -56,7 +64,7 @@ fn sqlite(path: &Path, config: &StoreConfig, connections_max: u32, writes: bool)
 
 /// The one connection that writes to a SQLite file; makes the file where there is none.
 pub(crate) async fn sqlite_writer(path: &Path, config: &StoreConfig) -> Result<DatabaseConnection> {
-    let conn = Database::connect(sqlite(path, config, 1, true)).await.db()?;
+    let conn = connect(sqlite(path, config, 1, true), config).await?;
     let mode = Statement::from_string(conn.get_database_backend(), "PRAGMA journal_mode");
     let mode = conn.query_one_raw(mode).await.db()?.map(|row| row.try_get_by_index::<String>(0)).transpose().db()?;
     if mode.as_deref() == Some("wal") {
@@ -68,14 +76,14 @@ pub(crate) async fn sqlite_writer(path: &Path, config: &StoreConfig) -> Result<D
 
 /// Connections that read from a SQLite file.
 pub(crate) async fn sqlite_readers(path: &Path, config: &StoreConfig) -> Result<DatabaseConnection> {
-    Database::connect(sqlite(path, config, config.read_connections_max, false)).await.db()
+    connect(sqlite(path, config, config.read_connections_max, false), config).await
 }
 
 /// Connections to PostgreSQL.
 pub(crate) async fn postgres(config: &StoreConfig) -> Result<DatabaseConnection> {
     let mut options = options(&config.url, config.connections_max);
     options.set_application_name("stoa").test_before_acquire_if_idle_for(Duration::from_secs(30));
-    Database::connect(options).await.db()
+    connect(options, config).await
 }
 
 /// One connection that stays the same session until it is closed.

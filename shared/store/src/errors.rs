@@ -4,6 +4,7 @@
 use prost::Message;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use stoa_kernel::{Error, Kind, Result};
+use stoa_proto::common::v1::ErrorReason;
 
 /// Turns a database's result into ours, by class.
 pub trait DbResult<T> {
@@ -49,16 +50,20 @@ pub(crate) fn classify(e: &DbErr) -> Error {
     match class(e) {
         Class::Unique => {
             tracing::debug!(error = %e, "a unique key is taken");
-            Error::new(Kind::AlreadyExists, "ALREADY_EXISTS", "an object with the same key exists; read it, or choose another key")
+            Error::new(
+                Kind::AlreadyExists,
+                ErrorReason::AlreadyExists,
+                "an object with the same key exists; read it, or choose another key",
+            )
         }
         Class::ForeignKey => {
             tracing::debug!(error = %e, "a foreign key does not hold");
             let message = "an object that this refers to does not exist, or one still refers to it; correct the reference";
-            Error::precondition("REFERENCE_NOT_FOUND", message)
+            Error::precondition(ErrorReason::ReferenceNotFound, message)
         }
         Class::Contention => {
             tracing::debug!(error = %e, "contention");
-            Error::new(Kind::Aborted, "CONTENTION", "other writes won again and again; retry").retry_after_ms(50)
+            Error::new(Kind::Aborted, ErrorReason::Contention, "other writes won again and again; retry").retry_after_ms(50)
         }
         Class::Unavailable => Error::unavailable(e),
         Class::Fault => Error::internal(e),

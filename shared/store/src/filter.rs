@@ -5,7 +5,8 @@ use sea_orm::{
     Condition, ExprTrait,
     sea_query::{Expr, LikeExpr},
 };
-use stoa_kernel::{Error, Result, names};
+use stoa_kernel::{Error, Result, Timestamp, names};
+use stoa_proto::{common::v1::ErrorReason, resource::ProtoEnum};
 
 /// Longest filter, in characters.
 pub const CHARS_MAX: usize = 2048;
@@ -26,6 +27,9 @@ pub enum Kind {
     Time,
     /// Names of an enum's values; the function knows their numbers.
     Enum(fn(&str) -> Option<i32>),
+    /// A state that an instant may change: the second function is the condition
+    /// that a row is in a state at an instant, whatever was recorded.
+    State(fn(&str) -> Option<i32>, fn(i32, Timestamp) -> Condition),
     /// Names of resources of a collection, in a column that holds the id:
     /// `partners/acme` is `acme`. `""` is none.
     Name(&'static str),
@@ -40,29 +44,116 @@ pub struct Field {
     pub column: &'static str,
     /// What it holds.
     pub kind: Kind,
+    /// Whether a list may be ordered by it: an index serves the order.
+    pub ordered: bool,
+    /// Its value at an instant, if that is not simply the column's.
+    pub at: Option<fn(Timestamp) -> Expr>,
+}
+
+impl Field {
+    const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { api: name, column: name, kind, ordered: false, at: None }
+    }
+
+    /// A field of text, in a column of its name.
+    #[must_use]
+    pub const fn text(name: &'static str) -> Self {
+        Self::new(name, Kind::Text)
+    }
+
+    /// A whole number, in a column of its name.
+    #[must_use]
+    pub const fn int(name: &'static str) -> Self {
+        Self::new(name, Kind::Int)
+    }
+
+    /// True or false, in a column of its name.
+    #[must_use]
+    pub const fn bool(name: &'static str) -> Self {
+        Self::new(name, Kind::Bool)
+    }
+
+    /// An instant, in a column of its name.
+    #[must_use]
+    pub const fn time(name: &'static str) -> Self {
+        Self::new(name, Kind::Time)
+    }
+
+    /// A value of an enum, in a column of its name.
+    #[must_use]
+    pub const fn value<E: ProtoEnum>(name: &'static str) -> Self {
+        Self::new(name, Kind::Enum(enum_value::<E>))
+    }
+
+    /// A state that an instant may change. `is` is the condition that a row is
+    /// in a state, by its number, at an instant.
+    #[must_use]
+    pub const fn state<E: ProtoEnum>(name: &'static str, is: fn(i32, Timestamp) -> Condition) -> Self {
+        Self::new(name, Kind::State(enum_value::<E>, is))
+    }
+
+    /// The name of a resource of a collection, in a column with its id.
+    #[must_use]
+    pub const fn name(name: &'static str, collection: &'static str) -> Self {
+        Self::new(name, Kind::Name(collection))
+    }
+
+    /// The same field in a column of another name.
+    #[must_use]
+    pub const fn column(mut self, column: &'static str) -> Self {
+        self.column = column;
+        self
+    }
+
+    /// The same field with a value that the instant decides, as answers show it.
+    /// Not for text.
+    #[must_use]
+    pub const fn at(mut self, value: fn(Timestamp) -> Expr) -> Self {
+        self.at = Some(value);
+        self
+    }
+
+    /// The same field; lists may be ordered by it.
+    #[must_use]
+    pub const fn ordered(mut self) -> Self {
+        self.ordered = true;
+        self
+    }
+
+    /// The column in the order that a list has.
+    pub(crate) fn ordered_column(&self) -> Expr {
+        if let Kind::Text = self.kind { ordered(self) } else { column(self) }
+    }
 }
 
 /// The number of an enum's value, named with the enum's prefix or without it.
-/// `parse` is the enum's `from_str_name`.
-pub fn enum_value<E: Into<i32>>(prefix: &str, name: &str, parse: fn(&str) -> Option<E>) -> Option<i32> {
-    parse(&format!("{prefix}{}", name.strip_prefix(prefix).unwrap_or(name))).map(Into::into)
+fn enum_value<E: ProtoEnum>(name: &str) -> Option<i32> {
+    let bare = name.strip_prefix(E::PREFIX).unwrap_or(name);
+    E::from_value_name(&format!("{}{bare}", E::PREFIX)).map(Into::into)
 }
 
-/// Turns a filter into a condition; an empty one matches everything.
+/// Turns a filter into a condition as of an instant; an empty one matches
+/// everything.
 ///
 /// # Errors
 /// INVALID_ARGUMENT `FILTER_INVALID` naming the fields that are allowed.
-pub fn lower(filter: &str, fields: &[Field]) -> Result<Condition> {
-    condition(filter, fields).map_err(|problem| {
+pub fn lower(filter: &str, fields: &[Field], now: Timestamp) -> Result<Condition> {
+    condition(filter, &Lowering { fields, now }).map_err(|problem| {
         let allowed: Vec<&str> = fields.iter().map(|field| field.api).collect();
         let message = format!("{problem}; it can name: {}", allowed.join(", "));
-        Error::invalid("filter", message).with_reason("FILTER_INVALID")
+        Error::invalid("filter", message).with_reason(ErrorReason::FilterInvalid)
     })
+}
+
+/// What a filter may name, and when it is asked.
+struct Lowering<'a> {
+    fields: &'a [Field],
+    now: Timestamp,
 }
 
 type Lowered<T> = Result<T, String>;
 
-fn condition(filter: &str, fields: &[Field]) -> Lowered<Condition> {
+fn condition(filter: &str, by: &Lowering<'_>) -> Lowered<Condition> {
     if filter.chars().count() > CHARS_MAX {
         return Err(format!("is longer than {CHARS_MAX} characters"));
     }
@@ -72,45 +163,66 @@ fn condition(filter: &str, fields: &[Field]) -> Lowered<Condition> {
     }
     let parsed = parse_filter(filter).map_err(|e| format!("cannot be read: {e}"))?;
     let mut terms = 0;
-    parsed.expression.as_ref().map_or_else(|| Ok(Condition::all()), |e| expression(e, fields, &mut terms))
+    parsed.expression.as_ref().map_or_else(|| Ok(Condition::all()), |e| expression(e, by, &mut terms))
 }
 
-fn expression(e: &Expression, fields: &[Field], terms: &mut usize) -> Lowered<Condition> {
-    let mut join = |whole: Condition, parts: &[Expression]| {
-        parts.iter().try_fold(whole, |whole, part| Ok(whole.add(expression(part, fields, terms)?)))
-    };
+fn expression(e: &Expression, by: &Lowering<'_>, terms: &mut usize) -> Lowered<Condition> {
+    let mut join =
+        |whole: Condition, parts: &[Expression]| parts.iter().try_fold(whole, |whole, part| Ok(whole.add(expression(part, by, terms)?)));
     match e {
         Expression::And(parts) | Expression::Sequence(parts) => join(Condition::all(), parts),
         Expression::Or(parts) => join(Condition::any(), parts),
-        Expression::Not(part) => Ok(expression(part, fields, terms)?.not()),
+        Expression::Not(part) => Ok(expression(part, by, terms)?.not()),
         Expression::Global(_) => Err("has a bare term; write `field = value`".to_owned()),
         Expression::Restriction(restriction) => {
             *terms += 1;
             if *terms > TERMS_MAX {
                 return Err(format!("has more than {TERMS_MAX} comparisons"));
             }
-            Ok(Condition::all().add(compare(restriction, fields)?))
+            compare(restriction, by)
         }
     }
 }
 
-fn compare(restriction: &Restriction, fields: &[Field]) -> Lowered<Expr> {
+fn compare(restriction: &Restriction, by: &Lowering<'_>) -> Lowered<Condition> {
     let path = restriction.comparable.field_path().ok_or("has a function or a quoted field; write `field = value`")?;
-    let field = fields.iter().find(|field| field.api == path).ok_or_else(|| format!("names {path}, which it cannot"))?;
+    let field = by.fields.iter().find(|field| field.api == path).ok_or_else(|| format!("names {path}, which it cannot"))?;
     let value = match &restriction.arg {
         Arg::Comparable(_) => restriction.arg.as_value(),
         Arg::Composite(_) => None,
     };
     let value = value.ok_or_else(|| format!("compares {path} with more than one value; quote it, or repeat the comparison"))?;
     let op = restriction.comparator;
+    let side = field.at.map_or_else(|| column(field), |at| at(by.now));
     if value.is_null() {
         return match op {
-            Comparator::Equal => Ok(column(field).is_null()),
-            Comparator::NotEqual => Ok(column(field).is_not_null()),
+            Comparator::Equal => Ok(side.is_null().into()),
+            Comparator::NotEqual => Ok(side.is_not_null().into()),
             _ => Err(format!("compares {path} with null; use = or !=")),
         };
     }
-    if let Kind::Text = field.kind { text(field, op, value) } else { typed(field, op, value) }
+    match field.kind {
+        Kind::Text => text(field, op, value).map(Into::into),
+        Kind::State(number, is) => state(field, op, value, number, |state| is(state, by.now)),
+        _ => typed(field, side, op, value).map(Into::into),
+    }
+}
+
+fn state(
+    field: &Field,
+    op: Comparator,
+    value: &Value,
+    number: fn(&str) -> Option<i32>,
+    is: impl Fn(i32) -> Condition,
+) -> Lowered<Condition> {
+    let (api, said) = (field.api, value.as_str());
+    let state = number(said).ok_or_else(|| format!("compares {api} with {said}; use one of its values' names"))?;
+    match op {
+        Comparator::Equal => Ok(is(state)),
+        // A column without a value makes neither true.
+        Comparator::NotEqual => Ok(Expr::from(is(state)).is_not(Expr::cust("TRUE")).into()),
+        _ => Err(format!("compares {api} by {op}; use = or !=")),
+    }
 }
 
 fn column(field: &Field) -> Expr {
@@ -150,7 +262,7 @@ fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-fn typed(field: &Field, op: Comparator, value: &Value) -> Lowered<Expr> {
+fn typed(field: &Field, side: Expr, op: Comparator, value: &Value) -> Lowered<Expr> {
     let api = field.api;
     let said = value.as_str();
     let ordered = matches!(field.kind, Kind::Int | Kind::Time);
@@ -167,11 +279,11 @@ fn typed(field: &Field, op: Comparator, value: &Value) -> Lowered<Expr> {
         Kind::Enum(number) => (number(said).map(Into::into), "one of its values' names"),
         Kind::Name(collection) => {
             let id = names::optional_id(api, collection, said).ok();
-            return by(column(field), op, id.ok_or_else(|| format!("compares {api} with {value}; use \"{collection}/{{id}}\""))?.into());
+            return by(side, op, id.ok_or_else(|| format!("compares {api} with {value}; use \"{collection}/{{id}}\""))?.into());
         }
-        Kind::Text => return text(field, op, value),
+        Kind::Text | Kind::State(..) => return text(field, op, value),
     };
-    by(column(field), op, value.ok_or_else(|| format!("compares {api} with {said}; use {wanted}"))?)
+    by(side, op, value.ok_or_else(|| format!("compares {api} with {said}; use {wanted}"))?)
 }
 
 fn by(side: Expr, op: Comparator, value: sea_orm::Value) -> Lowered<Expr> {

@@ -5,6 +5,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use stoa_kernel::{Error, Kind, Result};
+use stoa_proto::common::v1::ErrorReason;
 
 use crate::{DbResult, Store, Tx};
 
@@ -77,7 +78,7 @@ pub async fn check(tx: &Tx, lease: &Lease) -> Result<()> {
     let held = tx.conn().query_one_raw(Statement::from_sql_and_values(tx.backend(), sql, values(lease))).await.db()?;
     match held {
         Some(_) => Ok(()),
-        None => Err(Error::new(Kind::Aborted, "STATE_INVALID", format!("the lease {} ended; acquire it again", lease.name))),
+        None => Err(Error::new(Kind::Aborted, ErrorReason::StateInvalid, format!("the lease {} ended; acquire it again", lease.name))),
     }
 }
 

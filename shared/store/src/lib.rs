@@ -14,11 +14,14 @@
 //! - `LIKE` tells upper from lower case, and text orders by its bytes where the
 //!   column was made by [`text_key`].
 
+mod at_end;
 mod config;
 mod connect;
+pub mod documents;
 mod errors;
 pub mod filter;
 pub mod lease;
+mod list;
 mod migration;
 mod once;
 mod postgres;
@@ -28,8 +31,10 @@ mod store;
 pub mod tables;
 mod writer;
 
-pub use config::{StoreConfig, Synchronous};
+pub use at_end::AppendTable;
+pub use config::{Observer, StoreConfig, Synchronous};
+pub use documents::{Documents, Key};
 pub use errors::{DbResult, decode, is_unique_violation};
+pub use list::list;
 pub use migration::text_key;
-pub use rows::{inserted, saved};
-pub use store::{Store, Tx};
+pub use store::{Operation, OperationWith, Store, Tx};

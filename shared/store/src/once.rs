@@ -3,14 +3,14 @@
 //! PostgreSQL, for the writer on SQLite, and finds the answer there.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use futures::future::BoxFuture;
 use prost::{Message, Name};
 use prost_reflect::DynamicMessage;
-use sea_orm::{ActiveValue::Set, EntityTrait, TryInsertResult};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryTrait, TryInsertResult, sea_query::Expr};
 use stoa_kernel::{Cx, Error, Kind, Result, clock::wall_now};
+use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::{Mutation, POOL, describe};
 
-use crate::{DbResult, Tx, decode};
+use crate::{DbResult, Operation, OperationWith, Tx, decode};
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -36,44 +36,80 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Entity, Model};
+use row::{ActiveModel, Column, Entity, Model};
+
+/// A request with an id.
+struct Claim<R> {
+    cx: Cx,
+    request: R,
+    hash: Vec<u8>,
+}
 
 /// A request with an id, and what it asks for.
 pub(crate) struct Once<R, F> {
-    cx: Cx,
-    request: R,
+    claim: Claim<R>,
     op: F,
-    hash: Vec<u8>,
 }
 
 impl<R: Message + Mutation, F> Once<R, F> {
     pub(crate) fn new(cx: &Cx, request: R, op: F) -> Self {
-        let hash = digest(&SHA256, &request.encode_to_vec()).as_ref().to_vec();
-        Self { cx: cx.clone(), request, op, hash }
+        Self { claim: Claim::new(cx, request), op }
     }
 
-    pub(crate) async fn run<T>(&self, tx: &Tx) -> Result<T>
+    pub(crate) async fn run<'a, T>(&'a self, tx: &'a Tx) -> Result<T>
     where
         T: Message + Name + Default,
-        F: for<'a> Fn(&'a Tx, &'a Cx, &'a R) -> BoxFuture<'a, Result<T>>,
+        F: Operation<'a, R, T>,
+    {
+        let Claim { cx, request, .. } = &self.claim;
+        self.claim.answer(tx, || (self.op)(tx, cx, request)).await
+    }
+}
+
+/// As [`Once`], with what was looked up before the transaction.
+pub(crate) struct OnceWith<R, K, F> {
+    claim: Claim<R>,
+    known: Result<K>,
+    op: F,
+}
+
+impl<R: Message + Mutation, K, F> OnceWith<R, K, F> {
+    pub(crate) fn new(cx: &Cx, request: R, known: Result<K>, op: F) -> Self {
+        Self { claim: Claim::new(cx, request), known, op }
+    }
+
+    pub(crate) async fn run<'a, T>(&'a self, tx: &'a Tx) -> Result<T>
+    where
+        T: Message + Name + Default,
+        F: OperationWith<'a, R, K, T>,
+    {
+        let Claim { cx, request, .. } = &self.claim;
+        let known = self.known.as_ref().map_err(Clone::clone);
+        self.claim.answer(tx, || async { (self.op)(tx, cx, request, known?).await }).await
+    }
+}
+
+impl<R: Message + Mutation> Claim<R> {
+    fn new(cx: &Cx, request: R) -> Self {
+        let hash = digest(&SHA256, &request.encode_to_vec()).as_ref().to_vec();
+        Self { cx: cx.clone(), request, hash }
+    }
+
+    /// The first answer, or what the work comes to, kept for a retry.
+    async fn answer<T, D>(&self, tx: &Tx, work: impl FnOnce() -> D) -> Result<T>
+    where
+        T: Message + Name + Default,
+        D: Future<Output = Result<T>>,
     {
         if let Some(first) = self.claim(tx).await? {
             return self.replay(&first);
         }
-        let response = (self.op)(tx, &self.cx, &self.request).await?;
-        let answered = ActiveModel { response: Set(without_personal(&response)?), ..self.key() };
-        Entity::update(answered).exec(tx.conn()).await.db()?;
+        let response = work().await?;
+        let mine = Entity::update_many().col_expr(Column::Response, Expr::value(without_personal(&response)?));
+        let mine = mine.filter(Column::Tenant.eq(&self.cx.tenant)).filter(Column::Subject.eq(&self.cx.caller.subject));
+        let mine = mine.filter(Column::Method.eq(R::METHOD)).filter(Column::RequestId.eq(self.request.request_id()));
+        tx.answer(mine.into_query());
         Ok(response)
-    }
-
-    fn key(&self) -> ActiveModel {
-        ActiveModel {
-            tenant: Set(self.cx.tenant.clone()),
-            subject: Set(self.cx.caller.subject.clone()),
-            method: Set(R::METHOD.to_owned()),
-            request_id: Set(self.request.request_id().to_owned()),
-            ..Default::default()
-        }
     }
 
     /// Takes the id, or finds the row of the request that did.
@@ -82,7 +118,10 @@ impl<R: Message + Mutation, F> Once<R, F> {
             request_hash: Set(self.hash.clone()),
             response: Set(Vec::new()),
             create_time: Set(wall_now().micros()),
-            ..self.key()
+            tenant: Set(self.cx.tenant.clone()),
+            subject: Set(self.cx.caller.subject.clone()),
+            method: Set(R::METHOD.to_owned()),
+            request_id: Set(self.request.request_id().to_owned()),
         };
         let claimed = Entity::insert(claim).on_conflict_do_nothing();
         if matches!(claimed.exec_without_returning(tx.conn()).await.db()?, TryInsertResult::Inserted(n) if n > 0) {
@@ -91,7 +130,7 @@ impl<R: Message + Mutation, F> Once<R, F> {
         let key = (self.cx.tenant.clone(), self.cx.caller.subject.clone(), R::METHOD.to_owned(), self.request.request_id().to_owned());
         let first = Entity::find_by_id(key).one(tx.conn()).await.db()?;
         // Gone between the two statements: pruned. Another run takes the id.
-        first.map(Some).ok_or_else(|| Error::new(Kind::Aborted, "CONTENTION", "the request id is being forgotten; retry"))
+        first.map(Some).ok_or_else(|| Error::new(Kind::Aborted, ErrorReason::Contention, "the request id is being forgotten; retry"))
     }
 
     fn replay<T: Message + Default>(&self, first: &Model) -> Result<T> {
@@ -99,7 +138,8 @@ impl<R: Message + Mutation, F> Once<R, F> {
             return decode("idempotency", &first.request_id, &first.response);
         }
         let message = "was used with another request; take a new id for a new request";
-        Err(Error::new(Kind::AlreadyExists, "REQUEST_ID_REUSED", format!("request_id {message}")).with_field("request_id", message))
+        Err(Error::new(Kind::AlreadyExists, ErrorReason::RequestIdReused, format!("request_id {message}"))
+            .with_field("request_id", message))
     }
 }
 

@@ -34,7 +34,12 @@ where
     F: for<'a> Fn(&'a Tx, &'a A) -> BoxFuture<'a, Result<T>>,
 {
     let tx = Tx::new(conn.begin().await.db()?);
-    match guarded(async { op(&tx, args).await }).await {
+    match guarded(async {
+        let done = op(&tx, args).await?;
+        tx.finish().await.map(|()| done)
+    })
+    .await
+    {
         Ok(done) => tx.commit().await.map(|()| done),
         Err(e) => {
             if let Err(e) = tx.rollback().await {

@@ -2,16 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use prost::{Message, Name};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Value, sea_query::UpdateStatement};
 use sea_orm_migration::MigrationTrait;
 use stoa_kernel::{Cx, Result};
 use stoa_proto::Mutation;
 use tokio::sync::watch;
 
 use crate::{
-    DbResult, StoreConfig,
+    AppendTable, DbResult, StoreConfig,
+    at_end::AtEnd,
     config::Target,
     connect,
     migration::{self, Migrator},
@@ -113,23 +114,57 @@ impl Store {
         }
     }
 
+    /// As [`Store::write`], for what a service does by itself.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn run<R, T, F>(&self, cx: &Cx, given: R, op: F) -> Result<T>
+    where
+        R: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Operation<'a, R, T> + Send + Sync + 'static,
+    {
+        self.write((cx.clone(), given), move |tx, (cx, given)| op(tx, cx, given).boxed()).await
+    }
+
     /// As [`Store::write`], but a request that carries a request id is done
     /// once: the same request again is answered with the first answer. Failures
     /// are not kept.
     ///
     /// # Errors
-    /// ALREADY_EXISTS `REQUEST_ID_REUSED` where the id came with another
-    /// request; else as [`Store::write`].
+    /// ALREADY_EXISTS `REQUEST_ID_REUSED` if the id came with another request;
+    /// else as [`Store::write`].
     pub async fn write_once<R, T, F>(&self, cx: &Cx, request: R, op: F) -> Result<T>
     where
         R: Message + Mutation + Send + Sync + 'static,
         T: Message + Name + Default + Send + 'static,
-        F: for<'a> Fn(&'a Tx, &'a Cx, &'a R) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
+        F: for<'a> Operation<'a, R, T> + Send + Sync + 'static,
     {
         if request.request_id().is_empty() {
-            return self.write((cx.clone(), request), move |tx, (cx, request)| op(tx, cx, request)).await;
+            return self.run(cx, request, op).await;
         }
-        self.write(once::Once::new(cx, request, op), |tx, once| Box::pin(once.run(tx))).await
+        self.write(once::Once::new(cx, request, op), |tx, once| once.run(tx).boxed()).await
+    }
+
+    /// As [`Store::write_once`], with what was looked up before the transaction,
+    /// because another service may have to be asked. A refusal that was found
+    /// there is given inside the transaction: a retry of a request that was
+    /// answered gets that answer, whatever has changed since.
+    ///
+    /// # Errors
+    /// The failure in `known`; else as [`Store::write_once`].
+    pub async fn write_with<R, K, T, F>(&self, cx: &Cx, request: R, known: Result<K>, op: F) -> Result<T>
+    where
+        R: Message + Mutation + Send + Sync + 'static,
+        K: Send + Sync + 'static,
+        T: Message + Name + Default + Send + 'static,
+        F: for<'a> OperationWith<'a, R, K, T> + Send + Sync + 'static,
+    {
+        if request.request_id().is_empty() {
+            let known = known?;
+            return self.write((cx.clone(), request, known), move |tx, (cx, request, known)| op(tx, cx, request, known).boxed()).await;
+        }
+        self.write(once::OnceWith::new(cx, request, known, op), |tx, once| once.run(tx).boxed()).await
     }
 
     /// Changes after every commit of this process.
@@ -160,6 +195,35 @@ impl Store {
     }
 }
 
+/// An operation: an async function of a transaction, the caller's context and a
+/// request.
+pub trait Operation<'a, R: 'a, T>: Fn(&'a Tx, &'a Cx, &'a R) -> Self::Done {
+    /// Its future.
+    type Done: Future<Output = Result<T>> + Send + 'a;
+}
+
+impl<'a, R: 'a, T, D, F> Operation<'a, R, T> for F
+where
+    F: Fn(&'a Tx, &'a Cx, &'a R) -> D,
+    D: Future<Output = Result<T>> + Send + 'a,
+{
+    type Done = D;
+}
+
+/// As [`Operation`], with what was looked up before the transaction.
+pub trait OperationWith<'a, R: 'a, K: 'a, T>: Fn(&'a Tx, &'a Cx, &'a R, &'a K) -> Self::Done {
+    /// Its future.
+    type Done: Future<Output = Result<T>> + Send + 'a;
+}
+
+impl<'a, R: 'a, K: 'a, T, D, F> OperationWith<'a, R, K, T> for F
+where
+    F: Fn(&'a Tx, &'a Cx, &'a R, &'a K) -> D,
+    D: Future<Output = Result<T>> + Send + 'a,
+{
+    type Done = D;
+}
+
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Store").field(&self.0.config).finish()
@@ -168,30 +232,50 @@ impl fmt::Debug for Store {
 
 /// The transaction of one operation.
 #[derive(Debug)]
-pub struct Tx(DatabaseTransaction);
+pub struct Tx {
+    transaction: DatabaseTransaction,
+    at_end: AtEnd,
+}
 
 impl Tx {
-    pub(crate) const fn new(transaction: DatabaseTransaction) -> Self {
-        Self(transaction)
+    pub(crate) fn new(transaction: DatabaseTransaction) -> Self {
+        Self { transaction, at_end: AtEnd::default() }
+    }
+
+    /// Adds a row to a table when the operation is done, together with all
+    /// others. `about` names the object that the row is about: the failure if a
+    /// unique key is taken, ABORTED `ETAG_MISMATCH`, names it.
+    pub fn append(&self, table: &'static AppendTable, about: &str, values: Vec<Value>) {
+        self.at_end.append(table, about, values);
+    }
+
+    /// Keeps an answer when the operation is done.
+    pub(crate) fn answer(&self, update: UpdateStatement) {
+        self.at_end.answer(update);
+    }
+
+    /// Writes what the operation left for its end.
+    pub(crate) async fn finish(&self) -> Result<()> {
+        self.at_end.write(&self.transaction).await
     }
 
     /// To query by.
     #[must_use]
     pub fn conn(&self) -> &DatabaseTransaction {
-        &self.0
+        &self.transaction
     }
 
     /// Which database it is.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
-        self.0.get_database_backend()
+        self.transaction.get_database_backend()
     }
 
     pub(crate) async fn commit(self) -> Result<()> {
-        self.0.commit().await.db()
+        self.transaction.commit().await.db()
     }
 
     pub(crate) async fn rollback(self) -> Result<()> {
-        self.0.rollback().await.db()
+        self.transaction.rollback().await.db()
     }
 }

@@ -1,7 +1,7 @@
 //! What the migrations of the services are made of.
 
 use sea_orm::{ConnectionTrait, DbErr};
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{async_trait, prelude::*};
 
 use crate::text_key;
 
@@ -89,4 +89,40 @@ pub async fn drop(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatement>
         }
     }
     Ok(())
+}
+
+/// A migration that adds an index for each order that lists may be asked for:
+/// a table and a column of it.
+#[must_use]
+pub fn orders(name: &'static str, of: &'static [(&'static str, &'static str)]) -> Box<dyn MigrationTrait> {
+    Box::new(Orders { name, of })
+}
+
+struct Orders {
+    name: &'static str,
+    of: &'static [(&'static str, &'static str)],
+}
+
+impl MigrationName for Orders {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Orders {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (table, column) in self.of {
+            let index = format!("CREATE INDEX {table}_{column} ON {table} (tenant, {column}, id)");
+            manager.get_connection().execute_unprepared(&index).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (table, column) in self.of {
+            manager.get_connection().execute_unprepared(&format!("DROP INDEX {table}_{column}")).await?;
+        }
+        Ok(())
+    }
 }

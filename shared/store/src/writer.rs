@@ -8,6 +8,7 @@ use std::{any::Any, path::PathBuf, slice};
 use futures::{FutureExt, future::BoxFuture};
 use sea_orm::{DatabaseConnection, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use stoa_kernel::{Error, Kind, Result};
+use stoa_proto::common::v1::ErrorReason;
 use tokio::{
     sync::{
         mpsc::{self, error::TrySendError},
@@ -55,7 +56,7 @@ impl Queue {
             Err(TrySendError::Closed(_)) => Err(closed()),
             Err(TrySendError::Full(_)) => {
                 let message = "too many writes wait; retry after the time given";
-                Err(Error::new(Kind::ResourceExhausted, "OVERLOADED", message).retry_after_ms(100))
+                Err(Error::new(Kind::ResourceExhausted, ErrorReason::Overloaded, message).retry_after_ms(100))
             }
         }
     }
@@ -110,7 +111,11 @@ where
     fn run<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let Self { args, op, span, outcome, caller } = self;
-            let work = guarded(async { op(tx, args).await }).instrument(span.clone());
+            let work = guarded(async {
+                let done = op(tx, args).await?;
+                tx.finish().await.map(|()| done)
+            });
+            let work = work.instrument(span.clone());
             *outcome = tokio::select! {
                 biased;
                 () = caller.closed() => None,

@@ -1,17 +1,18 @@
 //! One service on a store of its own.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use futures::FutureExt;
 use sea_orm_migration::MigrationTrait;
 use stoa_auth::{ServiceKey, ServiceSigner};
 use stoa_events::{Event, EventLog, Relay, Subscription};
 use stoa_kernel::{Caller, Clock, Cx, Reach, Timestamp, clock::ClockHandle, page::PageKey};
-use stoa_rpc::{Deps, Job, Peers};
+use stoa_rpc::Peers;
+use stoa_service::{Deps, Job};
 use stoa_store::Store;
 use tonic::{Request, Status};
 
-use crate::{Place, Seed, Standing};
+use crate::{NETWORK, Place, Seed, Standing};
 
 /// How a partner without an enrollment in force is refused here: onboard has the
 /// last word on it, and nobody can be reached.
@@ -87,6 +88,14 @@ impl Bench {
     /// Where there is none.
     pub async fn log_of(&self, service: &'static str) -> Store {
         open(&self.place, service, stoa_events::migrations()).await
+    }
+
+    /// A further store in the same place, with tables.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn store_of(&self, service: &'static str, migrations: Vec<Box<dyn MigrationTrait>>) -> Store {
+        open(&self.place, service, migrations).await
     }
 
     /// Business time.
@@ -168,6 +177,33 @@ impl Bench {
     }
 }
 
+/// A service's API with the usual network ([`NETWORK`]) in its directory.
+pub struct Served<A> {
+    /// The API, to be called without transport.
+    pub api: A,
+    bench: Bench,
+}
+
+impl<A> Served<A> {
+    /// What `api` makes of the dependencies, on 2023-11-14 in the evening.
+    ///
+    /// # Panics
+    /// If there is no store.
+    pub async fn new(service: &'static str, migrations: Vec<Box<dyn MigrationTrait>>, api: impl FnOnce(Deps) -> A) -> Self {
+        let bench = Bench::new(service, migrations, Timestamp::from_micros(1_700_000_000_000_000)).await;
+        bench.seed(&NETWORK).await;
+        Self { api: api(bench.deps.clone()), bench }
+    }
+}
+
+impl<A> Deref for Served<A> {
+    type Target = Bench;
+
+    fn deref(&self) -> &Bench {
+        &self.bench
+    }
+}
+
 async fn open(place: &Place, name: &str, migrations: Vec<Box<dyn MigrationTrait>>) -> Store {
     let store = Store::open(&place.store(name).await).await.expect("a store");
     store.migrate(migrations).await.expect("the migrations run");
@@ -185,7 +221,7 @@ fn request<T>(cx: Cx, message: T) -> Request<T> {
 /// # Panics
 /// Where it is none.
 pub fn reason<T: std::fmt::Debug>(result: Result<T, Status>) -> String {
-    stoa_rpc::error(&result.expect_err("a refusal")).reason().to_owned()
+    stoa_rpc::error(&result.expect_err("a refusal")).reason().as_str().to_owned()
 }
 
 /// Instant of an event's fact.

@@ -82,10 +82,12 @@ impl Seed {
     pub(crate) fn events(&self, tenant: &str, version: i64) -> Vec<Event> {
         let name = format!("partners/{}", self.id);
         let event = |subject: &str, data: Vec<u8>| Event { tenant: tenant.into(), subject: subject.into(), data, ..Event::default() };
+        let above: Vec<String> = Some(self.visible_to.to_owned()).into_iter().filter(|v| !v.is_empty()).collect();
         let partner = Partner {
             name: name.clone(),
             r#type: PartnerType::Var as i32,
-            visible_to: Some(self.visible_to.to_owned()).into_iter().filter(|v| !v.is_empty()).collect(),
+            ancestors: above.clone(),
+            visible_to: above,
             etag: etag::of(1),
             ..Partner::default()
         };

@@ -12,6 +12,7 @@ use async_nats::jetstream::{
 };
 use futures::StreamExt;
 use stoa_kernel::{Clock, Error, Result, clock::wall_now};
+use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::events::v1::Event;
 use stoa_store::Store;
 use tokio::time::timeout;
@@ -88,7 +89,7 @@ impl Consumer {
                 bus.config.stream,
                 max_age.as_secs()
             );
-            return Err(Error::precondition("INBOX_RETENTION_TOO_SHORT", message));
+            return Err(Error::precondition(ErrorReason::InboxRetentionTooShort, message));
         }
         let config = pull::Config {
             durable_name: Some(format!("{service}-{source}")),

@@ -310,7 +310,7 @@ async fn only_refusals_of_the_handler_count() {
 async fn an_inbox_that_forgets_too_early_is_refused() {
     with_bus(async |bus, rig| {
         let made = Consumer::new(bus, rig.consumer.clone(), "sell", "onboard", Vec::new(), rig.clock.clone(), MAX_AGE).await;
-        assert_eq!(made.err().map(|e| e.reason()), Some("INBOX_RETENTION_TOO_SHORT"));
+        assert_eq!(made.err().map(|e| e.reason().as_str()), Some("INBOX_RETENTION_TOO_SHORT"));
     })
     .await;
 }

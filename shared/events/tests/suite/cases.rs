@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures::future::join3;
-use stoa_events::{DELIVERIES_MAX, OnFailure, Relay, Subscription, handler, parked};
+use stoa_events::{DELIVERIES_MAX, OnFailure, Relay, Subscription, parked};
 use stoa_kernel::page::{Page, PageKey};
 use stoa_proto::events::v1::ParkedEvent;
 use tokio::sync::Semaphore;
@@ -119,7 +119,7 @@ pub(crate) async fn what_fails_every_time_is_parked_in_the_end(rig: Rig) {
 }
 
 pub(crate) async fn a_panic_in_a_handler_parks(rig: Rig) {
-    let handler = handler(|_, event| Box::pin(async move { if event.version == 1 { panic!("planned") } else { Ok(()) } }));
+    let handler = handling(|_, event| Box::pin(async move { if event.version == 1 { panic!("planned") } else { Ok(()) } }));
     let subscription = Subscription { handler, ..copy("copy", OnFailure::Park, &Plan::default()) };
     let worker = rig.worker(subscription).await;
     rig.write("programs/a").await;
@@ -158,7 +158,7 @@ pub(crate) async fn other_subjects_are_passed_over(rig: Rig) {
 pub(crate) async fn a_slow_subscriber_delays_only_itself(rig: Rig) {
     let gate = Arc::new(Semaphore::new(0));
     let opened = gate.clone();
-    let slow_handler = handler(move |_, _| {
+    let slow_handler = handling(move |_, _| {
         let opened = opened.clone();
         Box::pin(async move { opened.acquire().await.map(|_| ()).map_err(stoa_kernel::Error::internal) })
     });

@@ -8,10 +8,44 @@ use std::{
 
 use futures::future::{BoxFuture, join_all};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use stoa_events::{EventLog, Fact, OnFailure, Relay, Subscriber, Subscription, append, decode, handler, jetstream};
-use stoa_kernel::{Clock, Cx, Error, Result, Timestamp};
+use stoa_events::{Event, EventLog, Handler, OnFailure, Relay, Subscriber, Subscription, changed, created, decode, jetstream};
+use stoa_kernel::{Clock, Cx, Error, Result, Timestamp, etag, names};
+use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::onboard::v1::{Program, ProgramCreated, ProgramUpdated};
-use stoa_store::{DbResult, Store, Tx};
+use stoa_store::{DbResult, Documents, Key, Store, Tx, documents};
+
+mod row {
+    #![expect(unreachable_pub, reason = "the derives make public items")]
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "program")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub version: i64,
+        pub document: Vec<u8>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+use row::Entity as Programs;
+
+impl Documents for Programs {
+    type Document = Program;
+
+    fn row(Key { tenant, id, version, document }: Key, _: &Program) -> row::Model {
+        row::Model { tenant, id, version, document }
+    }
+
+    /// Another writer was first.
+    fn taken(program: &Program) -> Error {
+        Error::etag_mismatch(&program.name)
+    }
+}
 
 pub(crate) const TENANT: &str = "acme";
 
@@ -167,6 +201,10 @@ async fn with_tables(store: Store) -> Store {
     };
     for table in [
         "CREATE TABLE state (tenant TEXT, name TEXT, version BIGINT, display_name TEXT, PRIMARY KEY (tenant, name))".to_owned(),
+        format!(
+            "CREATE TABLE program (tenant TEXT, id TEXT, version BIGINT, document {}, PRIMARY KEY (tenant, id))",
+            if store.backend() == DbBackend::Postgres { "BYTEA" } else { "BLOB" }
+        ),
         format!("CREATE TABLE effect (n {counted}, event_id TEXT, aggregate TEXT, version BIGINT)"),
     ] {
         store.write(table, |tx, sql| Box::pin(async move { tx.conn().execute_unprepared(sql).await.db().map(|_| ()) })).await.unwrap();
@@ -184,19 +222,14 @@ pub(crate) async fn write(store: &Store, cx: Cx, program: &str) -> Result<()> {
 }
 
 pub(crate) async fn next_version(tx: &Tx, cx: &Cx, name: &str) -> Result<()> {
-    let lock = if tx.backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let text = format!("SELECT version FROM state WHERE tenant = $1 AND name = $2{lock}");
-    let find = sql(tx.backend(), &text, [cx.tenant.as_str().into(), name.into()]);
-    let row = tx.conn().query_one_raw(find).await.db()?;
-    let version = 1 + row.map_or(Ok(0), |row| row.try_get::<i64>("", "version")).db()?;
+    let before = documents::lock::<Programs>(tx, cx, names::last(name)).await?;
+    let version = 1 + before.as_ref().map_or(0, |program| etag::version(&program.etag));
     let program = Program { name: name.to_owned(), display_name: format!("{name} in version {version}"), ..Default::default() };
-    upsert(tx, &cx.tenant, &program, version).await?;
-    let fact = Fact::new(name, version).changed(vec!["display_name".to_owned()]);
-    match version {
-        1 => append(tx, cx, fact, &ProgramCreated { program: Some(program) }).await?,
-        _ => append(tx, cx, fact, &ProgramUpdated { program: Some(program) }).await?,
+    let program = match before {
+        None => created::<Programs, ProgramCreated>(tx, cx, program).await?,
+        Some(before) => changed::<Programs, ProgramUpdated>(tx, cx, &before, program).await?,
     };
-    Ok(())
+    upsert(tx, &cx.tenant, &program, version).await
 }
 
 async fn upsert(tx: &Tx, tenant: &str, program: &Program, version: i64) -> Result<()> {
@@ -248,11 +281,16 @@ impl Plan {
     }
 }
 
+/// A handler from a closure.
+pub(crate) fn handling(function: impl for<'a> Fn(&'a Tx, &'a Event) -> BoxFuture<'a, Result<()>> + Send + Sync + 'static) -> Handler {
+    Arc::new(function)
+}
+
 /// Keeps a copy of the state and notes every run. It fails, as planned, after
 /// it has written: a failure must take the writes with it.
 pub(crate) fn copy(name: &'static str, on_failure: OnFailure, plan: &Plan) -> Subscription {
     let plan = plan.clone();
-    let handler = handler(move |tx, event| {
+    let handler = handling(move |tx, event| {
         let plan = plan.clone();
         Box::pin(async move {
             let program = match event.subject.as_str() {
@@ -271,7 +309,7 @@ pub(crate) fn copy(name: &'static str, on_failure: OnFailure, plan: &Plan) -> Su
 
 /// A failure that does not pass.
 pub(crate) fn broken() -> Error {
-    Error::precondition("TEST_BROKEN", "the handler cannot take this one")
+    Error::precondition(ErrorReason::StateInvalid, "the handler cannot take this one")
 }
 
 /// A failure that may pass.

@@ -35,7 +35,7 @@ async fn violations_have_a_class() {
             ("SELECT secret FROM nowhere", Kind::Internal, "INTERNAL"),
         ] {
             let e = run(&db.store, sql).await.unwrap_err();
-            assert_eq!((e.kind(), e.reason()), (kind, reason), "{sql}: {:?}", e.cause());
+            assert_eq!((e.kind(), e.reason().as_str()), (kind, reason), "{sql}: {:?}", e.cause());
             for word in ["select", "insert", "item", "constraint", "nowhere", "secret"] {
                 assert!(!told(&e).contains(word), "{sql}: {}", told(&e));
             }

@@ -1,28 +1,39 @@
 //! Filters against rows.
 
 use proptest::prelude::*;
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder};
-use stoa_kernel::Kind::InvalidArgument;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use stoa_kernel::{Kind::InvalidArgument, Timestamp};
+use stoa_proto::onboard::v1::TierCause;
 use stoa_store::{
     Store,
-    filter::{CHARS_MAX, Field, Kind, TERMS_MAX, lower},
+    filter::{CHARS_MAX, Field, TERMS_MAX, lower},
 };
 
 use crate::support::{each, item, put};
 
-fn kind(name: &str) -> Option<i32> {
-    ["NONE", "RESELLER", "AGENT"].iter().position(|n| *n == name).and_then(|n| i32::try_from(n).ok())
-}
-
-const FIELDS: [Field; 7] = [
-    Field { api: "key", column: "key", kind: Kind::Text },
-    Field { api: "customer.title", column: "item.title", kind: Kind::Text },
-    Field { api: "count", column: "count", kind: Kind::Int },
-    Field { api: "flag", column: "flag", kind: Kind::Bool },
-    Field { api: "kind", column: "kind", kind: Kind::Enum(kind) },
-    Field { api: "due_time", column: "due_time", kind: Kind::Time },
-    Field { api: "parent", column: "parent", kind: Kind::Name("partners") },
+const FIELDS: [Field; 8] = [
+    Field::text("key"),
+    Field::text("customer.title").column("item.title"),
+    Field::int("count"),
+    Field::bool("flag"),
+    Field::value::<TierCause>("kind"),
+    Field::time("due_time"),
+    Field::name("parent", "partners"),
+    Field::state::<TierCause>("state", is).column("kind"),
 ];
+
+/// The instant of all filters.
+const NOW: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
+
+/// What is due is PIN, whatever was recorded.
+fn is(state: i32, now: Timestamp) -> Condition {
+    let due = item::Column::DueTime.lte(now.micros());
+    if state == TierCause::Pin as i32 {
+        return Condition::any().add(due).add(item::Column::Kind.eq(state));
+    }
+    let not_due = Condition::any().add(item::Column::DueTime.is_null()).add(item::Column::DueTime.gt(now.micros()));
+    Condition::all().add(item::Column::Kind.eq(state)).add(not_due)
+}
 
 /// a: Acme 100% / b: acme_x / c: Beta*\ / D: Zürich
 async fn fill(store: &Store) {
@@ -46,12 +57,12 @@ async fn fill(store: &Store) {
 }
 
 async fn found(store: &Store, filter: &str) -> String {
-    let condition = lower(filter, &FIELDS).unwrap_or_else(|e| panic!("{filter}: {e}"));
+    let condition = lower(filter, &FIELDS, NOW).unwrap_or_else(|e| panic!("{filter}: {e}"));
     let rows = item::Entity::find().filter(condition).order_by_asc(item::Column::Id).all(store.read()).await;
     rows.unwrap_or_else(|e| panic!("{filter}: {e}")).into_iter().map(|row| row.id).collect()
 }
 
-const FOUND: [(&str, &str); 45] = [
+const FOUND: [(&str, &str); 49] = [
     ("", "Dabc"),
     ("  ", "Dabc"),
     ("key = a", "a"),
@@ -85,8 +96,12 @@ const FOUND: [(&str, &str); 45] = [
     ("count = \"7\"", "c"),
     ("flag = true", "Dc"),
     ("flag != true", "ab"),
-    ("kind = RESELLER", "ac"),
-    ("kind != RESELLER", "Db"),
+    ("kind = EVALUATION", "ac"),
+    ("kind != TIER_CAUSE_EVALUATION", "Db"),
+    ("state = PIN", "Dab"),
+    ("state != PIN", "c"),
+    ("state = EVALUATION", "c"),
+    ("state != EVALUATION", "Dab"),
     ("due_time = null", "c"),
     ("due_time != null", "Dab"),
     ("due_time > \"2026-01-01T00:00:00Z\"", "b"),
@@ -95,8 +110,8 @@ const FOUND: [(&str, &str); 45] = [
     ("parent != \"partners/x\"", "bc"),
     ("parent = \"\"", "c"),
     // OR binds tighter than AND.
-    ("kind = RESELLER AND key = a OR key = b", "a"),
-    ("(kind = RESELLER AND key = a) OR key = b", "ab"),
+    ("kind = EVALUATION AND key = a OR key = b", "a"),
+    ("(kind = EVALUATION AND key = a) OR key = b", "ab"),
     ("NOT (key = a OR key = b)", "Dc"),
     ("-key = a count > 0", "Dc"),
 ];
@@ -123,7 +138,7 @@ const REFUSED: [&str; 26] = [
     "flag = maybe",
     "flag > true",
     "kind = NOBODY",
-    "kind < AGENT",
+    "kind < PIN",
     "due_time = \"yesterday\"",
     "parent = \"deals/x\"",
     "parent = \"partners/x/y\"",
@@ -149,8 +164,8 @@ fn what_is_not_listed_is_refused() {
     let many = vec!["key = a"; TERMS_MAX + 1].join(" OR ");
     let deep = format!("{}key = a{}", "(".repeat(500), ")".repeat(500));
     for filter in REFUSED.into_iter().chain([long.as_str(), many.as_str(), deep.as_str()]) {
-        let Err(e) = lower(filter, &FIELDS) else { panic!("{filter} is accepted") };
-        assert_eq!((e.kind(), e.reason()), (InvalidArgument, "FILTER_INVALID"), "{filter}");
+        let Err(e) = lower(filter, &FIELDS, NOW) else { panic!("{filter} is accepted") };
+        assert_eq!((e.kind(), e.reason().as_str()), (InvalidArgument, "FILTER_INVALID"), "{filter}");
         assert_eq!(e.fields()[0].field, "filter");
         for field in FIELDS {
             assert!(e.fields()[0].message.contains(field.api), "{filter}: {}", e.message());
@@ -195,7 +210,7 @@ proptest! {
 
     #[test]
     fn no_filter_panics(filter in prop_oneof![".{0,80}", pieces()]) {
-        match lower(&filter, &FIELDS) {
+        match lower(&filter, &FIELDS, NOW) {
             Ok(condition) => {
                 let query = item::Entity::find().filter(condition);
                 for backend in [sea_orm::DbBackend::Sqlite, sea_orm::DbBackend::Postgres] {
@@ -208,7 +223,7 @@ proptest! {
 
     #[test]
     fn text_is_bound_and_never_spliced(text in "[^\"\\\\*\0]{1,30}") {
-        let condition = lower(&format!("key : \"{text}\""), &FIELDS).unwrap();
+        let condition = lower(&format!("key : \"{text}\""), &FIELDS, NOW).unwrap();
         let query = sea_orm::QueryTrait::build(&item::Entity::find().filter(condition), sea_orm::DbBackend::Postgres);
         prop_assert!(query.sql.ends_with("WHERE \"key\" LIKE $1 ESCAPE E'\\\\'") || query.sql.ends_with("WHERE \"key\" LIKE $1 ESCAPE '\\'"), "{}", query.sql);
     }

@@ -140,7 +140,7 @@ async fn a_full_queue_refuses() {
         tasks.push(queued(write(&db, id)).await);
     }
     let e = write(&db, "9").await.unwrap_err();
-    assert_eq!((e.kind(), e.reason()), (Kind::ResourceExhausted, "OVERLOADED"));
+    assert_eq!((e.kind(), e.reason().as_str()), (Kind::ResourceExhausted, "OVERLOADED"));
     assert!(e.retry_after().is_some() && e.is_transient());
     go.notify_one();
     first.await.unwrap().unwrap();

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by a panic and says where, in its helpers, too")]
 
 mod constraints;
+mod documents;
 mod filters;
 mod groups;
 mod leases;

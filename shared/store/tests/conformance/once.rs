@@ -13,7 +13,7 @@ fn request(id: &str, parent: &str) -> CreateTierRequest {
 }
 
 /// Inserts an item with a new id and answers with it.
-async fn create(tx: &Tx, request: &CreateTierRequest) -> Result<Tier> {
+async fn create(tx: &Tx, _: &Cx, request: &CreateTierRequest) -> Result<Tier> {
     let id = stoa_kernel::ids::new_id();
     insert(tx, &item(&id)).await?;
     if request.parent == "programs/refused" {
@@ -23,7 +23,7 @@ async fn create(tx: &Tx, request: &CreateTierRequest) -> Result<Tier> {
 }
 
 async fn once(store: &Store, cx: &Cx, request: CreateTierRequest) -> Result<Tier> {
-    store.write_once(cx, request, |tx, _, request| Box::pin(create(tx, request))).await
+    store.write_once(cx, request, create).await
 }
 
 async fn rows(store: &Store) -> usize {
@@ -40,7 +40,7 @@ async fn a_retry_gets_the_first_answer() {
         assert_eq!(ids(&db.store).await.len(), 1);
 
         let e = once(&db.store, &cx(), request("r1", "programs/q")).await.unwrap_err();
-        assert_eq!((e.reason(), e.fields()[0].field.as_str()), ("REQUEST_ID_REUSED", "request_id"));
+        assert_eq!((e.reason().as_str(), e.fields()[0].field.as_str()), ("REQUEST_ID_REUSED", "request_id"));
 
         // Another tenant's and another caller's ids are their own.
         let tenant = Cx { tenant: "u".to_owned(), ..cx() };

@@ -193,7 +193,7 @@ async fn contention_without_end_is_told() {
         })
         .await
         .unwrap_err();
-    assert_eq!((e.kind(), e.reason()), (Kind::Aborted, "CONTENTION"));
+    assert_eq!((e.kind(), e.reason().as_str()), (Kind::Aborted, "CONTENTION"));
     assert_eq!(runs.load(std::sync::atomic::Ordering::SeqCst), 6);
     db.store.close().await;
     crate::support::postgres::drop(&db).await;

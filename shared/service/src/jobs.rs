@@ -5,14 +5,11 @@ use std::{
     time::Duration,
 };
 
-use futures::{
-    FutureExt,
-    future::{BoxFuture, join_all},
-};
+use futures::{FutureExt, future::join_all};
 use opentelemetry::{KeyValue, global, metrics::Counter};
-use sea_orm_migration::sea_orm::DatabaseConnection;
-use stoa_kernel::{Cx, Result, Timestamp};
-use stoa_store::{Store, Tx, lease};
+use sea_orm::Condition;
+use stoa_kernel::{Cx, Result};
+use stoa_store::{Documents, Store, Tx, documents, lease};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -25,29 +22,53 @@ const DUE_PER_RUN_MAX: u64 = 500;
 const RUNS_MISSED_MAX: u64 = 3;
 
 static RUNS: LazyLock<Counter<u64>> =
-    LazyLock::new(|| global::meter("stoa_rpc").u64_counter("job.runs").with_description("Runs of jobs by outcome").build());
+    LazyLock::new(|| global::meter("stoa_service").u64_counter("job.runs").with_description("Runs of jobs by outcome").build());
 
-/// Finds what is due at an instant, the oldest first, as tenant and id; at most
-/// so many.
-pub type FindDue = for<'a> fn(&'a DatabaseConnection, Timestamp, u64) -> BoxFuture<'a, Result<Vec<(String, String)>>>;
-/// Does what is due of one object (by its id), where it still is; how much.
-pub type DoDue = for<'a> fn(&'a Tx, &'a (Cx, String)) -> BoxFuture<'a, Result<u64>>;
-
-/// A job that looks every minute for objects with something due and does it,
-/// each in a transaction of its own: one that fails is logged and holds up
-/// nobody.
-#[must_use]
-pub fn due_job(deps: &Deps, name: &'static str, find: FindDue, work: DoDue) -> Job {
-    let deps = deps.clone();
-    let run = move || sweep(deps.clone(), name, find, work).boxed();
-    Job { name, every_s: 60, run: Arc::new(run) }
+/// What is due of one object (by its id), done if it still is; how much was.
+pub trait DoDue<'a>: Fn(&'a Tx, &'a Cx, &'a str) -> Self::Done {
+    /// Its future.
+    type Done: Future<Output = Result<u64>> + Send + 'a;
 }
 
-async fn sweep(deps: Deps, name: &'static str, find: FindDue, work: DoDue) -> Result<u64> {
+impl<'a, F, D> DoDue<'a> for F
+where
+    F: Fn(&'a Tx, &'a Cx, &'a str) -> D,
+    D: Future<Output = Result<u64>> + Send + 'a,
+{
+    type Done = D;
+}
+
+/// A job that runs a function at a pace.
+pub fn job<F, D>(deps: &Deps, name: &'static str, every_s: u64, run: F) -> Job
+where
+    F: Fn(Deps) -> D + Send + Sync + 'static,
+    D: Future<Output = Result<u64>> + Send + 'static,
+{
+    let deps = deps.clone();
+    Job { name, every_s, run: Arc::new(move || run(deps.clone()).boxed()) }
+}
+
+/// A job that looks every minute for documents whose time in a column has come
+/// and that meet a condition, and does what is due of each in a transaction of
+/// its own: one that fails is logged and holds up nobody.
+pub fn due_job<T, F>(deps: &Deps, name: &'static str, time: T::Column, only: fn() -> Condition, work: F) -> Job
+where
+    T: Documents,
+    T::Column: Send + Sync,
+    F: for<'a> DoDue<'a> + Copy + Send + Sync + 'static,
+{
+    job(deps, name, 60, move |deps| sweep::<T, F>(deps, name, time, only, work))
+}
+
+async fn sweep<T, F>(deps: Deps, name: &'static str, time: T::Column, only: fn() -> Condition, work: F) -> Result<u64>
+where
+    T: Documents,
+    F: for<'a> DoDue<'a> + Copy + Send + Sync + 'static,
+{
     let (mut done, mut failure) = (0, None);
-    for (tenant, id) in find(deps.store.read(), deps.clock.now(), DUE_PER_RUN_MAX).await? {
+    for (tenant, id) in documents::due::<T, _>(deps.store.read(), time, only(), deps.clock.now(), DUE_PER_RUN_MAX).await? {
         let cx = Cx::service(&tenant, deps.service, &deps.clock, "");
-        match deps.store.write((cx, id.clone()), work).await {
+        match deps.store.write((cx, id.clone()), move |tx, (cx, id)| work(tx, cx, id).boxed()).await {
             Ok(count) => done += count,
             Err(error) => {
                 tracing::error!(job = name, tenant, id, cause = error.cause(), %error, "what is due of one object could not be done");

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
+use stoa_kernel::Error;
 use stoa_store::{Store, StoreConfig, lease};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::*;
+use crate::*;
 
 /// Waits for so many runs.
 async fn reached(runs: &watch::Sender<u64>, count: u64) {
@@ -12,7 +15,7 @@ async fn reached(runs: &watch::Sender<u64>, count: u64) {
 fn job(runs: &Arc<watch::Sender<u64>>) -> Job {
     let runs = runs.clone();
     Job {
-        name: "sell.expire_deals",
+        name: "registration-expiry",
         every_s: 1,
         run: Arc::new(move || {
             let runs = runs.clone();
@@ -48,5 +51,5 @@ async fn one_process_runs_a_job_until_it_stops() {
     stop.cancel();
     one.await.unwrap();
     two.await.unwrap();
-    assert!(lease::acquire(&store, "job/sell.expire_deals", "c", 1000).await.unwrap().is_some(), "given back");
+    assert!(lease::acquire(&store, "job/registration-expiry", "c", 1000).await.unwrap().is_some(), "given back");
 }

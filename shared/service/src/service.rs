@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use sea_orm_migration::MigrationTrait;
 use stoa_auth::Suspension;
 use stoa_events::Subscription;
 use stoa_kernel::{Clock, Result, page::PageKey};
+use stoa_rpc::Peers;
 use stoa_store::Store;
 use tonic::service::Routes;
-
-use crate::Peers;
 
 /// What a service is given.
 #[derive(Clone)]
@@ -30,7 +29,7 @@ pub struct Deps {
 /// Work that is due by the clock rather than by a request.
 #[derive(Clone)]
 pub struct Job {
-    /// Name, unique within the service: `sell.expire_deals`.
+    /// Name, unique within the service: `registration-expiry`.
     pub name: &'static str,
     /// Seconds of wall time between two runs.
     pub every_s: u64,
@@ -51,6 +50,17 @@ pub struct Service {
     pub subscriptions: Vec<Subscription>,
     /// Work that is due by the clock.
     pub jobs: Vec<Job>,
-    /// Tells which partners are suspended, where the service knows.
+    /// Tells which partners are suspended, if the service knows.
     pub suspension: Option<Suspension>,
+}
+
+/// Tells which partners are suspended by a function of the dependencies, a
+/// tenant and the id of a partner.
+pub fn suspension<F, D>(deps: &Deps, tells: F) -> Suspension
+where
+    F: Fn(Deps, String, String) -> D + Send + Sync + 'static,
+    D: Future<Output = Result<bool>> + Send + 'static,
+{
+    let deps = deps.clone();
+    Arc::new(move |tenant, partner| tells(deps.clone(), tenant.to_owned(), partner.to_owned()).boxed())
 }

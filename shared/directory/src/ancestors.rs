@@ -1,0 +1,158 @@
+//! Who stands above whom in a tenant's network, and which of them see what is
+//! below: a row per partner and ancestor, so that a partner finds what it may
+//! see by an index.
+
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Set,
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UnionType},
+};
+use sea_orm_migration::{MigrationTrait, async_trait, prelude::*, sea_orm::DbErr};
+use stoa_kernel::{Cx, Reach, Result, names};
+use stoa_proto::onboard::v1::Partner;
+use stoa_store::{
+    DbResult, Tx, decode,
+    tables::{flag, table},
+    text_key,
+};
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "partner_ancestor")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub ancestor: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub partner: String,
+        /// Whether the ancestor may see the partner's objects.
+        pub sees: bool,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+use row::{ActiveModel, Column, Entity};
+
+/// Keeps the ancestors that a version of a partner has. `is_first` if the
+/// partner had no row before.
+///
+/// # Errors
+/// If the store cannot be written.
+pub async fn put(tx: &Tx, tenant: &str, partner: &Partner, is_first: bool) -> Result<()> {
+    let id = names::last(&partner.name);
+    if !is_first {
+        let gone = Entity::delete_many().filter(Column::Tenant.eq(tenant)).filter(Column::Partner.eq(id));
+        gone.filter(Column::Ancestor.is_not_in(&partner.ancestors)).exec(tx.conn()).await.db()?;
+    }
+    let rows: Vec<ActiveModel> = partner.ancestors.iter().map(|ancestor| row_of(tenant, ancestor, partner)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let known = OnConflict::columns([Column::Tenant, Column::Ancestor, Column::Partner]).update_column(Column::Sees).to_owned();
+    Entity::insert_many(rows).on_conflict(known).exec_without_returning(tx.conn()).await.db().map(|_| ())
+}
+
+fn row_of(tenant: &str, ancestor: &str, partner: &Partner) -> ActiveModel {
+    ActiveModel {
+        tenant: Set(tenant.to_owned()),
+        ancestor: Set(ancestor.to_owned()),
+        partner: Set(names::last(&partner.name).to_owned()),
+        sees: Set(partner.visible_to.iter().any(|viewer| viewer == ancestor)),
+    }
+}
+
+/// Ids of all partners below one.
+#[must_use]
+pub fn below(cx: &Cx, ancestor: &str) -> SelectStatement {
+    rows_of(cx, ancestor)
+}
+
+fn rows_of(cx: &Cx, ancestor: &str) -> SelectStatement {
+    Query::select()
+        .column("partner")
+        .from("partner_ancestor")
+        .and_where(Expr::col("tenant").eq(cx.tenant.clone()))
+        .and_where(Expr::col("ancestor").eq(ancestor))
+        .to_owned()
+}
+
+/// The condition on a column that holds a partner's id: all partners for the
+/// vendor's people; for a partner's caller its own and those below that its
+/// programs let it see.
+#[must_use]
+pub fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
+    let Reach::Partner(own) = &cx.caller.reach else { return Condition::all() };
+    let seen = rows_of(cx, own).and_where(Expr::col("sees").eq(true)).to_owned();
+    let mut own = Query::select().expr(Expr::val(own.clone())).to_owned();
+    Condition::all().add(partner.in_subquery(own.union(UnionType::All, seen).to_owned()))
+}
+
+/// The table, filled from the documents of the partners that a store has
+/// already, in a table with `tenant`, `id` and `document`.
+#[must_use]
+pub fn migration(name: &'static str, partners: &'static str) -> Box<dyn MigrationTrait> {
+    Box::new(Ancestors { name, partners })
+}
+
+struct Ancestors {
+    name: &'static str,
+    partners: &'static str,
+}
+
+impl MigrationName for Ancestors {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+/// Partners that are read at once.
+const PARTNERS_PER_READ_MAX: u64 = 1000;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Ancestors {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let columns = vec![text_key("tenant"), text_key("ancestor"), text_key("partner"), flag("sees")];
+        manager.create_table(table("partner_ancestor", columns, &["tenant", "ancestor", "partner"])).await?;
+        let conn = manager.get_connection();
+        conn.execute_unprepared("CREATE INDEX partner_ancestor_partner ON partner_ancestor (tenant, partner)").await?;
+        let mut after = (String::new(), String::new());
+        loop {
+            let page = page_of(conn, self.partners, &after).await?;
+            let Some((tenant, id, _)) = page.last() else { return Ok(()) };
+            after = (tenant.clone(), id.clone());
+            let mut rows = Vec::new();
+            for (tenant, id, document) in page {
+                let partner: Partner = decode(self.partners, &id, &document).map_err(|e| DbErr::Custom(e.to_string()))?;
+                rows.extend(partner.ancestors.iter().map(|ancestor| row_of(&tenant, ancestor, &partner)));
+            }
+            if !rows.is_empty() {
+                Entity::insert_many(rows).exec_without_returning(conn).await?;
+            }
+        }
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("partner_ancestor").to_owned()).await
+    }
+}
+
+async fn page_of(
+    conn: &SchemaManagerConnection<'_>,
+    partners: &'static str,
+    (tenant, id): &(String, String),
+) -> Result<Vec<(String, String, Vec<u8>)>, DbErr> {
+    let behind = Expr::tuple([Expr::col("tenant"), Expr::col("id")]).gt(Expr::tuple([Expr::val(tenant.clone()), Expr::val(id.clone())]));
+    let select = Query::select()
+        .columns(["tenant", "id", "document"])
+        .from(partners)
+        .and_where(behind)
+        .order_by("tenant", Order::Asc)
+        .order_by("id", Order::Asc)
+        .limit(PARTNERS_PER_READ_MAX)
+        .to_owned();
+    let rows = conn.query_all(&select).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "tenant")?, row.try_get("", "id")?, row.try_get("", "document")?))).collect()
+}

@@ -1,0 +1,172 @@
+//! One record of a change: the row and the events of its versions, in the
+//! transaction that makes them so.
+
+use prost::Message;
+use stoa_kernel::{Cx, Error, Result, Timestamp, etag};
+use stoa_proto::resource::{Aggregate, Event};
+use stoa_store::{Documents, Tx, documents};
+
+use crate::{
+    append::{self, Entry},
+    changes,
+};
+
+/// One version of an aggregate and the fact that made it.
+#[derive(Debug, Clone)]
+pub struct Step<A> {
+    state: A,
+    at: Option<Timestamp>,
+    fact: Fact<A>,
+}
+
+/// An event's message without its content.
+#[derive(Debug)]
+struct Fact<A> {
+    subject: &'static str,
+    message: fn() -> String,
+    data: fn(&A, &[u8]) -> Vec<u8>,
+}
+
+impl<A> Clone for Fact<A> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<A: Aggregate> Fact<A> {
+    fn of<E: Event<Aggregate = A>>() -> Self {
+        Self { subject: E::SUBJECT, message: E::full_name, data: E::data }
+    }
+
+    /// What the log is told of the version that an aggregate is.
+    fn entry<'a>(&self, state: &'a A, document: &[u8], changed: &'a [&'static str], occurred: Timestamp) -> Entry<'a> {
+        Entry {
+            subject: self.subject,
+            message_type: (self.message)(),
+            aggregate: state.resource_name(),
+            version: etag::version(state.etag()),
+            occurred,
+            partner: state.owner(),
+            changed,
+            data: (self.data)(state, document),
+        }
+    }
+}
+
+impl<A: Aggregate> Step<A> {
+    /// The state that an event `E` led to, as of now.
+    #[must_use]
+    pub fn new<E: Event<Aggregate = A>>(state: A) -> Self {
+        Self { state, at: None, fact: Fact::of::<E>() }
+    }
+
+    /// The same step, which happened at another instant than it is recorded:
+    /// imported history, or what was due before.
+    #[must_use]
+    pub const fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// The state that the event led to.
+    #[must_use]
+    pub const fn state(&self) -> &A {
+        &self.state
+    }
+}
+
+/// Writes the last of the steps over the version `before`, or as a new row, and
+/// an event per step. Each step is the next version; its etag and times are set
+/// here, and the fields that it changed are found by comparing. A step that
+/// changes nothing is left out. Returns the aggregate as it was recorded.
+///
+/// # Errors
+/// ABORTED `ETAG_MISMATCH` if the row has another version by now; what
+/// [`Documents::taken`] says if a unique key of a new row is taken; INTERNAL if
+/// there is neither a version before nor a step.
+pub async fn record<T: Documents>(
+    tx: &Tx,
+    cx: &Cx,
+    before: Option<&T::Document>,
+    steps: impl IntoIterator<Item = Step<T::Document>>,
+) -> Result<T::Document> {
+    let recorded_version = before.map_or(0, |document| etag::version(document.etag()));
+    let mut version = recorded_version;
+    let mut document = before.map(Message::encode_to_vec).unwrap_or_default();
+    let mut last = None;
+    for Step { mut state, at, fact } in steps {
+        state.touch(etag::of(version + 1), cx.now.proto(), version == 0);
+        let next = state.encode_to_vec();
+        let changed = if version == 0 { Vec::new() } else { changes::fields(T::Document::FIELDS, &document, &next) };
+        if version > 0 && changed.is_empty() {
+            continue;
+        }
+        version += 1;
+        append::append(tx, cx, fact.entry(&state, &next, &changed, at.unwrap_or(cx.now)));
+        document = next;
+        last = Some(state);
+    }
+    match (last, before) {
+        (Some(last), None) => documents::insert::<T>(tx, cx, &last, document).await.map(|()| last),
+        (Some(last), Some(_)) => documents::save::<T>(tx, cx, &last, document, recorded_version).await.map(|()| last),
+        (None, Some(before)) => Ok(before.clone()),
+        (None, None) => Err(Error::internal("nothing to record: no version before and no step")),
+    }
+}
+
+/// Records a new aggregate, by its one event.
+///
+/// # Errors
+/// As [`record`].
+pub async fn created<T, E>(tx: &Tx, cx: &Cx, state: T::Document) -> Result<T::Document>
+where
+    T: Documents,
+    E: Event<Aggregate = T::Document>,
+{
+    record::<T>(tx, cx, None, [Step::new::<E>(state)]).await
+}
+
+/// Records a new aggregate unless there is one of its name: that one stays, and
+/// nothing is recorded. For names that follow from what they stand for.
+///
+/// # Errors
+/// If the store cannot be written.
+pub async fn record_first<T: Documents>(tx: &Tx, cx: &Cx, step: Step<T::Document>) -> Result<Option<T::Document>> {
+    let Step { mut state, at, fact } = step;
+    state.touch(etag::of(1), cx.now.proto(), true);
+    let document = state.encode_to_vec();
+    if !documents::insert_first::<T>(tx, cx, &state, document.clone()).await? {
+        return Ok(None);
+    }
+    append::append(tx, cx, fact.entry(&state, &document, &[], at.unwrap_or(cx.now)));
+    Ok(Some(state))
+}
+
+/// Records the next version of an aggregate, by its one event; the version
+/// before if nothing is different.
+///
+/// # Errors
+/// As [`record`].
+pub async fn changed<T, E>(tx: &Tx, cx: &Cx, before: &T::Document, state: T::Document) -> Result<T::Document>
+where
+    T: Documents,
+    E: Event<Aggregate = T::Document>,
+{
+    record::<T>(tx, cx, Some(before), [Step::new::<E>(state)]).await
+}
+
+/// Deletes the row of an aggregate; its event is the last.
+///
+/// # Errors
+/// ABORTED `ETAG_MISMATCH` if the row has another version by now.
+pub async fn erased<T, E>(tx: &Tx, cx: &Cx, before: &T::Document) -> Result<()>
+where
+    T: Documents,
+    E: Event<Aggregate = T::Document>,
+{
+    documents::delete::<T>(tx, cx, before).await?;
+    let mut last = before.clone();
+    last.touch(etag::next(before.etag()), cx.now.proto(), false);
+    append::append(tx, cx, Fact::of::<E>().entry(&last, &last.encode_to_vec(), &[], cx.now));
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Rows that come as a stream: taken in groups, written many to a transaction,
+//! each answered by itself.
+
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
+use stoa_kernel::{Error, Result};
+use tonic::Status;
+
+/// Writes rows in one transaction, or, if that fails, each in one of its own, so
+/// that a bad row stands alone: `refused` is its answer. Answers come in the
+/// order of the rows.
+///
+/// # Errors
+/// The failure of a single row that may succeed later. Rows before it may be
+/// written already, so a row must be safe to send again.
+pub async fn write_rows<R, A, D>(rows: Vec<R>, transaction: impl Fn(Vec<R>) -> D, refused: impl Fn(&R, &Error) -> A) -> Result<Vec<A>>
+where
+    R: Clone,
+    D: Future<Output = Result<Vec<A>>>,
+{
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    if rows.len() > 1
+        && let Ok(answers) = transaction(rows.clone()).await
+    {
+        return Ok(answers);
+    }
+    let mut answers = Vec::with_capacity(rows.len());
+    for row in rows {
+        answers.push(match transaction(vec![row.clone()]).await {
+            Ok(mut answer) => answer.pop().ok_or_else(|| Error::internal("a row got no answer"))?,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                tracing::warn!(cause = error.cause(), reason = %error.reason(), "a row was refused");
+                refused(&row, &error)
+            }
+        });
+    }
+    Ok(answers)
+}
+
+/// Answers rows as they come. Each group is what has arrived, at most `rows_max`:
+/// a fast sender gets large transactions, a slow one quick answers. `answer` is
+/// handed what it returned with the group before, at first `start`.
+///
+/// The answers end with the rows, with the first failure of `answer`, or behind
+/// the answers to the rows that came before the sender's own failure.
+pub fn answers<S, R, A, D>(
+    rows: impl Stream<Item = Result<R, Status>> + Send + Unpin + 'static,
+    rows_max: usize,
+    start: S,
+    answer: impl Fn(S, Vec<R>) -> D + Send + 'static,
+) -> BoxStream<'static, Result<A, Status>>
+where
+    S: Send + 'static,
+    R: Send + 'static,
+    A: Send + 'static,
+    D: Future<Output = Result<(S, Vec<A>)>> + Send,
+{
+    let groups = rows.ready_chunks(rows_max);
+    let groups = stream::unfold(Some((start, groups, answer)), |next| async move {
+        let (state, mut groups, answer) = next?;
+        let (rows, broken) = sound(groups.next().await?);
+        match answer(state, rows).await {
+            Err(error) => Some((vec![Err(stoa_rpc::status(error))], None)),
+            Ok((state, answered)) => {
+                let rest = broken.is_none().then_some((state, groups, answer));
+                Some((answered.into_iter().map(Ok).chain(broken.map(Err)).collect(), rest))
+            }
+        }
+    });
+    groups.flat_map(stream::iter).boxed()
+}
+
+/// The rows of a group up to a failure of the stream, and that failure.
+fn sound<R>(group: Vec<Result<R, Status>>) -> (Vec<R>, Option<Status>) {
+    let mut rows = Vec::with_capacity(group.len());
+    for item in group {
+        match item {
+            Ok(row) => rows.push(row),
+            Err(status) => return (rows, Some(status)),
+        }
+    }
+    (rows, None)
+}

@@ -1,0 +1,244 @@
+//! Tables of documents (see [`crate::tables::documents`]): what every noun does
+//! with its rows, over a small description of the table.
+//!
+//! Every function takes the caller's context: a query is bound to its tenant
+//! and to what the caller may see.
+
+use sea_orm::{
+    Condition, ConnectionTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query},
+};
+use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
+use stoa_proto::resource::Aggregate;
+
+use crate::{DbResult, Tx, decode, filter::Field, rows};
+
+/// The columns that every table of documents begins with.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Tenant.
+    pub tenant: String,
+    /// Id: the ids in the resource name, joined by `/`.
+    pub id: String,
+    /// Version of the document.
+    pub version: i64,
+    /// The encoded document.
+    pub document: Vec<u8>,
+}
+
+/// A table of documents, described by its entity.
+pub trait Documents: EntityTrait {
+    /// What its rows hold.
+    type Document: Aggregate;
+
+    /// Fields that a filter may name; those that lists may be ordered by are
+    /// marked, at most two.
+    const FILTER: &'static [Field] = &[];
+
+    /// The order of lists that are asked for none, as `order_by` names it; empty
+    /// for the order of ids.
+    const ORDER: &'static str = "";
+
+    /// The column with the id of the parent, if names are nested.
+    const PARENT: Option<&'static str> = None;
+
+    /// The row of a document: its key, and the columns that queries need.
+    fn row(key: Key, document: &Self::Document) -> Self::Model;
+
+    /// What of the tenant's rows the caller may see; by default all.
+    #[must_use]
+    fn scope(_cx: &Cx) -> Condition {
+        Condition::all()
+    }
+
+    /// The document as it is at an instant, whether or not what is due by then
+    /// was recorded.
+    #[must_use]
+    fn at(document: Self::Document, _now: Timestamp) -> Self::Document {
+        document
+    }
+
+    /// The failure to insert a document if one of its unique keys is taken.
+    #[must_use]
+    fn taken(document: &Self::Document) -> Error {
+        Error::already_exists(document.resource_name())
+    }
+}
+
+fn column<T: Documents>(name: &'static str) -> Expr {
+    Expr::col((T::default(), name))
+}
+
+/// The id in a resource name.
+///
+/// # Errors
+/// INVALID_ARGUMENT naming `field`.
+pub fn id<T: Documents>(field: &str, name: &str) -> Result<String> {
+    names::key(field, T::Document::PATTERN, name)
+}
+
+/// The tenant's documents, to be narrowed and then read by [`one`] or [`all`].
+#[must_use]
+pub fn select<T: Documents>(cx: &Cx) -> Select<T> {
+    T::find().select_only().expr(column::<T>("id")).expr(column::<T>("document")).filter(column::<T>("tenant").eq(cx.tenant.clone()))
+}
+
+fn by_id<T: Documents>(cx: &Cx, id: &str) -> Select<T> {
+    select::<T>(cx).filter(column::<T>("id").eq(id))
+}
+
+fn read<T: Documents>((id, bytes): (String, Vec<u8>)) -> Result<T::Document> {
+    decode(T::default().table_name(), &id, &bytes)
+}
+
+/// The first selected document, as it was recorded.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn one<T: Documents, C: ConnectionTrait>(conn: &C, select: Select<T>) -> Result<Option<T::Document>> {
+    select.into_tuple().one(conn).await.db()?.map(read::<T>).transpose()
+}
+
+/// All selected documents, as they were recorded.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn all<T: Documents, C: ConnectionTrait>(conn: &C, select: Select<T>) -> Result<Vec<T::Document>> {
+    select.into_tuple().all(conn).await.db()?.into_iter().map(read::<T>).collect()
+}
+
+/// The document of an id as it is at the caller's instant, if the caller may
+/// see it.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn find<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<T::Document>> {
+    let found = one(conn, by_id::<T>(cx, id).filter(T::scope(cx))).await?;
+    Ok(found.map(|document| T::at(document, cx.now)))
+}
+
+/// The document of a name as it is at the caller's instant.
+///
+/// # Errors
+/// INVALID_ARGUMENT for another kind of name; NOT_FOUND if there is none that
+/// the caller may see.
+pub async fn get<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, name: &str) -> Result<T::Document> {
+    let id = id::<T>("name", name)?;
+    find::<T, C>(conn, cx, &id).await?.ok_or_else(|| Error::not_found(name))
+}
+
+/// The document that a field of a request refers to, as it is at the caller's
+/// instant.
+///
+/// # Errors
+/// INVALID_ARGUMENT for another kind of name; FAILED_PRECONDITION
+/// `REFERENCE_NOT_FOUND` if there is none that the caller may see.
+pub async fn refer<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, field: &str, name: &str) -> Result<T::Document> {
+    let id = id::<T>(field, name)?;
+    find::<T, C>(conn, cx, &id).await?.ok_or_else(|| Error::reference_not_found(field, name))
+}
+
+/// The document of an id as it was recorded, locked until the transaction
+/// ends, if the caller may see it.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn lock<T: Documents>(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<T::Document>> {
+    one(tx.conn(), by_id::<T>(cx, id).filter(T::scope(cx)).lock_exclusive()).await
+}
+
+/// The document of a name that a command is about, as it was recorded, locked
+/// until the transaction ends.
+///
+/// # Errors
+/// INVALID_ARGUMENT naming `field`; NOT_FOUND if there is none that the caller
+/// may see.
+pub async fn load<T: Documents>(tx: &Tx, cx: &Cx, field: &str, name: &str) -> Result<T::Document> {
+    let id = id::<T>(field, name)?;
+    lock::<T>(tx, cx, &id).await?.ok_or_else(|| Error::not_found(name))
+}
+
+/// Tenants and ids of rows whose time in a column has come and that meet a
+/// condition, in all tenants, longest due first.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn due<T: Documents, C: ConnectionTrait>(
+    conn: &C,
+    time: T::Column,
+    only: Condition,
+    now: Timestamp,
+    rows_max: u64,
+) -> Result<Vec<(String, String)>> {
+    use sea_orm::ColumnTrait;
+    let due = T::find().filter(time.lte(now.micros())).filter(only).order_by_asc(time).limit(rows_max);
+    due.select_only().expr(column::<T>("tenant")).expr(column::<T>("id")).into_tuple().all(conn).await.db()
+}
+
+/// The whole row of a document.
+pub(crate) fn row<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<T::Model> {
+    let id = names::key("name", T::Document::PATTERN, document.resource_name()).map_err(Error::internal)?;
+    Ok(T::row(Key { tenant: cx.tenant.clone(), id, version: etag::version(document.etag()), document: bytes }, document))
+}
+
+/// Inserts a document with its first version. For `stoa_events::record` only,
+/// which writes the event with it.
+///
+/// # Errors
+/// What [`Documents::taken`] says if one of its unique keys is taken.
+pub async fn insert<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<()> {
+    let insert = insertion::<T>(cx, document, bytes)?;
+    rows::inserted(tx.conn().execute(&insert).await, || T::taken(document))
+}
+
+/// As [`insert`], but a document that is there with this name stays; tells
+/// whether there was none. For `stoa_events::record_first` only.
+///
+/// # Errors
+/// If the store cannot be written.
+pub async fn insert_first<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<bool> {
+    let mut insert = insertion::<T>(cx, document, bytes)?;
+    insert.on_conflict(OnConflict::columns(["tenant", "id"]).do_nothing().to_owned());
+    Ok(tx.conn().execute(&insert).await.db()?.rows_affected() == 1)
+}
+
+fn insertion<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<InsertStatement> {
+    use sea_orm::{ColumnTrait, Iterable};
+    let row = row::<T>(cx, document, bytes)?;
+    let mut insert = Query::insert();
+    insert.into_table(T::default()).columns(T::Column::iter());
+    insert.values(T::Column::iter().map(|c| c.save_as(Expr::val(row.get(c))))).map_err(Error::internal)?;
+    Ok(insert)
+}
+
+/// Writes a document over the row of version `before`, all columns of it. For
+/// `stoa_events::record` only, which writes the event with it.
+///
+/// # Errors
+/// ABORTED `ETAG_MISMATCH` if the row has another version by now.
+pub async fn save<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>, before: i64) -> Result<()> {
+    use sea_orm::{ColumnTrait, IdenStatic, Iterable};
+    let row = row::<T>(cx, document, bytes)?;
+    let mut update = Query::update();
+    update.table(T::default());
+    for c in T::Column::iter().filter(|c| !matches!(c.as_str(), "tenant" | "id")) {
+        update.value(c, c.save_as(Expr::val(row.get(c))));
+    }
+    let id = names::key("name", T::Document::PATTERN, document.resource_name()).map_err(Error::internal)?;
+    update.and_where(Expr::col("tenant").eq(cx.tenant.clone())).and_where(Expr::col("id").eq(id));
+    update.and_where(Expr::col("version").eq(before));
+    rows::saved(tx.conn().execute(&update).await, document.resource_name())
+}
+
+/// Deletes the row of a document at its version. For `stoa_events::erase` only,
+/// which writes the event with it.
+///
+/// # Errors
+/// ABORTED `ETAG_MISMATCH` if the row has another version by now.
+pub async fn delete<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document) -> Result<()> {
+    let id = names::key("name", T::Document::PATTERN, document.resource_name()).map_err(Error::internal)?;
+    let mut delete = Query::delete();
+    delete.from_table(T::default()).and_where(Expr::col("tenant").eq(cx.tenant.clone())).and_where(Expr::col("id").eq(id));
+    delete.and_where(Expr::col("version").eq(etag::version(document.etag())));
+    rows::saved(tx.conn().execute(&delete).await, document.resource_name())
+}

@@ -1,0 +1,134 @@
+//! Pages of documents: filtered, in an order, and continued behind the last row.
+
+use sea_orm::{
+    Condition, ConnectionTrait, IdenStatic, Iterable, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Value,
+    sea_query::{Expr, ExprTrait},
+};
+use stoa_kernel::{
+    Cx, Error, Result, names,
+    page::{Page, PageKey},
+};
+use stoa_proto::{
+    common::v1::ErrorReason,
+    resource::{Aggregate, ListRequest},
+};
+
+use crate::{
+    documents::{self, Documents},
+    filter::{self, Field, Kind},
+};
+
+/// The page that a request asks for, of the documents that the caller may see,
+/// as they are at the caller's instant.
+///
+/// # Errors
+/// INVALID_ARGUMENT `FILTER_INVALID`, `ORDER_INVALID`, `PAGE_TOKEN_INVALID`,
+/// or for a malformed parent.
+pub async fn list<T, R, C>(conn: &C, key: &PageKey, cx: &Cx, request: &R) -> Result<R::Response>
+where
+    T: Documents,
+    R: ListRequest<Item = T::Document>,
+    C: ConnectionTrait,
+{
+    let query = [R::METHOD, request.parent(), request.filter(), request.order_by()];
+    let page = Page::read(key, cx, &query, request.page_size(), request.page_token())?;
+    let order_by = if request.order_by().is_empty() { T::ORDER } else { request.order_by() };
+    let order = Ordering::read(order_by, T::FILTER)?;
+    let mut rows = documents::select::<T>(cx)
+        .filter(T::scope(cx))
+        .filter(within::<T>(request.parent())?)
+        .filter(filter::lower(request.filter(), T::FILTER, cx.now)?)
+        .limit(page.fetch());
+    if !page.after.is_empty() {
+        rows = rows.filter(order.behind(&page.after)?);
+    }
+    for column in order.columns() {
+        rows = rows.order_by(column, order.direction.clone());
+    }
+    let mut found = documents::all::<T, C>(conn, rows).await?;
+    let next = page.cut(&mut found, |last| order.cursor::<T>(cx, last));
+    Ok(R::response(found.into_iter().map(|document| T::at(document, cx.now)).collect(), next))
+}
+
+/// Only what stands below a parent, if names are nested; below any if its id is
+/// `-` (AIP-159).
+fn within<T: Documents>(parent: &str) -> Result<Condition> {
+    let Some(column) = T::PARENT else { return Ok(Condition::all()) };
+    let above = T::Document::PATTERN.rsplitn(3, '/').nth(2).unwrap_or_default();
+    let id = names::key("parent", above, parent)?;
+    Ok(if id == "-" { Condition::all() } else { Condition::all().add(Expr::col(column).eq(id)) })
+}
+
+/// The order of a list: by a field and then by id, or by id alone.
+struct Ordering<'a> {
+    field: Option<&'a Field>,
+    direction: Order,
+}
+
+impl<'a> Ordering<'a> {
+    /// Reads `order_by` (AIP-132): empty, or one field with `asc` or `desc`.
+    fn read(order_by: &str, fields: &'a [Field]) -> Result<Self> {
+        let words: Vec<&str> = order_by.split_whitespace().collect();
+        let (name, direction) = match words.as_slice() {
+            [] => return Ok(Self { field: None, direction: Order::Asc }),
+            [name] | [name, "asc"] => (*name, Order::Asc),
+            [name, "desc"] => (*name, Order::Desc),
+            _ => return Err(refused(order_by, fields)),
+        };
+        let field = fields.iter().find(|field| field.ordered && field.api == name).ok_or_else(|| refused(order_by, fields))?;
+        Ok(Self { field: Some(field), direction })
+    }
+
+    fn columns(&self) -> Vec<Expr> {
+        self.field.map(Field::ordered_column).into_iter().chain([Expr::col("id")]).collect()
+    }
+
+    /// What comes behind the row of a cursor.
+    fn behind(&self, cursor: &[String]) -> Result<Expr> {
+        let damaged = || Error::invalid("page_token", "is damaged; start again without it").with_reason(ErrorReason::PageTokenInvalid);
+        let values = match (self.field, cursor) {
+            (None, [id]) => vec![Expr::val(id.clone())],
+            (Some(field), [value, id]) => vec![Expr::val(field.of_cursor(value).ok_or_else(damaged)?), Expr::val(id.clone())],
+            _ => return Err(damaged()),
+        };
+        let (columns, values) = (Expr::tuple(self.columns()), Expr::tuple(values));
+        Ok(if self.direction == Order::Asc { columns.gt(values) } else { columns.lt(values) })
+    }
+
+    fn cursor<T: Documents>(&self, cx: &Cx, last: &T::Document) -> Vec<String> {
+        let id = names::key("name", T::Document::PATTERN, last.resource_name()).unwrap_or_default();
+        let Some(field) = self.field else { return vec![id] };
+        let column = <T::Column as Iterable>::iter().find(|c| c.as_str() == field.column);
+        let row = documents::row::<T>(cx, last, Vec::new()).ok();
+        let value = row.zip(column).map(|(row, column)| row.get(column));
+        vec![value.map(written).unwrap_or_default(), id]
+    }
+}
+
+fn written(value: Value) -> String {
+    match value {
+        Value::BigInt(Some(n)) => n.to_string(),
+        Value::Int(Some(n)) => n.to_string(),
+        Value::String(Some(text)) => text,
+        _ => String::new(),
+    }
+}
+
+fn refused(order_by: &str, fields: &[Field]) -> Error {
+    let allowed: Vec<&str> = fields.iter().filter(|field| field.ordered).map(|field| field.api).collect();
+    let message = match allowed.as_slice() {
+        [] => format!("cannot be `{order_by}`: the list is in the order of ids; leave it empty"),
+        allowed => format!("cannot be `{order_by}`; use one of {}, with ` desc` behind it for the reverse", allowed.join(", ")),
+    };
+    Error::invalid("order_by", message).with_reason(ErrorReason::OrderInvalid)
+}
+
+impl Field {
+    /// The value that a cursor holds as text.
+    fn of_cursor(&self, text: &str) -> Option<Value> {
+        match self.kind {
+            Kind::Text => Some(text.to_owned().into()),
+            _ => text.parse::<i64>().ok().map(Into::into),
+        }
+    }
+}
