@@ -3,12 +3,9 @@
 use prost_types::Timestamp as Instant;
 use stoa_kernel::{Cx, Error, Result, Timestamp, page::Page};
 use stoa_proto::analytics::v1::FoldedPosition;
+use stoa_proto::common::v1::ErrorReason;
 
-use crate::{
-    Api,
-    fold::SOURCES,
-    frame::{Cut, Frame},
-};
+use crate::{Api, column::span::Cut, fold::SOURCES, frame::Frame};
 
 /// The cut that a request asks for. What is not given is the instant right
 /// behind now, so that what just happened is in the answer. What will have been
@@ -24,7 +21,7 @@ pub(crate) fn cut(cx: &Cx, as_of: Option<&Instant>, known_at: Option<&Instant>) 
     let cut = Cut { as_of: read("as_of", as_of)?, known_at: read("known_at", known_at)? };
     if cut.known_at > cx.now.plus_micros(1).micros() {
         let message = format!("must not lie in the future; it is {} now", cx.now);
-        return Err(Error::invalid("known_at", message).with_reason("TIME_IN_FUTURE"));
+        return Err(Error::invalid("known_at", message).with_reason(ErrorReason::TimeInFuture));
     }
     Ok(cut)
 }

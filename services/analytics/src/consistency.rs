@@ -82,9 +82,7 @@ fn read(i: usize, name: &str) -> Result<Wanted> {
 
 fn behind(name: &str) -> Error {
     let message = format!("the answer does not hold {name} yet; retry, or ask without consistent_with");
-    Error::new(Kind::Unavailable, ErrorReason::NotCaughtUp.as_str_name(), message)
-        .with_metadata("position", name)
-        .retry_after_ms(RETRY_AFTER_MS)
+    Error::new(Kind::Unavailable, ErrorReason::NotCaughtUp, message).with_metadata("position", name).retry_after_ms(RETRY_AFTER_MS)
 }
 
 /// The position up to which a source was folded.

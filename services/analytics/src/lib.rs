@@ -4,8 +4,11 @@
 //! | room | what it holds |
 //! | --- | --- |
 //! | `consistency` | answers that hold what the caller has seen |
-//! | `fold` | from events to rows of facts, and their table |
-//! | `frame` | one tenant's facts in memory, with the spans in which they hold |
+//! | `row` | what is stored of an aggregate's version |
+//! | `column` | facts with the spans in which they hold, by partner |
+//! | `fact` | the kinds of facts: what is read, stored and derived of each |
+//! | `fold` | from the services' logs to rows, and their table |
+//! | `frame` | one tenant's facts in memory |
 //! | `metrics` | the metrics: pure functions over a frame at a cut |
 //! | `report` | the network quality report and the partners behind its numbers |
 //! | `partner_activity` | what one partner does |
@@ -17,21 +20,24 @@
 
 mod allocation;
 mod ask;
+mod column;
 mod consistency;
 mod definition;
+mod fact;
 mod fold;
 mod frame;
 mod metrics;
 mod migration;
 mod partner_activity;
 mod report;
+mod row;
 mod segment;
 
 use std::sync::Arc;
 
 use frame::keeper::Keeper;
 use stoa_proto::analytics::v1 as pb;
-use stoa_rpc::{Deps, Service};
+use stoa_service::{Deps, Service};
 use tonic::service::Routes;
 
 pub use migration::migrations;

@@ -15,7 +15,7 @@ mod portal_activity;
 mod testing;
 
 use stoa_proto::enable::v1 as pb;
-use stoa_rpc::{Deps, Service};
+use stoa_service::{Deps, Service};
 use tonic::service::Routes;
 
 pub use migration::migrations;

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, stream};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use stoa_kernel::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 use tokio::sync::Notify;
 
 use crate::request;
@@ -27,7 +28,7 @@ pub(crate) async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Error> 
 }
 
 fn too_large(what: &str, bytes_max: usize) -> Error {
-    Error::new(Kind::InvalidArgument, "TOO_LARGE", format!("{what} must have at most {bytes_max} bytes; send less at once"))
+    Error::new(Kind::InvalidArgument, ErrorReason::TooLarge, format!("{what} must have at most {bytes_max} bytes; send less at once"))
         .with_field(what, format!("must have at most {bytes_max} bytes"))
 }
 
@@ -110,7 +111,7 @@ impl Lines {
             return Some(());
         }
         let message = format!("{REFUSED_LINES_MAX} lines that cannot be read wait for an answer; correct the stream and send it again");
-        self.refused.tell(Error::new(Kind::ResourceExhausted, "TOO_LARGE", message));
+        self.refused.tell(Error::new(Kind::ResourceExhausted, ErrorReason::TooLarge, message));
         None
     }
 

@@ -11,7 +11,7 @@ use crate::route::{BodyTo, Route};
 const FORWARDED: [&str; 5] = ["authorization", "x-request-id", "traceparent", "tracestate", "grpc-timeout"];
 
 /// Response metadata that reaches the caller.
-const RETURNED: [&str; 2] = ["x-request-id", "stoa-position"];
+const RETURNED: [&str; 1] = ["x-request-id"];
 
 /// Metadata of the call.
 pub(crate) fn forward(from: &HeaderMap) -> MetadataMap {

@@ -7,8 +7,10 @@
 
 mod body;
 mod codec;
+mod config;
 mod failure;
 mod headers;
+mod json;
 mod openapi;
 mod parameter;
 mod rate;
@@ -18,28 +20,12 @@ mod stream;
 mod template;
 mod transcode;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{Router, extract::Request, response::Response, routing::get};
-use stoa_rpc::Channel;
 
+pub use config::GatewayConfig;
 pub use openapi::description;
-
-/// What a gateway is started with.
-#[derive(Clone)]
-pub struct GatewayConfig {
-    /// Where each service is reached, by its name: this process' own stack, or
-    /// another process. Calls about a service's events go to the service that
-    /// the path names, and to the entry `events`, this process' own stack, where
-    /// it names none of them.
-    pub services: BTreeMap<String, Channel>,
-    /// Bytes of a request body at most; of one line where the body is a stream.
-    pub body_bytes_max: usize,
-    /// Requests a second that one caller may send.
-    pub rate_per_caller_per_second: u32,
-    /// Requests at once after a pause.
-    pub rate_burst: u32,
-}
 
 /// The gateway as a router: everything below `/v1`, and `/openapi.json`.
 pub fn gateway(config: GatewayConfig) -> Router {

@@ -8,6 +8,7 @@ use std::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use http::{HeaderMap, header};
 use stoa_kernel::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 
 /// Callers that are remembered before those at rest are forgotten.
 const CALLERS_MAX: usize = 100_000;
@@ -39,7 +40,7 @@ impl Rate {
             let wait = until.wait_time_from(governor::clock::DefaultClock::default().now());
             let millis = u64::try_from(wait.as_millis()).unwrap_or(1000).max(1);
             let message = "this caller sends more requests than its rate allows; wait as long as Retry-After says";
-            Error::new(Kind::ResourceExhausted, "RATE_LIMITED", message).retry_after_ms(millis)
+            Error::new(Kind::ResourceExhausted, ErrorReason::RateLimited, message).retry_after_ms(millis)
         })
     }
 }

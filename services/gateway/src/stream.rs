@@ -15,7 +15,7 @@ use stoa_kernel::clock::wall_now;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::{body::Refused, failure};
+use crate::{body::Refused, failure, json};
 
 /// Quiet time after which a stream of events sends a comment, so that proxies
 /// keep the connection.
@@ -31,7 +31,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// By `Accept`; NDJSON where the caller does not ask for events.
+    /// By `Accept`; NDJSON if the caller does not ask for events.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
         if accept.contains("text/event-stream") { Self::Events } else { Self::Lines }
@@ -56,8 +56,8 @@ pub(crate) fn response(
     token: Option<Duration>,
 ) -> Response {
     let written = merged(messages, refused).map(move |item| match item {
-        Ok(message) => one(&message, form, resume.as_deref()),
-        Err(status) => failed(&status, form),
+        Ok(message) => framed(&message, form, resume.as_deref()),
+        Err(status) => framed_failure(&status, form),
     });
     let all = written.take_until(expiry(token)).boxed();
     let all = if form == Form::Events { with_heartbeat(all).boxed() } else { all };
@@ -103,8 +103,8 @@ pub(crate) fn token_left(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(left).unwrap_or_default()))
 }
 
-fn one(message: &DynamicMessage, form: Form, resume: Option<&str>) -> Bytes {
-    let json = crate::transcode::json(message);
+fn framed(message: &DynamicMessage, form: Form, resume: Option<&str>) -> Bytes {
+    let json = json::text(message);
     match form {
         Form::Lines => Bytes::from(format!("{json}\n")),
         Form::Events => {
@@ -121,7 +121,7 @@ fn text(value: &prost_reflect::Value) -> String {
     }
 }
 
-fn failed(status: &Status, form: Form) -> Bytes {
+fn framed_failure(status: &Status, form: Form) -> Bytes {
     let json = failure::json(status);
     Bytes::from(match form {
         Form::Lines => format!("{}\n", serde_json::json!({"error": json})),

@@ -89,6 +89,11 @@ impl Template {
         Some(self.variables.iter().map(|(field, start, count)| (field.as_str(), value(*start, *count))).collect())
     }
 
+    /// Paths of the fields that the path fills.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|(field, ..)| field.as_str())
+    }
+
     /// The path as OpenAPI writes it, one parameter a wildcard, and those
     /// parameters with the field they go to.
     pub(crate) fn openapi(&self) -> (String, Vec<(String, String)>) {

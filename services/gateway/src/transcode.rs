@@ -8,17 +8,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
-use prost_reflect::{DynamicMessage, ReflectMessage, Value};
+use prost_reflect::{DynamicMessage, Value};
 use stoa_kernel::{Error, Kind};
-use stoa_proto::json::WRITE;
+use stoa_proto::common::v1::ErrorReason;
 use stoa_rpc::{Channel, status};
 use tonic::{Status, client::Grpc};
 
 use crate::{
-    GatewayConfig,
     body::{self, Refused},
     codec::DynamicCodec,
-    failure, headers, parameter,
+    config::GatewayConfig,
+    failure, headers, json, parameter,
     rate::Rate,
     request,
     route::{Found, Route, Routes},
@@ -59,7 +59,7 @@ impl Transcoder {
             Found::OtherVerbs(verbs) => wrong_verb(&verbs),
             Found::Nothing => {
                 let message = format!("{} is not a path of this API; see /openapi.json", parts.uri.path());
-                failure::response(&status(Error::new(Kind::NotFound, "NOT_FOUND", message)))
+                failure::response(&status(Error::new(Kind::NotFound, ErrorReason::NotFound, message)))
             }
         }
     }
@@ -118,7 +118,7 @@ impl Transcoder {
 fn wrong_verb(verbs: &[Method]) -> Response {
     let allowed: Vec<&str> = verbs.iter().map(Method::as_str).collect();
     let allowed = allowed.join(", ");
-    let error = Error::new(Kind::NotFound, "NOT_FOUND", format!("this path takes {allowed}"));
+    let error = Error::new(Kind::NotFound, ErrorReason::NotFound, format!("this path takes {allowed}"));
     let mut response = failure::response(&status(error));
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     if let Ok(value) = HeaderValue::from_str(&allowed) {
@@ -136,8 +136,8 @@ fn unary(route: &Route, parts: &Parts, answer: tonic::Response<DynamicMessage>) 
     } else {
         let part = message.get_field_by_name(&route.response_body).filter(|_| !route.response_body.is_empty());
         let text = match part.as_deref() {
-            Some(Value::Message(inner)) => json(inner),
-            _ => json(&message),
+            Some(Value::Message(inner)) => json::text(inner),
+            _ => json::text(&message),
         };
         ([(header::CONTENT_TYPE, "application/json")], text).into_response()
     };
@@ -148,18 +148,4 @@ fn unary(route: &Route, parts: &Parts, answer: tonic::Response<DynamicMessage>) 
     }
     headers::give_back(&metadata, to);
     response
-}
-
-/// Canonical proto3 JSON. Every field can be written, so that a failure would
-/// be a fault of ours; it shows as an empty object and in the log.
-pub(crate) fn json(message: &DynamicMessage) -> String {
-    let mut bytes = Vec::with_capacity(256);
-    let mut writer = serde_json::Serializer::new(&mut bytes);
-    match message.serialize_with_options(&mut writer, &WRITE) {
-        Ok(()) => String::from_utf8(bytes).unwrap_or_default(),
-        Err(error) => {
-            tracing::error!(%error, message = message.descriptor().full_name(), "an answer cannot be written as JSON");
-            "{}".to_owned()
-        }
-    }
 }

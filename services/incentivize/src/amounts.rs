@@ -2,6 +2,7 @@
 
 use stoa_kernel::{Error, Money, Result};
 use stoa_proto::common::v1 as pb;
+use stoa_proto::common::v1::ErrorReason;
 
 /// An amount of a request: given, in a known currency, more than 0.
 pub(crate) fn positive(field: &str, money: Option<&pb::Money>) -> Result<Money> {
@@ -31,8 +32,10 @@ pub(crate) fn less(a: Money, b: Money) -> Result<Money> {
 
 /// `-a`.
 pub(crate) fn negated(a: Money) -> Result<Money> {
-    let minor =
-        a.minor.checked_neg().ok_or_else(|| Error::invalid("amount", "leaves the range of 64 bits").with_reason("AMOUNT_OVERFLOW"))?;
+    let minor = a
+        .minor
+        .checked_neg()
+        .ok_or_else(|| Error::invalid("amount", "leaves the range of 64 bits").with_reason(ErrorReason::AmountOverflow))?;
     Ok(Money { minor, ..a })
 }
 
@@ -43,5 +46,5 @@ pub(crate) fn same_currency(field: &str, amount: Money, of: &str, chain: Money) 
     }
     let (is, needs) = (amount.currency.code(), chain.currency.code());
     let message = format!("is in {is}, but {of} is in {needs}; use {needs}");
-    Err(Error::precondition("CURRENCY_MISMATCH", format!("{field} {message}")).with_field(field, message))
+    Err(Error::precondition(ErrorReason::CurrencyMismatch, format!("{field} {message}")).with_field(field, message))
 }

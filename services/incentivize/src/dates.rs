@@ -14,7 +14,7 @@ pub(crate) fn period(from: (&str, &str), to: (&str, &str)) -> Result<(Date, Date
     let (start, end) = (parse(from.0, from.1)?, parse(to.0, to.1)?);
     if end < start {
         let message = format!("must not lie before {}", from.0);
-        return Err(Error::invalid(to.0, message).with_reason(ErrorReason::PeriodInvalid.as_str_name()));
+        return Err(Error::invalid(to.0, message).with_reason(ErrorReason::PeriodInvalid));
     }
     Ok((start, end))
 }

@@ -6,6 +6,7 @@
 //! `operations.rs`, rows and queries in `store.rs`, transport in `api.rs`.
 
 mod amounts;
+mod books;
 mod commission;
 mod commission_rule;
 mod dates;
@@ -20,7 +21,7 @@ mod migration;
 mod testing;
 
 use stoa_proto::incentivize::v1 as pb;
-use stoa_rpc::{Deps, Service};
+use stoa_service::{Deps, Service};
 use tonic::service::Routes;
 
 pub use migration::migrations;

@@ -10,7 +10,7 @@ mod migration;
 mod testing;
 
 use stoa_proto::market::v1 as pb;
-use stoa_rpc::{Deps, Service};
+use stoa_service::{Deps, Service};
 use tonic::service::Routes;
 
 pub use migration::migrations;

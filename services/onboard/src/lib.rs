@@ -5,11 +5,18 @@
 //! assignments. Each noun is a folder: rules in `mod.rs` (pure), operations in
 //! `operations.rs` (larger ones in a file of their own), rows and queries in
 //! `store.rs`, transport in `api.rs`.
+//!
+//! A room may use rooms below it, never back: `scope`; `program`, `tier`,
+//! `tenant_settings`; `partner`; `person`, `cam_assignment`, `prospect`;
+//! `agreement`; `onboarding_plan`; `enrollment`; `network` and `milestone`,
+//! what callers do to partners and plans that depends on enrollments.
 
 mod agreement;
 mod cam_assignment;
 mod enrollment;
 mod migration;
+mod milestone;
+mod network;
 mod onboarding_plan;
 mod partner;
 mod person;
@@ -22,7 +29,7 @@ mod testing;
 mod tier;
 
 use stoa_proto::onboard::v1 as pb;
-use stoa_rpc::{Deps, Service};
+use stoa_service::{Deps, Service};
 use tonic::service::Routes;
 
 pub use migration::migrations;
@@ -56,8 +63,8 @@ pub fn service(deps: Deps) -> Service {
         name: NAME,
         routes: routes.routes(),
         migrations: migrations(),
-        subscriptions: [onboarding_plan::subscriptions(&deps.clock), partner::subscriptions(&deps.clock)].concat(),
-        jobs: vec![enrollment::lapse_job(&deps), onboarding_plan::stall_job(&deps), partner::visibility_job(&deps)],
+        subscriptions: [milestone::subscriptions(&deps.clock), network::subscriptions(&deps.clock)].concat(),
+        jobs: vec![enrollment::lapse_job(&deps), milestone::stall_job(&deps), network::visibility_job(&deps)],
         suspension: Some(enrollment::suspension(&deps)),
     }
 }

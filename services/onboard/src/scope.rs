@@ -1,18 +1,61 @@
 //! Which rows a caller may see, and which of them it may change.
+//!
+//! The rows of CAM assignments stand here, below all rooms, because every room
+//! asks them who may write.
 
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
-use stoa_kernel::{Cx, Result};
+use stoa_kernel::{Cx, Error, Result, names};
+use stoa_proto::onboard::v1::CamAssignment;
+use stoa_store::{Documents, Key, documents, filter::Field};
 
-use crate::cam_assignment;
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "cam_assignment")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub version: i64,
+        pub document: Vec<u8>,
+        pub partner: String,
+        pub person: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+pub(crate) use row::Entity as CamAssignments;
+
+impl Documents for CamAssignments {
+    type Document = CamAssignment;
+    const FILTER: &'static [Field] = &[Field::name("partner", "partners"), Field::name("person", "persons")];
+
+    fn row(Key { tenant, id, version, document }: Key, assignment: &CamAssignment) -> row::Model {
+        let (partner, person) = (names::last(&assignment.partner).to_owned(), names::last(&assignment.person).to_owned());
+        row::Model { tenant, id, version, document, partner, person }
+    }
+
+    fn scope(cx: &Cx) -> Condition {
+        visible(cx, row::Column::Partner)
+    }
+
+    /// Two first assignments met: each was made by somebody who saw none.
+    fn taken(assignment: &CamAssignment) -> Error {
+        Error::etag_mismatch(&assignment.name)
+    }
+}
 
 /// The condition on a column that holds a partner's id: all partners for the
 /// vendor's people; for a partner's caller its own and those below that its
 /// programs let it see.
 pub(crate) fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
-    stoa_directory::visible_in(cx, partner, "partner")
+    stoa_directory::visible(cx, partner)
 }
 
-/// Refuses callers that may see an object of a partner (by id) and not write
+/// Refuses callers that may see an object of a partner (by id) but not write
 /// it: `stoa_directory::require_writer`, with the assignments themselves
 /// instead of their copy. An object that has no partner yet is nobody's.
 ///
@@ -23,6 +66,6 @@ pub(crate) async fn require_writer<C: ConnectionTrait>(conn: &C, cx: &Cx, name: 
     if !cx.caller.assigned_only || partner_id.is_empty() {
         return Ok(());
     }
-    let assignment = cam_assignment::store::find(conn, cx, partner_id).await?;
+    let assignment = documents::find::<CamAssignments, C>(conn, cx, partner_id).await?;
     stoa_directory::require_assigned(cx, name, partner_id, assignment.as_ref())
 }

@@ -3,17 +3,21 @@
 //! Owns product lines, deals with their registration, protection and pipeline,
 //! and the CRM sync. Each noun is a folder: rules in `mod.rs` and the files
 //! beside it (pure), rows and queries in `store.rs`, transport in `api.rs`,
-//! larger operations in a file of their own.
+//! operations in `operations.rs`. `claim` and `link` are what deals and the CRM
+//! sync stand on: which customers are spoken for, and which object of a CRM is
+//! which deal.
 
+mod claim;
 mod crm;
 mod deal;
+mod link;
 mod migration;
 mod product_line;
 #[cfg(test)]
 mod testing;
 
 use stoa_proto::sell::v1 as pb;
-use stoa_rpc::{Deps, Service};
+use stoa_service::{Deps, Service};
 use tonic::service::Routes;
 
 pub use migration::migrations;

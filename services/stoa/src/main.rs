@@ -8,7 +8,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Two crypto libraries are linked; TLS uses this one.
-    rustls::crypto::ring::default_provider().install_default().ok();
+    // TLS uses what tokens and page keys use.
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     cli::main()
 }

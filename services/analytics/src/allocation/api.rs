@@ -6,15 +6,17 @@ use stoa_proto::analytics::v1::{
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use super::{Candidate, Plan, SEGMENTS, allocate, compare, policy, policy::Policies, rate};
+use super::{
+    Candidate, Plan, allocate, compare,
+    policy::{self, Policies, SEGMENTS},
+    rate,
+};
 use crate::{
     Api,
     ask::{Ask, instant, positions},
+    column::span::Cut,
     definition::DEFAULT,
-    frame::{
-        Cut,
-        keeper::{Ready, blocking},
-    },
+    frame::keeper::{Ready, blocking},
     metrics::{count, filter::Filter},
     segment::{segment_of, segments},
 };

@@ -1,6 +1,6 @@
 //! A plan beside the uniform one, where every enrolled partner gets the same.
 
-use super::{Candidate, Plan, SEGMENTS};
+use super::{Candidate, Plan, policy::SEGMENTS};
 
 /// Units of each partner if all got the same: the first by id get one more.
 pub(super) fn uniform(total: i64, count: usize) -> Vec<i64> {

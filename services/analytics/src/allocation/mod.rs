@@ -13,7 +13,7 @@ mod policy;
 use std::collections::BTreeMap;
 
 use fill::{Share, fill};
-use policy::{Policies, Weighting};
+use policy::{Policies, SEGMENTS, Weighting};
 use stoa_kernel::{Error, Result, money};
 use stoa_proto::analytics::v1::{AllocationBudget, ErrorReason, InvestmentSegment, LeftReason};
 
@@ -21,14 +21,6 @@ use stoa_proto::analytics::v1::{AllocationBudget, ErrorReason, InvestmentSegment
 const PRIOR_WINS: i128 = 4;
 /// What `n ÷ ratio` is kept in, so that the default ratios divide it.
 const RATIO_SCALE: i64 = 300_000;
-
-/// The segments, lowest first.
-pub(crate) const SEGMENTS: [InvestmentSegment; 4] = [
-    InvestmentSegment::ActivationFocus,
-    InvestmentSegment::ActiveStandard,
-    InvestmentSegment::HighPerforming,
-    InvestmentSegment::Strategic,
-];
 
 /// A partner to allocate to. Partners come by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +140,7 @@ fn by_segment(total: i64, counts: &[i64; 4], policies: &Policies) -> Result<[i64
 
 fn floors_exceed(floors: i64, units: i64) -> Error {
     let message = format!("the floors add up to {floors} units, but there are {units}; lower the floors or raise the budget");
-    Error::precondition(ErrorReason::FloorsExceedBudget.as_str_name(), message)
+    Error::precondition(ErrorReason::FloorsExceedBudget, message)
 }
 
 #[cfg(test)]

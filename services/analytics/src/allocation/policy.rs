@@ -3,7 +3,13 @@
 use stoa_kernel::{Error, Result};
 use stoa_proto::analytics::v1::{AllocationResource, ErrorReason, InvestmentSegment, SegmentPolicy};
 
-use super::SEGMENTS;
+/// The segments, lowest first.
+pub(crate) const SEGMENTS: [InvestmentSegment; 4] = [
+    InvestmentSegment::ActivationFocus,
+    InvestmentSegment::ActiveStandard,
+    InvestmentSegment::HighPerforming,
+    InvestmentSegment::Strategic,
+];
 
 /// How one segment takes part in one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,5 +107,5 @@ fn policy(segment: InvestmentSegment, given: Option<&SegmentPolicy>) -> Policy {
 }
 
 fn invalid(at: usize, field: &str, message: &str) -> Error {
-    Error::invalid(format!("policies[{at}].{field}"), message).with_reason(ErrorReason::PolicyInvalid.as_str_name())
+    Error::invalid(format!("policies[{at}].{field}"), message).with_reason(ErrorReason::PolicyInvalid)
 }

@@ -3,12 +3,11 @@
 //! ones: on PostgreSQL it is taken from a head row that the transaction locks,
 //! on SQLite there is one writer.
 
-use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend, ExprTrait, QueryOrder, QuerySelect, Statement, entity::prelude::*};
 use stoa_kernel::Result;
-use stoa_store::{DbResult, Tx, decode};
+use stoa_store::{DbResult, Tx};
 
-use super::row::{Document, Row};
+use crate::row::{Document, Row};
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -72,7 +71,7 @@ pub(crate) async fn add(tx: &Tx, tenant: &str, row: &Row) -> Result<()> {
         row.position.into(),
         row.occurred.into(),
         row.recorded.into(),
-        Document { body: Some(row.body.clone()) }.encode_to_vec().into(),
+        row.document.bytes().into(),
     ];
     tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), add, values)).await.db().map(|_| ())
 }
@@ -93,11 +92,11 @@ pub(crate) async fn page<C: ConnectionTrait>(conn: &C, tenant: &str, head: i64, 
         query = query.filter(Column::Aggregate.gte(&after.aggregate)).filter(Column::Aggregate.gt(&after.aggregate).or(same));
     }
     let rows = query.order_by_asc(Column::Aggregate).order_by_asc(Column::Version).limit(ROWS_PER_READ_MAX).all(conn).await.db()?;
-    rows.into_iter().map(read).collect()
+    Ok(rows.into_iter().map(read).collect())
 }
 
-/// Aggregates with a row above `from` and up to `head`, by name. Reads at most
-/// `max` rows; none where there are more.
+/// Aggregates with a row above `from` and up to `head`, by name; `None` if there
+/// are more than `max`.
 pub(crate) async fn touched<C: ConnectionTrait>(conn: &C, tenant: &str, from: i64, head: i64, max: u64) -> Result<Option<Vec<String>>> {
     let names: Vec<String> = Entity::find()
         .select_only()
@@ -125,16 +124,12 @@ pub(crate) async fn chains<C: ConnectionTrait>(conn: &C, tenant: &str, head: i64
             .filter(Column::FoldVersion.lte(head))
             .order_by_asc(Column::Aggregate)
             .order_by_asc(Column::Version);
-        for row in query.all(conn).await.db()? {
-            found.push(read(row)?);
-        }
+        found.extend(query.all(conn).await.db()?.into_iter().map(read));
     }
     Ok(found)
 }
 
-fn read(model: Model) -> Result<Folded> {
-    let document: Document = decode("fact", &model.aggregate, &model.document)?;
-    let body = document.body.ok_or_else(|| stoa_kernel::Error::internal(format!("fact {} has no body", model.aggregate)))?;
+fn read(model: Model) -> Folded {
     let row = Row {
         aggregate: model.aggregate,
         version: model.version,
@@ -142,7 +137,7 @@ fn read(model: Model) -> Result<Folded> {
         recorded: model.recorded,
         source: model.source,
         position: model.position,
-        body,
+        document: Document::stored(model.document),
     };
-    Ok(Folded { fold_version: model.fold_version, row })
+    Folded { fold_version: model.fold_version, row }
 }

@@ -75,7 +75,7 @@ impl Keeper {
 
     /// The tenant's frame with everything that was folded before this call.
     ///
-    /// A frame goes on catching up where the caller leaves: the deadline of one
+    /// A frame goes on catching up if the caller leaves: the deadline of one
     /// request is no reason to begin again with the next.
     pub(crate) async fn ready(self: &Arc<Self>, tenant: &str) -> Result<Ready> {
         let held = self.slot(tenant).lock_owned().await;
@@ -88,18 +88,18 @@ impl Keeper {
         work.await.map_err(Error::internal)?
     }
 
-    /// Brings a frame up to the head and puts it back where it fits.
+    /// Brings a frame up to the head and puts it back if it fits.
     async fn advance(&self, tenant: &str, mut held: OwnedMutexGuard<Arc<Frame>>, head: i64) -> Result<Ready> {
         let (frame, mut turn) = self.catch_up(tenant, &held, head).await?;
         let frame = Arc::new(frame);
-        if frame.bytes() <= self.bytes_max {
+        if frame.bytes <= self.bytes_max {
             turn = None;
         } else if turn.is_none() {
             turn = Some(self.turn().await?);
         }
         *held = if turn.is_some() { Arc::default() } else { frame.clone() };
         drop(held);
-        self.account(tenant, if turn.is_some() { 0 } else { frame.bytes() });
+        self.account(tenant, if turn.is_some() { 0 } else { frame.bytes });
         Ok(Ready { frame, turn })
     }
 
@@ -145,13 +145,13 @@ impl Keeper {
         }
         let work = move || {
             let mut builder = Builder::new(&base);
-            by_aggregate(&rows).for_each(|rows| builder.aggregate(rows));
-            builder.finish(head)
+            by_aggregate(&rows).try_for_each(|rows| builder.aggregate(rows))?;
+            Ok::<Frame, Error>(builder.finish(head))
         };
-        Ok((blocking(work).await?, None))
+        Ok((blocking(work).await??, None))
     }
 
-    /// A frame from all rows. From where it is above the limit on it has the
+    /// A frame from all rows. Once it is above the limit it has the
     /// turn, so that only what is below the limit waits in memory.
     async fn build(&self, tenant: &str, head: i64) -> Result<(Frame, Option<Turn>)> {
         let mut builder = Builder::new(&Frame::default());
@@ -166,10 +166,10 @@ impl Keeper {
             let rest = rows.split_off(complete);
             let whole = std::mem::replace(&mut rows, rest);
             builder = blocking(move || {
-                by_aggregate(&whole).for_each(|rows| builder.aggregate(rows));
-                builder
+                by_aggregate(&whole).try_for_each(|rows| builder.aggregate(rows))?;
+                Ok::<Builder, Error>(builder)
             })
-            .await?;
+            .await??;
             if turn.is_none() && builder.bytes() > self.bytes_max {
                 turn = Some(self.turn().await?);
             }

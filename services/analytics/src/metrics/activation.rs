@@ -4,10 +4,7 @@ use stoa_kernel::time::DAY_MICROS;
 use stoa_proto::analytics::v1::Activation;
 
 use super::{Question, days_before, filter::View, membership, ratio};
-use crate::{
-    definition::Definition,
-    frame::{Cut, Frame},
-};
+use crate::{column::span::Cut, definition::Definition, frame::Frame};
 
 /// A partner's first enrollment, with the partner as it was then.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +15,7 @@ pub(crate) struct FirstEnrollment {
 
 /// The first enrollment of a partner before the cut.
 pub(crate) fn first_enrollment(frame: &Frame, partner: u32, cut: Cut) -> Option<FirstEnrollment> {
-    let held = frame.enrollments.row(partner).iter().filter(|f| f.span.holds(cut) && f.value.effective < cut.as_of);
+    let held = frame.facts.enrollments.row(partner).iter().filter(|f| f.span.holds(cut) && f.value.effective < cut.as_of);
     let first = &held.min_by_key(|f| membership::key(frame, &f.value))?.value;
     let then = Cut { as_of: first.effective.saturating_add(1), known_at: cut.known_at };
     let attributes = frame.attributes_at(partner, then);

@@ -1,31 +1,33 @@
 //! Metrics 2 and 3: commercial activity and engagement.
 
 use crate::{
+    column::span::{Cut, Fact},
     definition::Definition,
-    frame::{Activity, ActivityKind, Cut, Fact, Frame},
+    fact::activity::{Activity, ActivityKind},
+    frame::Frame,
     metrics::days_before,
 };
 
 /// The last commercial activity before the cut.
 pub(crate) fn last(frame: &Frame, partner: u32, cut: Cut) -> Option<i64> {
-    before(frame.activities.row(partner), cut).rev().find(|f| f.span.holds(cut)).map(|f| f.value.at)
+    before(frame.facts.activities.row(partner), cut).rev().find(|f| f.span.holds(cut)).map(|f| f.value.at)
 }
 
 /// The last activity of one kind before the cut.
 pub(crate) fn last_of(frame: &Frame, partner: u32, kind: ActivityKind, cut: Cut) -> Option<i64> {
-    before(frame.activities.row(partner), cut).rev().find(|f| f.value.kind == kind && f.span.holds(cut)).map(|f| f.value.at)
+    before(frame.facts.activities.row(partner), cut).rev().find(|f| f.value.kind == kind && f.span.holds(cut)).map(|f| f.value.at)
 }
 
 /// The first commercial activity.
 pub(crate) fn first(frame: &Frame, partner: u32, cut: Cut) -> Option<i64> {
-    before(frame.activities.row(partner), cut).find(|f| f.span.holds(cut)).map(|f| f.value.at)
+    before(frame.facts.activities.row(partner), cut).find(|f| f.span.holds(cut)).map(|f| f.value.at)
 }
 
 /// Activities of one kind, or of both, within the days that make active.
 pub(crate) fn recent(frame: &Frame, partner: u32, kind: Option<ActivityKind>, definition: &Definition, cut: Cut) -> usize {
     let start = days_before(cut.as_of, definition.active_days);
     let counts = |f: &&Fact<Activity>| kind.is_none_or(|k| k == f.value.kind) && f.span.holds(cut);
-    before(frame.activities.row(partner), cut).rev().take_while(|f| f.value.at >= start).filter(counts).count()
+    before(frame.facts.activities.row(partner), cut).rev().take_while(|f| f.value.at >= start).filter(counts).count()
 }
 
 /// Whether the last activity makes active.
@@ -35,7 +37,7 @@ pub(crate) fn is_recent(last: Option<i64>, definition: &Definition, cut: Cut) ->
 
 /// The last training before the cut.
 pub(crate) fn last_training(frame: &Frame, partner: u32, cut: Cut) -> Option<i64> {
-    frame.trainings.row(partner).iter().rev().find(|f| f.value < cut.as_of && f.span.holds(cut)).map(|f| f.value)
+    frame.facts.trainings.row(partner).iter().rev().find(|f| f.value < cut.as_of && f.span.holds(cut)).map(|f| f.value)
 }
 
 /// Whether a training makes engaged.

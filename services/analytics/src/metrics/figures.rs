@@ -15,10 +15,7 @@ use super::{
     ratio,
     revenue::Unconverted,
 };
-use crate::{
-    definition::Definition,
-    frame::{self, Cut, Frame},
-};
+use crate::{column::span::Cut, definition::Definition, fact::tier::Tier, frame::Frame};
 
 /// What all populations of a report share.
 pub(crate) struct Scene<'a> {
@@ -26,7 +23,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) question: &'a Question,
     pub(crate) definition: &'a Definition,
     pub(crate) currency: &'a str,
-    pub(crate) tiers: HashMap<u32, frame::Tier>,
+    pub(crate) tiers: HashMap<u32, Tier>,
 }
 
 impl<'a> Scene<'a> {
@@ -52,8 +49,8 @@ impl<'a> Scene<'a> {
 }
 
 /// Tiers as they were at a cut, by number of their name.
-pub(crate) fn tiers_at(frame: &Frame, cut: Cut) -> HashMap<u32, frame::Tier> {
-    frame.tiers.row(0).iter().filter(|f| f.span.holds(cut)).map(|f| (f.value.tier, f.value)).collect()
+pub(crate) fn tiers_at(frame: &Frame, cut: Cut) -> HashMap<u32, Tier> {
+    frame.facts.tiers.row(0).iter().filter(|f| f.span.holds(cut)).map(|f| (f.value.tier, f.value)).collect()
 }
 
 pub(crate) fn figures(scene: &Scene<'_>, population: &Population) -> QualityFigures {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use aip_160::{Arg, Comparator, Expression, Restriction, StringMatch, Value};
 use stoa_kernel::{Error, Kind};
+use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::onboard::v1::PartnerType;
 
 use crate::frame::Frame;
@@ -88,7 +89,7 @@ impl Filter {
 
 fn invalid(what: impl Into<String>) -> Error {
     let what = what.into();
-    Error::new(Kind::InvalidArgument, "FILTER_INVALID", format!("filter {what}")).with_field("filter", what)
+    Error::new(Kind::InvalidArgument, ErrorReason::FilterInvalid, format!("filter {what}")).with_field("filter", what)
 }
 
 fn lower(expression: &Expression, frame: &Frame, terms: &mut usize) -> Result<Filter, Error> {
@@ -161,7 +162,7 @@ fn texts(value: &Value, frame: &Frame) -> HashSet<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::intern::Texts;
+    use crate::column::intern::Texts;
 
     fn frame() -> Frame {
         let mut texts = Texts::default();
@@ -192,7 +193,7 @@ mod tests {
     fn what_cannot_be_filtered_is_refused() {
         for bad in ["name = \"x\"", "type = WIZARD", "type > AGENT", "agent", "type = (", "f(x) = 1"] {
             let error = Filter::read(bad, &frame()).unwrap_err();
-            assert_eq!((error.reason(), error.fields()[0].field.as_str()), ("FILTER_INVALID", "filter"), "{bad}");
+            assert_eq!((error.reason().as_str(), error.fields()[0].field.as_str()), ("FILTER_INVALID", "filter"), "{bad}");
         }
     }
 }

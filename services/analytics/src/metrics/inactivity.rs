@@ -3,7 +3,7 @@
 use stoa_kernel::time::DAY_MICROS;
 use stoa_proto::analytics::v1::InactivityAges;
 
-use crate::{definition::Definition, frame::Cut};
+use crate::{column::span::Cut, definition::Definition};
 
 /// Counts an enrolled partner that is not active by its last activity.
 pub(crate) fn add(ages: &mut InactivityAges, last: Option<i64>, definition: &Definition, cut: Cut) {

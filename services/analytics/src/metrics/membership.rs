@@ -2,7 +2,7 @@
 
 use stoa_proto::onboard::v1::EnrollmentStatus;
 
-use crate::frame::{Cut, Enrollment, Frame};
+use crate::{column::span::Cut, fact::enrollment::Enrollment, frame::Frame};
 
 /// A partner in one program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) struct Membership {
 pub(crate) fn memberships(frame: &Frame, partner: u32, cut: Cut, out: &mut Vec<Membership>) {
     let before = out.len();
     let mut ended: Option<&Enrollment> = None;
-    for fact in frame.enrollments.row(partner).iter().filter(|f| f.span.holds(cut) && f.value.effective < cut.as_of) {
+    for fact in frame.facts.enrollments.row(partner).iter().filter(|f| f.span.holds(cut) && f.value.effective < cut.as_of) {
         let e = &fact.value;
         if in_force(e, cut) {
             out.push(membership(e, true));

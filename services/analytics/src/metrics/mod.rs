@@ -15,7 +15,7 @@ pub(crate) mod standing;
 use stoa_kernel::time::DAY_MICROS;
 use stoa_proto::analytics::v1::Ratio;
 
-use crate::frame::Cut;
+use crate::column::span::Cut;
 
 /// What is asked, apart from breakdowns.
 #[derive(Debug, Clone)]

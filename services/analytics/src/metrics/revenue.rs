@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use stoa_kernel::{Money, Timestamp, money};
 
 use crate::{
-    frame::{Cut, Frame, Posting},
+    column::span::Cut,
+    fact::deal::Posting,
+    frame::Frame,
     metrics::{days_before, minor},
 };
 
@@ -54,7 +56,7 @@ impl<'a> Converter<'a> {
 
     /// Revenue of a partner in the window.
     pub(crate) fn revenue(&self, partner: u32) -> Revenue {
-        let row = self.frame.postings.row(partner);
+        let row = self.frame.facts.postings.row(partner);
         let from = row.partition_point(|f| f.value.at < self.start);
         let mut revenue = Revenue::default();
         let mut sum = 0_i128;
@@ -109,7 +111,7 @@ impl<'a> Converter<'a> {
 /// business date starts.
 fn rates(frame: &Frame, cut: Cut, reporting: Option<u32>, zone: &str) -> HashMap<u32, Rates> {
     let mut found: HashMap<u32, Rates> = HashMap::new();
-    for fact in frame.rates.row(0).iter().filter(|f| Some(f.value.quote) == reporting && f.span.holds(cut)) {
+    for fact in frame.facts.rates.row(0).iter().filter(|f| Some(f.value.quote) == reporting && f.span.holds(cut)) {
         if let Some(since) = start_of(frame.texts.get(fact.value.date), zone) {
             found.entry(fact.value.base).or_default().push((since, fact.value.nanos));
         }

@@ -10,8 +10,9 @@ use super::{
     revenue::{Converter, Revenue, Unconverted},
 };
 use crate::{
+    column::{intern::NO_PARTNER, span::Cut},
     definition::Definition,
-    frame::{Cut, DIRECT, Frame},
+    frame::Frame,
 };
 
 /// Levels that a hierarchy is followed up.
@@ -57,7 +58,7 @@ impl Standings {
             all: Vec::with_capacity(frame.partner_count() as usize),
             memberships: Vec::with_capacity(frame.partner_count() as usize),
             unconverted: HashMap::new(),
-            direct: converter.revenue(DIRECT),
+            direct: converter.revenue(NO_PARTNER),
             currency: converter.currency().to_owned(),
         };
         for partner in 1..frame.partner_count() {
@@ -105,8 +106,8 @@ impl Standings {
 fn root(frame: &Frame, partner: u32, cut: Cut) -> u32 {
     let mut at = partner;
     for _ in 0..LEVELS_MAX {
-        match frame.attributes_at(at, cut).map_or(DIRECT, |a| a.parent) {
-            DIRECT => break,
+        match frame.attributes_at(at, cut).map_or(NO_PARTNER, |a| a.parent) {
+            NO_PARTNER => break,
             parent => at = parent,
         }
     }

@@ -9,16 +9,21 @@ use stoa_proto::analytics::v1::{ElementTouch, Occasion, PartnerActivity};
 
 use crate::{
     ask::{instant, positions},
+    column::{
+        intern::NO_PARTNER,
+        span::{Cut, OPEN},
+    },
     definition::Definition,
-    frame::{ActivityKind, Cut, Frame, OPEN},
+    fact::activity::ActivityKind,
+    frame::Frame,
     metrics::{activation, activity, membership},
 };
 
 /// The partner's number, if it is known and the caller may see it.
 fn visible(frame: &Frame, cx: &Cx, id: &str) -> Option<u32> {
-    let partner = frame.partners.find(id).filter(|p| *p != 0)?;
-    let current = frame.attributes.row(partner).iter().find(|f| f.span.to == OPEN && f.span.known_to == OPEN);
-    if current.is_none() && frame.enrollments.row(partner).is_empty() {
+    let partner = frame.partners.find(id).filter(|p| *p != NO_PARTNER)?;
+    let current = frame.facts.attributes.row(partner).iter().find(|f| f.span.to == OPEN && f.span.known_to == OPEN);
+    if current.is_none() && frame.facts.enrollments.row(partner).is_empty() {
         return None;
     }
     match &cx.caller.reach {
@@ -40,7 +45,7 @@ fn status(frame: &Frame, partner: u32, cut: Cut, definition: &Definition) -> Par
     let of_kind = |kind| activity::last_of(frame, partner, kind, cut);
     let touches = touches(frame, partner, cut);
     let first_enrollment = activation::first_enrollment(frame, partner, cut).map(|first| first.at);
-    let onboarded = frame.onboardings.row(partner).iter().find(|f| f.span.holds(cut)).map(|f| f.value);
+    let onboarded = frame.facts.onboardings.row(partner).iter().find(|f| f.span.holds(cut)).map(|f| f.value);
     PartnerActivity {
         name: format!("{}/activity", names::name("partners", frame.partners.get(partner))),
         definition_version: definition.version.to_owned(),
@@ -75,7 +80,7 @@ fn occasion(at: Option<i64>, cut: Cut) -> Option<Occasion> {
 /// First and last touch of each element, by name.
 fn touches(frame: &Frame, partner: u32, cut: Cut) -> BTreeMap<&str, (i64, i64)> {
     let mut touches: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-    for day in frame.portal_days.row(partner).iter().filter(|f| f.span.holds(cut)).map(|f| f.value) {
+    for day in frame.facts.portal_days.row(partner).iter().filter(|f| f.span.holds(cut)).map(|f| f.value) {
         let touch = touches.entry(frame.texts.get(day.element)).or_insert((day.at, day.at));
         *touch = (touch.0.min(day.at), touch.1.max(day.at));
     }

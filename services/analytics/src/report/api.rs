@@ -10,11 +10,9 @@ use super::partners::{Listed, partners};
 use crate::{
     Api,
     ask::{Ask, cut, instant, positions},
+    column::span::Cut,
     definition::DEFAULT,
-    frame::{
-        Cut,
-        keeper::{Ready, blocking},
-    },
+    frame::keeper::{Ready, blocking},
     metrics::{Question, Top, filter::Filter},
 };
 

@@ -10,9 +10,10 @@ use super::{Segmented, segment_of, segments};
 use crate::{
     Api,
     ask::{Ask, instant, positions},
+    column::span::Cut,
     definition::DEFAULT,
     frame::{
-        Cut, Frame,
+        Frame,
         keeper::{Ready, blocking},
     },
     metrics::{count, filter::Filter},

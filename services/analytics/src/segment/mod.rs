@@ -26,8 +26,9 @@ use stoa_kernel::{Result, Timestamp};
 use stoa_proto::analytics::v1::{InvestmentSegment, NetworkStage, StageReason};
 
 use crate::{
+    column::span::Cut,
     definition::Definition,
-    frame::{Cut, Frame},
+    frame::Frame,
     metrics::{
         filter::{Filter, View},
         standing::{Standing, Standings},

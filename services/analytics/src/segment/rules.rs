@@ -5,8 +5,10 @@ use std::{cmp::Reverse, collections::HashMap};
 use stoa_proto::analytics::v1::{NetworkStage, StageReason, StageRule};
 
 use crate::{
+    column::span::Cut,
     definition::Definition,
-    frame::{ActivityKind, Cut, Frame, Tier},
+    fact::{activity::ActivityKind, tier::Tier},
+    frame::Frame,
     metrics::{activity, count, figures::tiers_at, membership::Membership, revenue::Converter, standing::Standing},
 };
 
@@ -81,7 +83,7 @@ impl<'a> Rules<'a> {
     /// Product lines that ask for a certification, and those that have one.
     fn certified(&self, partner: u32, membership: &Membership) -> (i64, i64) {
         let valid = || {
-            let row = self.frame.certifications.row(partner).iter();
+            let row = self.frame.facts.certifications.row(partner).iter();
             row.filter(|f| f.span.holds(self.cut) && f.value.earn < self.cut.as_of && self.cut.as_of <= f.value.end).map(|f| f.value.line)
         };
         let lines = self.frame.lists.get(membership.lines);

@@ -1,18 +1,15 @@
 //! What the vendor's people do with certifications.
 
-use stoa_events::Fact;
+use stoa_events::created;
 use stoa_kernel::{Cx, Result, ids};
 use stoa_proto::enable::v1::{Certification, CertificationCreated, CreateCertificationRequest};
 use stoa_store::Tx;
 
-use super::{new, store};
+use super::{new, store::Certifications};
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCertificationRequest) -> Result<Certification> {
     cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("certification_id", &request.certification_id)?;
-    let certification = new(&id, &request.certification.clone().unwrap_or_default(), cx)?;
-    store::insert(tx, cx, &certification).await?;
-    let event = CertificationCreated { certification: Some(certification.clone()) };
-    stoa_events::append(tx, cx, Fact::new(&certification.name, 1), &event).await?;
-    Ok(certification)
+    let certification = new(&id, &request.certification.clone().unwrap_or_default())?;
+    created::<Certifications, CertificationCreated>(tx, cx, certification).await
 }

@@ -1,15 +1,9 @@
-//! Rows of certifications. `content_version` is the certification's own version, `version`
-//! that of the record.
+//! Rows of certifications. `content_version` is the certification's own version,
+//! `version` that of the record.
 
-use prost::Message;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Timestamp, names};
 use stoa_proto::enable::v1::Certification;
-use stoa_store::{
-    DbResult, Tx, decode,
-    filter::{self, Field, Kind},
-    inserted,
-};
+use stoa_store::{Documents, Key, filter::Field};
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -33,56 +27,27 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+pub(crate) use row::Entity as Certifications;
 
-const FILTER: [Field; 4] = [
-    Field { api: "display_name", column: "display_name", kind: Kind::Text },
-    Field { api: "product_line", column: "product_line", kind: Kind::Name("productLines") },
-    Field { api: "version", column: "content_version", kind: Kind::Int },
-    Field { api: "create_time", column: "create_time", kind: Kind::Time },
-];
+impl Documents for Certifications {
+    type Document = Certification;
+    const FILTER: &'static [Field] = &[
+        Field::text("display_name"),
+        Field::name("product_line", "productLines"),
+        Field::int("version").column("content_version"),
+        Field::time("create_time"),
+    ];
 
-fn read(row: Model) -> Result<Certification> {
-    decode("certification", &row.id, &row.document)
-}
-
-fn row(cx: &Cx, certification: &Certification) -> ActiveModel {
-    ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        id: Set(names::last(&certification.name).to_owned()),
-        version: Set(etag::version(&certification.etag)),
-        document: Set(certification.encode_to_vec()),
-        display_name: Set(certification.display_name.clone()),
-        product_line: Set(names::last(&certification.product_line).to_owned()),
-        content_version: Set(certification.version),
-        create_time: Set(Timestamp::stored(certification.create_time.as_ref()).unwrap_or_default().micros()),
+    fn row(Key { tenant, id, version, document }: Key, certification: &Certification) -> row::Model {
+        row::Model {
+            tenant,
+            id,
+            version,
+            document,
+            display_name: certification.display_name.clone(),
+            product_line: names::last(&certification.product_line).to_owned(),
+            content_version: certification.version,
+            create_time: Timestamp::micros_of(certification.create_time.as_ref()).unwrap_or_default(),
+        }
     }
-}
-
-/// The certification, locked until the transaction ends.
-pub(crate) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Certification>> {
-    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
-}
-
-/// The certification, if the tenant has it.
-pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<Certification>> {
-    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).one(conn).await.db()?.map(read).transpose()
-}
-
-pub(super) async fn insert(tx: &Tx, cx: &Cx, certification: &Certification) -> Result<()> {
-    inserted(Entity::insert(row(cx, certification)).exec_without_returning(tx.conn()).await, &certification.name)
-}
-
-pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Certification>> {
-    let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(filter::lower(filter, &FILTER)?)
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(page.fetch())
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(read).collect()
 }

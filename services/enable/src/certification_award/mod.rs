@@ -12,20 +12,23 @@
 //! That the person works for the partner is the vendor's statement.
 //!
 //! The state is judged by the instant ([`judged`]). Rows and events keep the
-//! last recorded fact: EARNED, EXPIRED or REVOKED.
+//! last recorded fact: EARNED, EXPIRED or REVOKED. The machine is no table of
+//! commands: revoking asks what the award was at `revoke_time`, not what is
+//! recorded.
 
 mod api;
+mod lookup;
 mod operations;
 pub(crate) mod store;
 mod sweep;
 
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
+use stoa_kernel::{Error, Result, Timestamp, names};
 use stoa_proto::enable::v1::{AwardCertificationRequest, Certification, CertificationAward, CertificationAwardState as State};
 
 pub(crate) use sweep::expire_job;
 
 /// A new award, valid from the instant it was earned.
-fn earned(id: &str, request: &AwardCertificationRequest, partner: &str, of: &Certification, at: Timestamp, cx: &Cx) -> CertificationAward {
+fn earned(id: &str, request: &AwardCertificationRequest, partner: &str, of: &Certification, at: Timestamp) -> CertificationAward {
     CertificationAward {
         name: names::name("certificationAwards", id),
         certification: of.name.clone(),
@@ -35,11 +38,7 @@ fn earned(id: &str, request: &AwardCertificationRequest, partner: &str, of: &Cer
         state: State::Earned as i32,
         earn_time: Some(at.proto()),
         expire_time: Some(at.plus_days(i64::from(of.validity_days)).proto()),
-        revoke_time: None,
-        revoke_reason: String::new(),
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
+        ..CertificationAward::default()
     }
 }
 
@@ -72,7 +71,7 @@ fn judged(mut award: CertificationAward, at: Timestamp) -> CertificationAward {
     award
 }
 
-/// When the sweep records that the award ran out; nothing where it did, or was
+/// When the sweep records that the award ran out; nothing if it did, or was
 /// revoked.
 fn due_time(award: &CertificationAward) -> Option<Timestamp> {
     Timestamp::stored(award.expire_time.as_ref()).filter(|_| award.state() == State::Earned)
@@ -80,29 +79,24 @@ fn due_time(award: &CertificationAward) -> Option<Timestamp> {
 
 /// Takes an award back as of an instant at which it was valid, whether or not
 /// its end was recorded meanwhile.
-fn revoked(current: &CertificationAward, reason: &str, at: Timestamp, cx: &Cx) -> Result<CertificationAward> {
+fn revoked(current: &CertificationAward, reason: &str, at: Timestamp) -> Result<CertificationAward> {
     let state = if current.revoke_time.is_some() { State::Revoked } else { state_at(current, at) };
     match state {
         State::Valid => {}
         State::Unspecified => return Err(Error::invalid("revoke_time", "must not lie before the award's earn_time")),
         other => return Err(Error::state(&current.name, other.as_str_name(), State::Valid.as_str_name())),
     }
-    let mut next = revised(current, State::Revoked, cx);
+    let mut next = current.clone();
+    next.set_state(State::Revoked);
     next.revoke_time = Some(at.proto());
     next.revoke_reason = reason.to_owned();
     Ok(next)
 }
 
 /// The award whose end is recorded.
-fn expired(current: &CertificationAward, cx: &Cx) -> CertificationAward {
-    revised(current, State::Expired, cx)
-}
-
-fn revised(current: &CertificationAward, state: State, cx: &Cx) -> CertificationAward {
+fn expired(current: &CertificationAward) -> CertificationAward {
     let mut next = current.clone();
-    next.set_state(state);
-    next.etag = etag::next(&current.etag);
-    next.update_time = Some(cx.now.proto());
+    next.set_state(State::Expired);
     next
 }
 

@@ -1,26 +1,26 @@
 //! Awards that ran out are recorded as such, as of the instant they did.
 
-use futures::FutureExt;
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Result, etag};
+use sea_orm::Condition;
+use stoa_events::{Step, record};
+use stoa_kernel::{Cx, Result};
 use stoa_proto::enable::v1::CertificationAwardExpired;
-use stoa_rpc::{Deps, Job, due_job};
-use stoa_store::Tx;
+use stoa_service::{Deps, Job, due_job};
+use stoa_store::{Tx, documents};
 
-use super::{due_time, expired, store};
+use super::{
+    due_time, expired,
+    store::{Awards, Column},
+};
 
 /// Records the end of awards at the instant they ran out.
 pub(crate) fn expire_job(deps: &Deps) -> Job {
-    due_job(deps, "certification-expiry", |conn, now, max| store::due(conn, now, max).boxed(), |tx, (cx, id)| expire(tx, cx, id).boxed())
+    due_job::<Awards, _>(deps, "certification-expiry", Column::DueTime, Condition::all, expire)
 }
 
-/// Records the end of one award, where no other run did.
+/// Records the end of one award, if no other run did.
 async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
-    let Some(current) = store::lock(tx, cx, id).await? else { return Ok(0) };
+    let Some(current) = documents::lock::<Awards>(tx, cx, id).await? else { return Ok(0) };
     let Some(due) = due_time(&current).filter(|due| *due <= cx.now) else { return Ok(0) };
-    let award = expired(&current, cx);
-    store::save(tx, cx, &award).await?;
-    let fact = Fact::new(&award.name, etag::version(&award.etag)).partner(&award.partner).occurred(due).changed(vec!["state".to_owned()]);
-    stoa_events::append(tx, cx, fact, &CertificationAwardExpired { certification_award: Some(award.clone()) }).await?;
+    record::<Awards>(tx, cx, Some(&current), [Step::new::<CertificationAwardExpired>(expired(&current)).at(due)]).await?;
     Ok(1)
 }

@@ -1,15 +1,9 @@
 //! Rows of courses. `content_version` is the course's own version, `version`
 //! that of the record.
 
-use prost::Message;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
+use stoa_kernel::{Timestamp, names};
 use stoa_proto::enable::v1::Course;
-use stoa_store::{
-    DbResult, Tx, decode,
-    filter::{self, Field, Kind},
-    inserted, saved,
-};
+use stoa_store::{Documents, Key, filter::Field};
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -34,70 +28,29 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+pub(crate) use row::Entity as Courses;
 
-const FILTER: [Field; 5] = [
-    Field { api: "display_name", column: "display_name", kind: Kind::Text },
-    Field { api: "product_line", column: "product_line", kind: Kind::Name("productLines") },
-    Field { api: "language", column: "language", kind: Kind::Text },
-    Field { api: "version", column: "content_version", kind: Kind::Int },
-    Field { api: "create_time", column: "create_time", kind: Kind::Time },
-];
+impl Documents for Courses {
+    type Document = Course;
+    const FILTER: &'static [Field] = &[
+        Field::text("display_name"),
+        Field::name("product_line", "productLines"),
+        Field::text("language"),
+        Field::int("version").column("content_version"),
+        Field::time("create_time"),
+    ];
 
-fn read(row: Model) -> Result<Course> {
-    decode("course", &row.id, &row.document)
-}
-
-fn row(cx: &Cx, course: &Course) -> ActiveModel {
-    ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        id: Set(names::last(&course.name).to_owned()),
-        version: Set(etag::version(&course.etag)),
-        document: Set(course.encode_to_vec()),
-        display_name: Set(course.display_name.clone()),
-        product_line: Set(names::last(&course.product_line).to_owned()),
-        language: Set(course.language.clone()),
-        content_version: Set(course.version),
-        create_time: Set(Timestamp::stored(course.create_time.as_ref()).unwrap_or_default().micros()),
+    fn row(Key { tenant, id, version, document }: Key, course: &Course) -> row::Model {
+        row::Model {
+            tenant,
+            id,
+            version,
+            document,
+            display_name: course.display_name.clone(),
+            product_line: names::last(&course.product_line).to_owned(),
+            language: course.language.clone(),
+            content_version: course.version,
+            create_time: Timestamp::micros_of(course.create_time.as_ref()).unwrap_or_default(),
+        }
     }
-}
-
-/// The course, if the tenant has it.
-pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<Course>> {
-    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).one(conn).await.db()?.map(read).transpose()
-}
-
-/// The course, locked until the transaction ends.
-pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Course>> {
-    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
-}
-
-pub(super) async fn insert(tx: &Tx, cx: &Cx, course: &Course) -> Result<()> {
-    inserted(Entity::insert(row(cx, course)).exec_without_returning(tx.conn()).await, &course.name)
-}
-
-pub(super) async fn save(tx: &Tx, cx: &Cx, course: &Course) -> Result<()> {
-    let before = etag::version(&course.etag) - 1;
-    let done = Entity::update_many()
-        .set(row(cx, course))
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::Id.eq(names::last(&course.name)))
-        .filter(Column::Version.eq(before))
-        .exec(tx.conn())
-        .await;
-    saved(done, &course.name)
-}
-
-pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Course>> {
-    let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(filter::lower(filter, &FILTER)?)
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(page.fetch())
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(read).collect()
 }

@@ -4,10 +4,11 @@
 //! people can make it for their own organization only.
 
 mod api;
+mod lookup;
 mod operations;
 pub(crate) mod store;
 
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
+use stoa_kernel::{Error, Result, Timestamp, ids, names};
 use stoa_proto::enable::v1::{Course, CourseCompletion, ErrorReason, RecordCourseCompletionRequest};
 
 /// The completion's id follows from what makes it unique.
@@ -22,13 +23,12 @@ fn version(course: &Course, asked: i32) -> Result<i32> {
         asked if asked <= course.version => Ok(asked),
         asked => {
             let message = format!("{} has no version {asked}; the present one is {}", course.name, course.version);
-            Err(Error::precondition(ErrorReason::CourseVersionUnknown.as_str_name(), message)
-                .with_field("course_version", "is not known yet"))
+            Err(Error::precondition(ErrorReason::CourseVersionUnknown, message).with_field("course_version", "is not known yet"))
         }
     }
 }
 
-fn new(request: &RecordCourseCompletionRequest, partner: &str, course: &Course, at: Timestamp, cx: &Cx) -> Result<CourseCompletion> {
+fn new(request: &RecordCourseCompletionRequest, partner: &str, course: &Course, at: Timestamp) -> Result<CourseCompletion> {
     let person = names::id("person", "persons", &request.person)?;
     let course_version = version(course, request.course_version)?;
     Ok(CourseCompletion {
@@ -39,8 +39,7 @@ fn new(request: &RecordCourseCompletionRequest, partner: &str, course: &Course, 
         course_version,
         product_line: course.product_line.clone(),
         complete_time: Some(at.proto()),
-        create_time: Some(cx.now.proto()),
-        etag: etag::of(1),
+        ..CourseCompletion::default()
     })
 }
 

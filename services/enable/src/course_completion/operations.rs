@@ -1,36 +1,24 @@
 //! Recording a completion.
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Result, names};
+use stoa_events::{Step, record_first};
+use stoa_kernel::{Cx, Result};
 use stoa_proto::{
     enable::v1::{CourseCompletion, CourseCompletionRecorded, RecordCourseCompletionRequest},
     onboard::v1::Partner,
 };
-use stoa_store::Tx;
+use stoa_store::{Tx, documents};
 
-use super::{new, store};
-use crate::course;
+use super::{new, store::Completions};
+use crate::course::store::Courses;
 
-/// Records a completion for a partner that was looked up before the
-/// transaction; the first record stays.
-pub(super) async fn record(
-    tx: &Tx,
-    cx: &Cx,
-    request: &RecordCourseCompletionRequest,
-    partner: Result<Partner>,
-) -> Result<CourseCompletion> {
-    let partner = partner?.name;
+/// Records a completion; the first record of it stays.
+pub(super) async fn record(tx: &Tx, cx: &Cx, request: &RecordCourseCompletionRequest, partner: &Partner) -> Result<CourseCompletion> {
     let at = cx.occurred("complete_time", request.complete_time.as_ref())?;
-    let course_id = names::id("course", "courses", &request.course)?;
-    let missing = || Error::reference_not_found("course", &request.course);
-    let course = course::store::find(tx.conn(), cx, course_id).await?.ok_or_else(missing)?;
-    let completion = new(request, &partner, &course, at, cx)?;
-    if !store::insert_first(tx, cx, &completion).await? {
-        let known = store::find(tx.conn(), cx, names::last(&completion.name)).await?;
-        return known.ok_or_else(|| Error::internal(format!("{} is gone", completion.name)));
+    let course = documents::refer::<Courses, _>(tx.conn(), cx, "course", &request.course).await?;
+    let completion = new(request, &partner.name, &course, at)?;
+    let name = completion.name.clone();
+    match record_first::<Completions>(tx, cx, Step::new::<CourseCompletionRecorded>(completion).at(at)).await? {
+        Some(recorded) => Ok(recorded),
+        None => documents::get::<Completions, _>(tx.conn(), cx, &name).await,
     }
-    let fact = Fact::new(&completion.name, 1).partner(&completion.partner).occurred(at);
-    let event = CourseCompletionRecorded { course_completion: Some(completion.clone()) };
-    stoa_events::append(tx, cx, fact, &event).await?;
-    Ok(completion)
 }

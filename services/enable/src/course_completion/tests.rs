@@ -6,7 +6,7 @@ use stoa_proto::enable::v1::{
 use tonic::Code;
 
 use super::*;
-use crate::testing::{Bench, NOT_ENROLLED, occurred, reason};
+use crate::testing::{Bench, NOT_ENROLLED, bench, occurred, reason};
 
 #[test]
 fn the_version_asked_for_must_exist() {
@@ -33,7 +33,7 @@ fn completion(partner: &str, person: &str) -> RecordCourseCompletionRequest {
 }
 
 async fn with_course() -> Bench {
-    let bench = Bench::new().await;
+    let bench = bench().await;
     let course = Course { display_name: "Intro".into(), product_line: "productLines/storage".into(), ..Course::default() };
     let request = CreateCourseRequest { course_id: "intro".into(), course: Some(course), request_id: "r".into() };
     let first = bench.api.create_course(bench.vendor(request.clone())).await.unwrap().into_inner();
@@ -70,6 +70,17 @@ async fn a_completion_is_recorded_once_for_person_course_and_version() {
     assert_eq!((event.partner.as_str(), event.version), ("partners/acme", 1));
     let carried: CourseCompletionRecorded = stoa_events::decode(event).unwrap();
     assert_eq!(carried.course_completion, Some(first));
+}
+
+#[tokio::test]
+async fn of_two_records_at_once_both_are_answered_with_the_first() {
+    let bench = with_course().await;
+    let (a, b) = tokio::join!(
+        record(&bench, RecordCourseCompletionRequest { complete_time: bench.in_days(-2), ..completion("partners/acme", "ada") }),
+        record(&bench, RecordCourseCompletionRequest { complete_time: bench.in_days(-1), ..completion("partners/acme", "ada") })
+    );
+    assert_eq!(a, b);
+    assert_eq!(bench.subjects().await, ["course.created", "course_completion.recorded"]);
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 //! business day. A view is known by (partner, activity id) and counts once.
 
 mod api;
-mod record;
+mod entry;
+mod lookup;
+mod operations;
 pub(crate) mod store;
 
 use std::collections::BTreeMap;
 
-use stoa_kernel::{Cx, Timestamp, etag, ids, names};
+use stoa_kernel::{Timestamp, ids, names};
 use stoa_proto::enable::v1::PortalActivity;
 
 /// A view that was found sound.
@@ -56,22 +58,19 @@ fn id((partner, element, date): Key<'_>) -> String {
     ids::derived(&[partner, element, date])
 }
 
-/// The activity with a tally counted in; the first one where there is none yet.
-fn counted(current: Option<&PortalActivity>, key: Key<'_>, tally: Tally, cx: &Cx) -> PortalActivity {
+/// The activity with a tally counted in; the first one if there is none yet.
+fn counted(current: Option<&PortalActivity>, key: Key<'_>, tally: Tally) -> PortalActivity {
     let mut next = current.cloned().unwrap_or_else(|| PortalActivity {
         name: names::name("portalActivities", &id(key)),
         partner: names::name("partners", key.0),
         element: key.1.to_owned(),
         date: key.2.to_owned(),
-        create_time: Some(cx.now.proto()),
         ..PortalActivity::default()
     });
     let known = |time: &Option<prost_types::Timestamp>, other: Timestamp| Timestamp::stored(time.as_ref()).unwrap_or(other);
     next.view_count += tally.count;
     next.first_view_time = Some(known(&next.first_view_time, tally.first).min(tally.first).proto());
     next.last_view_time = Some(known(&next.last_view_time, tally.last).max(tally.last).proto());
-    next.etag = etag::next(&next.etag);
-    next.update_time = Some(cx.now.proto());
     next
 }
 

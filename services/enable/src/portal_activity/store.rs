@@ -3,21 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use prost::Message;
 use sea_orm::{
     ActiveValue::Set,
-    Condition, ConnectionTrait, QueryOrder, QuerySelect,
+    Condition,
     entity::prelude::*,
     sea_query::{ExprTrait, OnConflict},
 };
-use stoa_directory::visible;
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names, page::Page};
-use stoa_proto::enable::v1::PortalActivity;
-use stoa_store::{
-    DbResult, Tx, decode,
-    filter::{self, Field, Kind},
-    is_unique_violation, saved,
-};
+use stoa_kernel::{Cx, Error, Result, Timestamp, names};
+use stoa_proto::{common::v1::ErrorReason, enable::v1::PortalActivity};
+use stoa_store::{DbResult, Documents, Key, Tx, filter::Field};
 
 use super::View;
 
@@ -67,37 +61,45 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+pub(crate) use row::{Column, Entity as Activities};
 
 /// Views written by one statement: databases bound its parameters.
 const VIEWS_PER_STATEMENT: usize = 200;
 
-const FILTER: [Field; 6] = [
-    Field { api: "partner", column: "partner", kind: Kind::Name("partners") },
-    Field { api: "element", column: "element", kind: Kind::Text },
-    Field { api: "date", column: "date", kind: Kind::Text },
-    Field { api: "view_count", column: "view_count", kind: Kind::Int },
-    Field { api: "first_view_time", column: "first_view_time", kind: Kind::Time },
-    Field { api: "last_view_time", column: "last_view_time", kind: Kind::Time },
-];
+impl Documents for Activities {
+    type Document = PortalActivity;
+    const FILTER: &'static [Field] = &[
+        Field::name("partner", "partners"),
+        Field::text("element"),
+        Field::text("date"),
+        Field::int("view_count"),
+        Field::time("first_view_time"),
+        Field::time("last_view_time"),
+    ];
 
-fn read(row: Model) -> Result<PortalActivity> {
-    decode("portal_activity", &row.id, &row.document)
-}
+    fn row(Key { tenant, id, version, document }: Key, activity: &PortalActivity) -> row::Model {
+        row::Model {
+            tenant,
+            id,
+            version,
+            document,
+            partner: names::last(&activity.partner).to_owned(),
+            element: activity.element.clone(),
+            date: activity.date.clone(),
+            view_count: activity.view_count,
+            first_view_time: Timestamp::micros_of(activity.first_view_time.as_ref()).unwrap_or_default(),
+            last_view_time: Timestamp::micros_of(activity.last_view_time.as_ref()).unwrap_or_default(),
+        }
+    }
 
-fn row(cx: &Cx, activity: &PortalActivity) -> ActiveModel {
-    let micros = |time: &Option<prost_types::Timestamp>| Timestamp::stored(time.as_ref()).unwrap_or_default().micros();
-    ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        id: Set(names::last(&activity.name).to_owned()),
-        version: Set(etag::version(&activity.etag)),
-        document: Set(activity.encode_to_vec()),
-        partner: Set(names::last(&activity.partner).to_owned()),
-        element: Set(activity.element.clone()),
-        date: Set(activity.date.clone()),
-        view_count: Set(activity.view_count),
-        first_view_time: Set(micros(&activity.first_view_time)),
-        last_view_time: Set(micros(&activity.last_view_time)),
+    fn scope(cx: &Cx) -> Condition {
+        stoa_directory::visible(cx, Column::Partner)
+    }
+
+    /// Another batch counted the first view of that day meanwhile: this one runs
+    /// again.
+    fn taken(activity: &PortalActivity) -> Error {
+        Error::etag_mismatch(&activity.name).with_reason(ErrorReason::Contention)
     }
 }
 
@@ -140,46 +142,4 @@ pub(super) async fn recorded<'a>(tx: &Tx, cx: &Cx, views: impl Iterator<Item = &
         }
     }
     Ok(found)
-}
-
-/// The activity, locked until the transaction ends, if the caller may see it.
-pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<PortalActivity>> {
-    let mine = Entity::find_by_id((cx.tenant.clone(), id.to_owned())).filter(visible(cx, Column::Partner));
-    mine.lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
-}
-
-/// Inserts the first count of a day. Another batch that was first makes this
-/// one retry.
-pub(super) async fn insert(tx: &Tx, cx: &Cx, activity: &PortalActivity) -> Result<()> {
-    match Entity::insert(row(cx, activity)).exec_without_returning(tx.conn()).await {
-        Err(e) if is_unique_violation(&e) => Err(Error::etag_mismatch(&activity.name).with_reason("CONTENTION")),
-        other => other.db().map(|_| ()),
-    }
-}
-
-pub(super) async fn save(tx: &Tx, cx: &Cx, activity: &PortalActivity) -> Result<()> {
-    let before = etag::version(&activity.etag) - 1;
-    let done = Entity::update_many()
-        .set(row(cx, activity))
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::Id.eq(names::last(&activity.name)))
-        .filter(Column::Version.eq(before))
-        .exec(tx.conn())
-        .await;
-    saved(done, &activity.name)
-}
-
-pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<PortalActivity>> {
-    let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(visible(cx, Column::Partner))
-        .filter(filter::lower(filter, &FILTER)?)
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(page.fetch())
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(read).collect()
 }

@@ -41,7 +41,8 @@ async fn a_condition_that_does_not_hold_is_told_apart_from_a_conflict() {
     assert_eq!(json(failed).await["details"][0]["reason"], "ETAG_MISMATCH");
     let conflict = change(&[], "{\"displayName\": \"Gold\", \"etag\": \"\\\"6\\\"\"}").await;
     assert_eq!(conflict.status(), 409);
-    let invalid = change(&[("if-match", "\"6\"")], "{}").await;
+    let too_long = format!("{{\"displayName\": \"{}\"}}", "x".repeat(300));
+    let invalid = change(&[("if-match", "\"6\"")], &too_long).await;
     assert_eq!(invalid.status(), 400, "other failures keep their status");
 }
 

@@ -3,9 +3,8 @@
 //! computed from its state and from what held at the instant of the win. Where
 //! that becomes known only later, the deal is settled anew.
 
-use futures::FutureExt;
-use stoa_events::{Event, Fact, OnFailure, Subscription};
-use stoa_kernel::{Clock, Cx, Result, Timestamp, etag, names};
+use stoa_events::{Event, OnFailure, Step, Subscription, changed, handler, record};
+use stoa_kernel::{Clock, Cx, Error, Result, Timestamp, names};
 use stoa_proto::{
     incentivize::v1::{Commission, CommissionAccrued, CommissionCanceled},
     sell::v1::{Deal, DealWon},
@@ -14,7 +13,8 @@ use stoa_store::Tx;
 
 use super::{
     arithmetic::{self, Source},
-    deals, facts, store,
+    deals, eligibility,
+    store::{self, Commissions},
 };
 use crate::{
     commission_rule,
@@ -28,28 +28,26 @@ const DELETED: &str = "sell.deal.deleted";
 /// Facts that commissions follow from: of deals, and of the enrollments of
 /// those who are credited in them.
 pub(crate) fn subscriptions(clock: &Clock) -> Vec<Subscription> {
-    let (for_deals, for_enrollments) = (clock.clone(), clock.clone());
     vec![
         Subscription {
             name: "commission-accrual",
             source: "sell",
             subjects: &["sell.deal.won", "sell.deal.corrected", DELETED],
             on_failure: OnFailure::Park,
-            handler: stoa_events::handler(move |tx, event| deal_changed(tx, event, for_deals.clone()).boxed()),
+            handler: handler(crate::NAME, clock, deal_changed),
         },
         Subscription {
             name: "enrollment-history",
             source: "onboard",
             subjects: &["onboard.enrollment."],
             on_failure: OnFailure::Park,
-            handler: stoa_events::handler(move |tx, event| enrollment_changed(tx, event, for_enrollments.clone()).boxed()),
+            handler: handler(crate::NAME, clock, enrollment_changed),
         },
     ]
 }
 
 /// Takes the commissions of a deal to what its new state earns.
-async fn deal_changed(tx: &Tx, event: &Event, clock: Clock) -> Result<()> {
-    let cx = Cx::service(&event.tenant, crate::NAME, &clock, &event.event_id);
+async fn deal_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
     // Every event of a deal carries it in field 1, so that one type reads all.
     let mut deal = stoa_events::decode::<DealWon>(event)?.deal.unwrap_or_default();
     if deal.imported {
@@ -61,25 +59,24 @@ async fn deal_changed(tx: &Tx, event: &Event, clock: Clock) -> Result<()> {
     let mut partners: Vec<String> = arithmetic::shares(&deal).into_iter().map(|(partner, _)| partner).collect();
     partners.sort();
     for partner in &partners {
-        enrollment_history::store::lock(tx, &cx, names::last(partner)).await?;
+        enrollment_history::store::lock(tx, cx, names::last(partner)).await?;
     }
-    if !deals::take(tx, &cx, &deal, event.version).await? {
+    if !deals::take(tx, cx, &deal, event.version).await? {
         return Ok(());
     }
-    settle(tx, &cx, &deal, event.version, event).await
+    settle(tx, cx, &deal, event.version, event).await
 }
 
 /// Settles the deals anew for which another tier, or none, held when they were
 /// won than was known so far.
-async fn enrollment_changed(tx: &Tx, event: &Event, clock: Clock) -> Result<()> {
-    let cx = Cx::service(&event.tenant, crate::NAME, &clock, &event.event_id);
-    let Some(learned) = enrollment_history::learn(tx, &cx, event).await? else { return Ok(()) };
-    for (deal, won) in deals::won_since(tx.conn(), &cx, &learned.partner, learned.since).await? {
+async fn enrollment_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
+    let Some(learned) = enrollment_history::learn(tx, cx, event).await? else { return Ok(()) };
+    for (deal, won) in deals::won_since(tx.conn(), cx, &learned.partner, learned.since).await? {
         if tiers_at(&learned.before, won) == tiers_at(&learned.after, won) {
             continue;
         }
-        if let Some((deal, version)) = deals::lock(tx, &cx, &deal).await? {
-            settle(tx, &cx, &deal, version, event).await?;
+        if let Some((deal, version)) = deals::lock(tx, cx, &deal).await? {
+            settle(tx, cx, &deal, version, event).await?;
         }
     }
     Ok(())
@@ -92,27 +89,25 @@ async fn settle(tx: &Tx, cx: &Cx, deal: &Deal, version: i64, event: &Event) -> R
         Some(won) => commission_rule::store::effective(tx.conn(), cx, won).await?,
         None => Vec::new(),
     };
-    let facts = facts::of(tx, cx, deal, &standing).await?;
-    let due = arithmetic::due(deal, &rules, &facts)?;
+    let eligible = eligibility::of(tx, cx, deal, &standing).await?;
+    let due = arithmetic::due(deal, &rules, &eligible)?;
     let source = Source { event_id: &event.event_id, deal_version: version, now: cx.now };
-    let change = arithmetic::rows(source, deal, &due, &standing, &facts)?;
-    for row in &change.new {
+    let change = arithmetic::rows(source, deal, &due, &standing, &eligible)?;
+    for row in change.new {
         accrued(tx, cx, row, event).await?;
     }
-    for row in &change.canceled {
-        store::save(tx, cx, row).await?;
-        let fact = Fact::new(&row.name, etag::version(&row.etag)).partner(&row.partner).changed(vec!["state".to_owned()]);
-        stoa_events::append(tx, cx, fact, &CommissionCanceled { commission: Some(row.clone()) }).await?;
+    for row in change.canceled {
+        let stood = standing.iter().find(|stood| stood.name == row.name);
+        let stood = stood.ok_or_else(|| Error::internal(format!("{} is canceled and does not stand", row.name)))?;
+        changed::<Commissions, CommissionCanceled>(tx, cx, stood, row).await?;
     }
     Ok(())
 }
 
 /// A new row, its event and its posting, on the day that its cause was recorded.
-async fn accrued(tx: &Tx, cx: &Cx, row: &Commission, event: &Event) -> Result<()> {
-    store::insert(tx, cx, row).await?;
+async fn accrued(tx: &Tx, cx: &Cx, row: Commission, event: &Event) -> Result<()> {
     let occurred = Timestamp::stored(event.occurred_time.as_ref()).unwrap_or(cx.now);
     let recorded = Timestamp::stored(event.recorded_time.as_ref()).unwrap_or(cx.now);
-    let fact = Fact::new(&row.name, 1).partner(&row.partner).occurred(occurred);
-    stoa_events::append(tx, cx, fact, &CommissionAccrued { commission: Some(row.clone()) }).await?;
-    ledger::post(tx, cx, &ledger::commission_accrued(row)?, recorded).await
+    let row = record::<Commissions>(tx, cx, None, [Step::new::<CommissionAccrued>(row).at(occurred)]).await?;
+    ledger::post(tx, cx, &ledger::commission_accrued(&row)?, recorded).await
 }

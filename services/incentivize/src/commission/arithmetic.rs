@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stoa_kernel::{Error, Money, Result, Timestamp, etag, ids, money, names};
+use stoa_kernel::{Error, Money, Result, Timestamp, ids, money, names};
 use stoa_proto::{
     incentivize::v1::{Commission, CommissionRule, CommissionState as State, commission_rule::Reward},
     onboard::v1::PartnerType,
@@ -15,7 +15,7 @@ use crate::{amounts, commission_rule::fits};
 /// its tiers at the instant of the win. Without one, it had no enrollment in
 /// force and earns nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct Eligibility {
     pub(crate) partner_type: PartnerType,
     pub(crate) tiers: Vec<String>,
 }
@@ -64,7 +64,7 @@ fn split(amount: Money, shares: &[(String, i64)]) -> Result<Vec<Money>> {
 
 /// All that a deal in its present state earns. Nothing where it is not won, or
 /// was taken as history.
-pub(crate) fn due(deal: &Deal, rules: &[CommissionRule], facts: &BTreeMap<String, Facts>) -> Result<BTreeMap<Key, Earning>> {
+pub(crate) fn due(deal: &Deal, rules: &[CommissionRule], eligible: &BTreeMap<String, Eligibility>) -> Result<BTreeMap<Key, Earning>> {
     let mut due = BTreeMap::new();
     let (Some(won), false) = (Timestamp::stored(deal.win_time.as_ref()), deal.imported) else { return Ok(due) };
     let amount = deal.amount.as_ref().ok_or_else(|| Error::internal(format!("{} is won without an amount", deal.name)))?;
@@ -77,7 +77,7 @@ pub(crate) fn due(deal: &Deal, rules: &[CommissionRule], facts: &BTreeMap<String
             _ => None,
         };
         for (i, (partner, _)) in shares.iter().enumerate() {
-            let of = facts.get(partner).ok_or_else(|| Error::internal(format!("nothing is known of {partner}")))?;
+            let of = eligible.get(partner).ok_or_else(|| Error::internal(format!("nothing is known of {partner}")))?;
             if of.tiers.is_empty() || !fits(rule, deal, won, of.partner_type, &of.tiers) {
                 continue;
             }
@@ -106,7 +106,7 @@ pub(crate) fn rows(
     deal: &Deal,
     due: &BTreeMap<Key, Earning>,
     standing: &[Commission],
-    facts: &BTreeMap<String, Facts>,
+    eligible: &BTreeMap<String, Eligibility>,
 ) -> Result<Change> {
     let mut groups: BTreeMap<Key, Vec<&Commission>> = due.keys().map(|key| (key.clone(), Vec::new())).collect();
     for row in standing {
@@ -115,13 +115,13 @@ pub(crate) fn rows(
     let mut change = Change::default();
     for (key, rows) in groups {
         let Some(mut row) = difference(source, deal, &key, due.get(&key), &rows)? else { continue };
-        let of = facts.get(&key.1).cloned().unwrap_or_default();
+        let of = eligible.get(&key.1).cloned().unwrap_or_default();
         row.set_partner_type(of.partner_type);
         row.tiers = of.tiers;
         if due.get(&key).is_none_or(|earning| earning.amount.minor == 0) {
             row.set_state(State::Canceled);
             let open = rows.iter().filter(|row| row.state() == State::Accrued);
-            change.canceled.extend(open.map(|row| canceled(row, source.now)));
+            change.canceled.extend(open.map(|row| canceled(row)));
         }
         change.new.push(row);
     }
@@ -163,9 +163,7 @@ fn difference(source: Source<'_>, deal: &Deal, key: &Key, due: Option<&Earning>,
         corrected_commission: last.map(|row| row.name.clone()).unwrap_or_default(),
         state: State::Accrued as i32,
         win_time: deal.win_time.or(last.and_then(|row| row.win_time)),
-        etag: etag::of(1),
         create_time: Some(source.now.proto()),
-        update_time: Some(source.now.proto()),
         ..Default::default()
     }))
 }
@@ -189,11 +187,9 @@ fn base_change(due: Option<&Earning>, rows: &[&Commission]) -> Result<Money> {
     }
 }
 
-fn canceled(row: &Commission, now: Timestamp) -> Commission {
+fn canceled(row: &Commission) -> Commission {
     let mut next = row.clone();
     next.set_state(State::Canceled);
-    next.etag = etag::next(&row.etag);
-    next.update_time = Some(now.proto());
     next
 }
 

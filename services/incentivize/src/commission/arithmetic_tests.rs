@@ -36,8 +36,8 @@ fn flat(id: &str, minor: i64, code: &str) -> CommissionRule {
     CommissionRule { name: format!("commissionRules/{id}"), reward, ..Default::default() }
 }
 
-fn facts() -> BTreeMap<String, Facts> {
-    let of = |partner_type| Facts { partner_type, tiers: vec!["programs/p/tiers/gold".into()] };
+fn facts() -> BTreeMap<String, Eligibility> {
+    let of = |partner_type| Eligibility { partner_type, tiers: vec!["programs/p/tiers/gold".into()] };
     ["a", "b", "c"].into_iter().map(|id| (format!("partners/{id}"), of(PartnerType::Var))).collect()
 }
 

@@ -12,12 +12,12 @@ mod accrue;
 mod api;
 mod arithmetic;
 mod deals;
-mod facts;
+mod eligibility;
 pub(crate) mod store;
 
 pub(crate) use accrue::subscriptions;
 #[cfg(test)]
-pub(crate) use arithmetic::{Facts, Source, due, rows};
+pub(crate) use arithmetic::{Eligibility, Source, due, rows};
 
 #[cfg(test)]
 mod tests;

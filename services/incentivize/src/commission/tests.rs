@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures::FutureExt;
 use prost::Message;
 use sea_orm::ConnectionTrait;
-use stoa_events::{Event, EventLog, Fact, Relay, ShufflingSource, Subscriber};
+use stoa_events::{Event, EventLog, Relay, ShufflingSource, Step, Subscriber, record};
 use stoa_kernel::{Cx, Reach, Timestamp, names};
 use stoa_proto::{
     incentivize::v1::{
@@ -161,9 +161,8 @@ async fn a_bus_that_shuffles_and_repeats_gives_the_same_ledger() {
     for seed in [None, Some(1), Some(2), Some(3)] {
         let bench = Bench::new().await;
         bench.rule("all", CommissionRule::default()).await;
-        let sell = bench.log_of("sell").await;
-        let cx = bench.cx(Reach::Tenant);
-        sell.write(cx, |tx, cx| history(tx, cx).boxed()).await.unwrap();
+        let sell = bench.store_of("sell", crate::migrations()).await;
+        sell.run(&bench.cx(Reach::Tenant), (), history).await.unwrap();
         let relay = Relay::new(sell.clone(), "sell");
         while relay.run_once().await.unwrap() > 0 {}
         let log = Arc::new(EventLog::new(sell, "sell"));
@@ -182,18 +181,42 @@ async fn a_bus_that_shuffles_and_repeats_gives_the_same_ledger() {
     assert!(balances.windows(2).all(|pair| pair[0] == pair[1]), "{balances:?}");
 }
 
-/// Forty deals, each won and twice corrected.
-async fn history(tx: &stoa_store::Tx, cx: &Cx) -> stoa_kernel::Result<()> {
-    for version in 1..=3 {
-        for i in 0..40 {
-            let deal = won(&format!("d{i}"), 1_000 * i + 77 * version, if i % 2 == 0 { "acme" } else { "other" });
-            let fact = Fact::new(&deal.name, version);
-            if version == 1 {
-                stoa_events::append(tx, cx, fact, &DealWon { deal: Some(deal.clone()) }).await?;
-            } else {
-                stoa_events::append(tx, cx, fact, &DealCorrected { deal: Some(deal.clone()) }).await?;
-            }
+/// Deals as sell keeps them.
+mod sold {
+    #![expect(unreachable_pub, reason = "the derives make public items")]
+    use sea_orm::entity::prelude::*;
+    use stoa_proto::sell::v1::Deal;
+    use stoa_store::{Documents, Key};
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "commission_deal")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub version: i64,
+        pub document: Vec<u8>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl Documents for Entity {
+        type Document = Deal;
+
+        fn row(Key { tenant, id, version, document }: Key, _: &Deal) -> Model {
+            Model { tenant, id, version, document }
         }
+    }
+}
+
+/// Forty deals, each won and twice corrected, in the log of another service.
+async fn history(tx: &stoa_store::Tx, cx: &Cx, _: &()) -> stoa_kernel::Result<()> {
+    for i in 0..40_i64 {
+        let deal = |version: i64| won(&format!("d{i}"), 1_000 * i + 77 * version, if i % 2 == 0 { "acme" } else { "other" });
+        let steps = [Step::new::<DealWon>(deal(1)), Step::new::<DealCorrected>(deal(2)), Step::new::<DealCorrected>(deal(3))];
+        record::<sold::Entity>(tx, cx, None, steps).await?;
     }
     Ok(())
 }

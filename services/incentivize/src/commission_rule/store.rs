@@ -1,14 +1,9 @@
 //! Rows of commission rules.
 
-use prost::Message;
-use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Result, Timestamp, etag, names, page::Page};
+use sea_orm::{Condition, ConnectionTrait, QueryOrder, entity::prelude::*};
+use stoa_kernel::{Cx, Result, Timestamp};
 use stoa_proto::{incentivize::v1::CommissionRule, onboard::v1::PartnerType};
-use stoa_store::{
-    DbResult, Tx, decode,
-    filter::{self, Field, Kind},
-    inserted, saved,
-};
+use stoa_store::{Documents, Key, documents, filter::Field};
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -35,96 +30,41 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+use row::Column;
+pub(crate) use row::Entity as CommissionRules;
 
-fn partner_type(name: &str) -> Option<i32> {
-    filter::enum_value("PARTNER_TYPE_", name, PartnerType::from_str_name)
-}
+impl Documents for CommissionRules {
+    type Document = CommissionRule;
+    const FILTER: &'static [Field] = &[
+        Field::text("product_line"),
+        Field::value::<PartnerType>("partner_type"),
+        Field::text("tier"),
+        Field::text("territory"),
+        Field::time("effective_time"),
+        Field::time("expire_time"),
+        Field::time("create_time"),
+    ];
 
-const FILTER: [Field; 7] = [
-    Field { api: "product_line", column: "product_line", kind: Kind::Text },
-    Field { api: "partner_type", column: "partner_type", kind: Kind::Enum(partner_type) },
-    Field { api: "tier", column: "tier", kind: Kind::Text },
-    Field { api: "territory", column: "territory", kind: Kind::Text },
-    Field { api: "effective_time", column: "effective_time", kind: Kind::Time },
-    Field { api: "expire_time", column: "expire_time", kind: Kind::Time },
-    Field { api: "create_time", column: "create_time", kind: Kind::Time },
-];
-
-fn read(row: Model) -> Result<CommissionRule> {
-    decode("commission_rule", &row.id, &row.document)
-}
-
-fn micros(time: Option<&prost_types::Timestamp>) -> i64 {
-    Timestamp::stored(time).unwrap_or_default().micros()
-}
-
-/// The rule, if the tenant has it.
-pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<CommissionRule>> {
-    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).one(conn).await.db()?.map(read).transpose()
-}
-
-/// The rule, locked until the transaction ends.
-pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<CommissionRule>> {
-    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
+    fn row(Key { tenant, id, version, document }: Key, rule: &CommissionRule) -> row::Model {
+        row::Model {
+            tenant,
+            id,
+            version,
+            document,
+            product_line: rule.product_line.clone(),
+            partner_type: rule.partner_type,
+            tier: rule.tier.clone(),
+            territory: rule.territory.clone(),
+            effective_time: Timestamp::micros_of(rule.effective_time.as_ref()).unwrap_or_default(),
+            expire_time: Timestamp::micros_of(rule.expire_time.as_ref()),
+            create_time: Timestamp::micros_of(rule.create_time.as_ref()).unwrap_or_default(),
+        }
+    }
 }
 
 /// Rules that hold at an instant, by id.
 pub(crate) async fn effective<C: ConnectionTrait>(conn: &C, cx: &Cx, at: Timestamp) -> Result<Vec<CommissionRule>> {
     let open = Condition::any().add(Column::ExpireTime.is_null()).add(Column::ExpireTime.gt(at.micros()));
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::EffectiveTime.lte(at.micros()))
-        .filter(open)
-        .order_by_asc(Column::Id)
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(read).collect()
-}
-
-fn row(cx: &Cx, rule: &CommissionRule) -> ActiveModel {
-    ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        id: Set(names::last(&rule.name).to_owned()),
-        version: Set(etag::version(&rule.etag)),
-        document: Set(rule.encode_to_vec()),
-        product_line: Set(rule.product_line.clone()),
-        partner_type: Set(rule.partner_type),
-        tier: Set(rule.tier.clone()),
-        territory: Set(rule.territory.clone()),
-        effective_time: Set(micros(rule.effective_time.as_ref())),
-        expire_time: Set(Timestamp::stored(rule.expire_time.as_ref()).map(Timestamp::micros)),
-        create_time: Set(micros(rule.create_time.as_ref())),
-    }
-}
-
-pub(super) async fn insert(tx: &Tx, cx: &Cx, rule: &CommissionRule) -> Result<()> {
-    inserted(Entity::insert(row(cx, rule)).exec_without_returning(tx.conn()).await, &rule.name)
-}
-
-pub(super) async fn save(tx: &Tx, cx: &Cx, rule: &CommissionRule) -> Result<()> {
-    let before = etag::version(&rule.etag) - 1;
-    let done = Entity::update_many()
-        .set(row(cx, rule))
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::Id.eq(names::last(&rule.name)))
-        .filter(Column::Version.eq(before))
-        .exec(tx.conn())
-        .await;
-    saved(done, &rule.name)
-}
-
-pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<CommissionRule>> {
-    let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(filter::lower(filter, &FILTER)?)
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(page.fetch())
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(read).collect()
+    let holding = documents::select::<CommissionRules>(cx).filter(Column::EffectiveTime.lte(at.micros())).filter(open);
+    documents::all(conn, holding.order_by_asc(Column::Id)).await
 }

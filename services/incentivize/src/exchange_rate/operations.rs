@@ -1,7 +1,7 @@
 //! What finance does with rates.
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Kind, Result, etag, names};
+use stoa_events::{Step, changed, record_first};
+use stoa_kernel::{Cx, Error, Kind, Result, etag};
 use stoa_proto::{
     incentivize::v1::{
         BatchCreateExchangeRatesRequest, BatchCreateExchangeRatesResponse, CreateExchangeRateRequest, ErrorReason, ExchangeRate,
@@ -9,20 +9,19 @@ use stoa_proto::{
     },
     validate,
 };
-use stoa_store::Tx;
+use stoa_store::{Tx, documents};
 
-use super::{corrected, new, store};
+use super::{corrected, new, store::ExchangeRates};
 
 /// Rates that one call sets.
 const BATCH_MAX: usize = 1000;
 
 /// Sets a rate, and tells whether it is new. The same rate again is no change.
 async fn set(tx: &Tx, cx: &Cx, rate: ExchangeRate) -> Result<(ExchangeRate, bool)> {
-    if store::insert(tx, cx, &rate).await? {
-        stoa_events::append(tx, cx, Fact::new(&rate.name, 1), &ExchangeRateSet { exchange_rate: Some(rate.clone()) }).await?;
-        return Ok((rate, true));
+    if let Some(set) = record_first::<ExchangeRates>(tx, cx, Step::new::<ExchangeRateSet>(rate.clone())).await? {
+        return Ok((set, true));
     }
-    let known = store::find(tx.conn(), cx, names::last(&rate.name)).await?.ok_or_else(|| Error::internal("a rate is gone"))?;
+    let known = documents::get::<ExchangeRates, _>(tx.conn(), cx, &rate.name).await?;
     if known.rate_nanos == rate.rate_nanos {
         return Ok((known, false));
     }
@@ -30,13 +29,13 @@ async fn set(tx: &Tx, cx: &Cx, rate: ExchangeRate) -> Result<(ExchangeRate, bool
         "{} holds the rate {} already; correct it with UpdateExchangeRate, or set one of a later date",
         rate.name, known.rate_nanos
     );
-    Err(Error::new(Kind::AlreadyExists, ErrorReason::ExchangeRateConflict.as_str_name(), message)
+    Err(Error::new(Kind::AlreadyExists, ErrorReason::ExchangeRateConflict, message)
         .with_field("rate_nanos", "differs from the rate that is known for this date"))
 }
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateExchangeRateRequest) -> Result<ExchangeRate> {
     cx.require_tenant_reach()?;
-    let rate = new("exchange_rate", &request.exchange_rate.clone().unwrap_or_default(), cx)?;
+    let rate = new("exchange_rate", &request.exchange_rate.clone().unwrap_or_default())?;
     Ok(set(tx, cx, rate).await?.0)
 }
 
@@ -58,7 +57,7 @@ pub(super) async fn batch_create(tx: &Tx, cx: &Cx, request: &BatchCreateExchange
             }));
             continue;
         }
-        let done = match new("", input, cx) {
+        let done = match new("", input) {
             Ok(rate) => set(tx, cx, rate).await,
             Err(error) => Err(error),
         };
@@ -79,18 +78,13 @@ pub(super) async fn batch_create(tx: &Tx, cx: &Cx, request: &BatchCreateExchange
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateExchangeRateRequest) -> Result<ExchangeRate> {
     cx.require_tenant_reach()?;
     let input = request.exchange_rate.clone().unwrap_or_default();
-    let id = names::id("exchange_rate.name", "exchangeRates", &input.name)?;
-    let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(&input.name))?;
-    let (rate, paths) = corrected(&current, &input, request.update_mask.as_ref(), cx)?;
-    if !paths.is_empty() {
-        store::save(tx, cx, &rate).await?;
-        let fact = Fact::new(&rate.name, etag::version(&rate.etag)).changed(paths);
-        stoa_events::append(tx, cx, fact, &ExchangeRateUpdated { exchange_rate: Some(rate.clone()) }).await?;
-    }
-    Ok(rate)
+    let current = documents::load::<ExchangeRates>(tx, cx, "exchange_rate.name", &input.name).await?;
+    etag::require(&current, &input.etag)?;
+    let rate = corrected(&current, &input, request.update_mask.as_ref())?;
+    changed::<ExchangeRates, ExchangeRateUpdated>(tx, cx, &current, rate).await
 }
 
 fn rejected(index: i32, error: &Error) -> ExchangeRateRejection {
     let field = error.fields().first().map(|f| f.field.clone()).unwrap_or_default();
-    ExchangeRateRejection { index, field, reason: error.reason().to_owned(), message: error.message().to_owned() }
+    ExchangeRateRejection { index, field, reason: error.reason().as_str().to_owned(), message: error.message().to_owned() }
 }

@@ -10,20 +10,19 @@
 //! | claim paid | payable | cash |
 //! | commission accrued (a reversal the other way round) | commission expense | commission payable |
 
-mod api;
 mod operations;
-pub(crate) mod prove;
 pub(crate) mod store;
 pub(crate) mod sums;
 
 use std::collections::BTreeMap;
 
-use stoa_kernel::{Error, Money, Result, Timestamp, etag, ids, names};
+use stoa_kernel::{Error, Money, Result, etag, ids, names};
 use stoa_proto::incentivize::v1::{
     Commission, LedgerAccount as Account, LedgerPosting, LedgerTransaction, LedgerTransactionKind as Kind, MdfBudget, MdfClaim, MdfRequest,
 };
 
 pub(crate) use operations::post;
+pub(crate) use store::LedgerTransactions;
 
 use crate::amounts;
 
@@ -51,7 +50,7 @@ impl Entry {
 
     /// The transaction. Its id follows from kind, source and the version of the
     /// source, so that the same fact cannot be posted twice.
-    pub(crate) fn transaction(&self, post_date: String, now: Timestamp) -> LedgerTransaction {
+    pub(crate) fn transaction(&self, post_date: String) -> LedgerTransaction {
         let id = ids::derived(&[self.kind.as_str_name(), &self.source, &self.version.to_string()]);
         LedgerTransaction {
             name: names::name("ledgerTransactions", &id),
@@ -60,8 +59,7 @@ impl Entry {
             partner: self.partner.clone(),
             postings: self.postings.clone(),
             post_date,
-            etag: etag::of(1),
-            create_time: Some(now.proto()),
+            ..LedgerTransaction::default()
         }
     }
 }
@@ -120,9 +118,6 @@ pub(crate) fn commission_accrued(commission: &Commission) -> Result<Entry> {
 }
 
 #[cfg(test)]
-mod history_tests;
-
-#[cfg(test)]
 mod tests {
     use stoa_proto::common::v1::Money as Amount;
 
@@ -147,7 +142,7 @@ mod tests {
             etag: etag::of(version),
             ..Default::default()
         };
-        let id = |entry: Entry| entry.transaction("2026-01-01".into(), Timestamp::default()).name;
+        let id = |entry: Entry| entry.transaction("2026-01-01".into()).name;
         assert_eq!(id(claim_paid(&claim(3)).unwrap()), id(claim_paid(&claim(3)).unwrap()));
         assert_ne!(id(claim_paid(&claim(3)).unwrap()), id(claim_paid(&claim(4)).unwrap()));
         assert_ne!(id(claim_paid(&claim(3)).unwrap()), id(claim_approved(&claim(3)).unwrap()));

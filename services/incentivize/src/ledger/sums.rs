@@ -14,17 +14,17 @@ use stoa_store::DbResult;
 const CUT: i128 = 1_000_000_000;
 
 /// `SUM` of an expression's high half; `column` is ours, never a caller's.
-pub(super) fn high(column: &str) -> SimpleExpr {
+pub(crate) fn high(column: &str) -> SimpleExpr {
     Expr::cust(format!("CAST(COALESCE(SUM(({column}) / {CUT}), 0) AS BIGINT)"))
 }
 
 /// `SUM` of its low half.
-pub(super) fn low(column: &str) -> SimpleExpr {
+pub(crate) fn low(column: &str) -> SimpleExpr {
     Expr::cust(format!("CAST(COALESCE(SUM(({column}) % {CUT}), 0) AS BIGINT)"))
 }
 
 /// The two halves put together.
-pub(super) const fn whole(high: i64, low: i64) -> i128 {
+pub(crate) const fn whole(high: i64, low: i64) -> i128 {
     high as i128 * CUT + low as i128
 }
 

@@ -5,29 +5,23 @@ mod api;
 mod operations;
 pub(crate) mod store;
 
-use stoa_kernel::{Cx, Error, Money, Result, etag, names};
+use stoa_kernel::{Error, Money, Result, names};
 use stoa_proto::incentivize::v1::{ErrorReason, MdfBudget, MdfRequest};
 
 pub(crate) use operations::{commit, release};
+pub(crate) use store::MdfBudgets;
 
 use crate::{amounts, dates};
 
 /// A new budget from what the caller sent.
-pub(crate) fn new(id: &str, input: &MdfBudget, cx: &Cx) -> Result<MdfBudget> {
+pub(crate) fn new(id: &str, input: &MdfBudget) -> Result<MdfBudget> {
     let amount = amounts::positive("mdf_budget.amount", input.amount.as_ref())?;
     dates::period(("mdf_budget.start_date", &input.start_date), ("mdf_budget.end_date", &input.end_date))?;
-    Ok(MdfBudget {
-        name: names::name("mdfBudgets", id),
-        committed_amount: Some(Money::zero(amount.currency).proto()),
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
-        ..input.clone()
-    })
+    Ok(MdfBudget { name: names::name("mdfBudgets", id), committed_amount: Some(Money::zero(amount.currency).proto()), ..input.clone() })
 }
 
 /// The budget with an amount taken for a request.
-pub(crate) fn committed(budget: &MdfBudget, request: &MdfRequest, amount: Money, cx: &Cx) -> Result<MdfBudget> {
+pub(crate) fn committed(budget: &MdfBudget, request: &MdfRequest, amount: Money) -> Result<MdfBudget> {
     let whole = amounts::stored(budget.amount.as_ref())?;
     let before = amounts::stored(budget.committed_amount.as_ref())?;
     amounts::same_currency("amount", amount, "the budget", whole)?;
@@ -37,48 +31,37 @@ pub(crate) fn committed(budget: &MdfBudget, request: &MdfRequest, amount: Money,
             "{} pays for usage from {} to {}, not for {}; choose the budget of that period",
             budget.name, budget.start_date, budget.end_date, request.usage_start_date
         );
-        return Err(Error::precondition(ErrorReason::MdfBudgetPeriodMismatch.as_str_name(), message)
-            .with_field("mdf_budget", "is of another period"));
+        return Err(Error::precondition(ErrorReason::MdfBudgetPeriodMismatch, message).with_field("mdf_budget", "is of another period"));
     }
     let remaining = amounts::less(whole, before)?;
     if amount.minor > remaining.minor {
         let message = format!("{} has {} left; approve less or choose another budget", budget.name, remaining.human());
-        return Err(Error::precondition(ErrorReason::MdfBudgetExceeded.as_str_name(), message)
+        return Err(Error::precondition(ErrorReason::MdfBudgetExceeded, message)
             .with_field("amount", "is more than the budget has left")
             .with_metadata("remaining_minor_units", remaining.minor.to_string()));
     }
-    Ok(revised(budget, before.add(amount)?, cx))
+    Ok(with_committed(budget, before.add(amount)?))
 }
 
 /// The budget with an amount given back by a request.
-pub(crate) fn released(budget: &MdfBudget, amount: Money, cx: &Cx) -> Result<MdfBudget> {
+pub(crate) fn released(budget: &MdfBudget, amount: Money) -> Result<MdfBudget> {
     let before = amounts::stored(budget.committed_amount.as_ref())?;
     let after = amounts::less(before, amount)?;
     if after.minor < 0 {
         return Err(Error::internal(format!("{} would get back more than it gave", budget.name)));
     }
-    Ok(revised(budget, after, cx))
+    Ok(with_committed(budget, after))
 }
 
-fn revised(budget: &MdfBudget, committed: Money, cx: &Cx) -> MdfBudget {
-    MdfBudget {
-        committed_amount: Some(committed.proto()),
-        etag: etag::next(&budget.etag),
-        update_time: Some(cx.now.proto()),
-        ..budget.clone()
-    }
+fn with_committed(budget: &MdfBudget, committed: Money) -> MdfBudget {
+    MdfBudget { committed_amount: Some(committed.proto()), ..budget.clone() }
 }
 
 #[cfg(test)]
 mod tests {
-    use stoa_kernel::Clock;
     use stoa_proto::common::v1::Money as Amount;
 
     use super::*;
-
-    fn cx() -> Cx {
-        Cx::service("t", "incentivize", &Clock::system(), "")
-    }
 
     fn usd(minor_units: i64) -> Option<Amount> {
         Some(Amount { minor_units, currency_code: "USD".into() })
@@ -86,7 +69,7 @@ mod tests {
 
     fn budget() -> MdfBudget {
         let input = MdfBudget { amount: usd(100), start_date: "2026-01-01".into(), end_date: "2026-03-31".into(), ..Default::default() };
-        new("b", &input, &cx()).unwrap()
+        new("b", &input).unwrap()
     }
 
     fn money(minor: i64) -> Money {
@@ -97,16 +80,16 @@ mod tests {
     fn no_more_is_committed_than_there_is() {
         let request = |day: &str| MdfRequest { usage_start_date: day.into(), ..Default::default() };
         let inside = request("2026-03-31");
-        let first = committed(&budget(), &inside, money(60), &cx()).unwrap();
-        let error = committed(&first, &inside, money(41), &cx()).unwrap_err();
-        assert_eq!((error.reason(), error.metadata()[0].1.as_str()), ("MDF_BUDGET_EXCEEDED", "40"));
-        let full = committed(&first, &inside, money(40), &cx()).unwrap();
+        let first = committed(&budget(), &inside, money(60)).unwrap();
+        let error = committed(&first, &inside, money(41)).unwrap_err();
+        assert_eq!((error.reason().as_str(), error.metadata()[0].1.as_str()), ("MDF_BUDGET_EXCEEDED", "40"));
+        let full = committed(&first, &inside, money(40)).unwrap();
         assert_eq!(full.committed_amount, usd(100));
-        assert_eq!(released(&full, money(100), &cx()).unwrap().committed_amount, usd(0));
-        assert_eq!(released(&full, money(101), &cx()).unwrap_err().reason(), "INTERNAL");
-        assert_eq!(committed(&first, &request("2026-04-01"), money(1), &cx()).unwrap_err().reason(), "MDF_BUDGET_PERIOD_MISMATCH");
+        assert_eq!(released(&full, money(100)).unwrap().committed_amount, usd(0));
+        assert_eq!(released(&full, money(101)).unwrap_err().reason(), "INTERNAL");
+        assert_eq!(committed(&first, &request("2026-04-01"), money(1)).unwrap_err().reason(), "MDF_BUDGET_PERIOD_MISMATCH");
         let eur = Money { minor: 1, currency: iso_currency::Currency::EUR };
-        assert_eq!(committed(&first, &inside, eur, &cx()).unwrap_err().reason(), "CURRENCY_MISMATCH");
+        assert_eq!(committed(&first, &inside, eur).unwrap_err().reason(), "CURRENCY_MISMATCH");
     }
 
     #[test]
@@ -118,8 +101,8 @@ mod tests {
             (usd(1), "2025-12-31", "mdf_budget.end_date", "PERIOD_INVALID"),
             (usd(1), "2026-02-30", "mdf_budget.end_date", "INVALID_FIELD"),
         ] {
-            let error = new("b", &MdfBudget { amount, end_date: end.into(), ..budget() }, &cx()).unwrap_err();
-            assert_eq!((error.fields()[0].field.as_str(), error.reason()), (field, reason));
+            let error = new("b", &MdfBudget { amount, end_date: end.into(), ..budget() }).unwrap_err();
+            assert_eq!((error.fields()[0].field.as_str(), error.reason().as_str()), (field, reason));
         }
     }
 }

@@ -1,32 +1,34 @@
 //! What happens to budgets, each time with its posting.
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Money, Result, Timestamp, etag, ids, names};
+use stoa_events::{Step, created, record};
+use stoa_kernel::{Cx, Error, Money, Result, Timestamp, ids, names};
 use stoa_proto::incentivize::v1::{CreateMdfBudgetRequest, MdfBudget, MdfBudgetCommitted, MdfBudgetCreated, MdfBudgetReleased, MdfRequest};
-use stoa_store::Tx;
+use stoa_store::{Tx, documents};
 
-use super::{committed, new, released, store};
+use super::{committed, new, released, store::MdfBudgets};
 use crate::ledger;
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfBudgetRequest) -> Result<MdfBudget> {
     cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("mdf_budget_id", &request.mdf_budget_id)?;
-    let budget = new(&id, &request.mdf_budget.clone().unwrap_or_default(), cx)?;
-    store::insert(tx, cx, &budget).await?;
-    stoa_events::append(tx, cx, Fact::new(&budget.name, 1), &MdfBudgetCreated { mdf_budget: Some(budget.clone()) }).await?;
+    let budget = new(&id, &request.mdf_budget.clone().unwrap_or_default())?;
+    let budget = created::<MdfBudgets, MdfBudgetCreated>(tx, cx, budget).await?;
     ledger::post(tx, cx, &ledger::budget_created(&budget)?, cx.now).await?;
     Ok(budget)
 }
 
-/// Takes an amount for a request that is approved in this transaction. The
-/// budget's row stays locked until it ends.
+/// The budget of a request, locked until the transaction ends, whoever asks: a
+/// partner's own cancellation gives back to a budget that it cannot see.
+async fn lock(tx: &Tx, cx: &Cx, request: &MdfRequest) -> Result<Option<MdfBudget>> {
+    documents::lock::<MdfBudgets>(tx, &cx.as_service(crate::NAME), names::last(&request.mdf_budget)).await
+}
+
+/// Takes an amount for a request that is approved in this transaction.
 pub(crate) async fn commit(tx: &Tx, cx: &Cx, request: &MdfRequest, amount: Money) -> Result<()> {
     let missing = || Error::reference_not_found("mdf_budget", &request.mdf_budget);
-    let current = store::lock(tx, cx, names::last(&request.mdf_budget)).await?.ok_or_else(missing)?;
-    let budget = committed(&current, request, amount, cx)?;
-    store::save(tx, cx, &budget).await?;
-    let event = MdfBudgetCommitted { mdf_budget: Some(budget.clone()) };
-    stoa_events::append(tx, cx, fact(&budget, cx.now), &event).await?;
+    let current = lock(tx, cx, request).await?.ok_or_else(missing)?;
+    let step = Step::new::<MdfBudgetCommitted>(committed(&current, request, amount)?);
+    record::<MdfBudgets>(tx, cx, Some(&current), [step]).await?;
     ledger::post(tx, cx, &ledger::reserved(request)?, cx.now).await
 }
 
@@ -36,14 +38,8 @@ pub(crate) async fn release(tx: &Tx, cx: &Cx, request: &MdfRequest, amount: Mone
         return Ok(());
     }
     let missing = || Error::internal(format!("the budget of {} is gone", request.name));
-    let current = store::lock(tx, cx, names::last(&request.mdf_budget)).await?.ok_or_else(missing)?;
-    let budget = released(&current, amount, cx)?;
-    store::save(tx, cx, &budget).await?;
-    let event = MdfBudgetReleased { mdf_budget: Some(budget.clone()) };
-    stoa_events::append(tx, cx, fact(&budget, at), &event).await?;
+    let current = lock(tx, cx, request).await?.ok_or_else(missing)?;
+    let step = Step::new::<MdfBudgetReleased>(released(&current, amount)?).at(at);
+    record::<MdfBudgets>(tx, cx, Some(&current), [step]).await?;
     ledger::post(tx, cx, &ledger::released(request, amount)?, cx.now).await
-}
-
-fn fact(budget: &MdfBudget, at: Timestamp) -> Fact<'_> {
-    Fact::new(&budget.name, etag::version(&budget.etag)).occurred(at).changed(vec!["committed_amount".to_owned()])
 }

@@ -2,17 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use prost::Message;
-use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Reach, Result, Timestamp, etag, names, page::Page};
+use sea_orm::{Condition, ConnectionTrait, entity::prelude::*};
+use stoa_kernel::{Cx, Reach, Result, Timestamp};
 use stoa_proto::incentivize::v1::MdfBudget;
-use stoa_store::{
-    DbResult, Tx, decode,
-    filter::{self, Field, Kind},
-    inserted, saved,
-};
+use stoa_store::{Documents, Key, filter::Field};
 
-use crate::ledger::{prove::Totals, sums};
+use crate::ledger::sums;
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -38,92 +33,44 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+use row::Column;
+pub(crate) use row::Entity as MdfBudgets;
 
-const FILTER: [Field; 3] = [
-    Field { api: "start_date", column: "start_date", kind: Kind::Text },
-    Field { api: "end_date", column: "end_date", kind: Kind::Text },
-    Field { api: "create_time", column: "create_time", kind: Kind::Time },
-];
+impl Documents for MdfBudgets {
+    type Document = MdfBudget;
+    const FILTER: &'static [Field] = &[Field::text("start_date"), Field::text("end_date"), Field::time("create_time")];
 
-fn read(row: Model) -> Result<MdfBudget> {
-    decode("mdf_budget", &row.id, &row.document)
-}
+    fn row(Key { tenant, id, version, document }: Key, budget: &MdfBudget) -> row::Model {
+        let amount = budget.amount.clone().unwrap_or_default();
+        row::Model {
+            tenant,
+            id,
+            version,
+            document,
+            currency: amount.currency_code,
+            amount: amount.minor_units,
+            committed: budget.committed_amount.as_ref().map_or(0, |m| m.minor_units),
+            start_date: budget.start_date.clone(),
+            end_date: budget.end_date.clone(),
+            create_time: Timestamp::micros_of(budget.create_time.as_ref()).unwrap_or_default(),
+        }
+    }
 
-fn row(cx: &Cx, budget: &MdfBudget) -> ActiveModel {
-    let amount = budget.amount.clone().unwrap_or_default();
-    ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        id: Set(names::last(&budget.name).to_owned()),
-        version: Set(etag::version(&budget.etag)),
-        document: Set(budget.encode_to_vec()),
-        currency: Set(amount.currency_code),
-        amount: Set(amount.minor_units),
-        committed: Set(budget.committed_amount.as_ref().map_or(0, |m| m.minor_units)),
-        start_date: Set(budget.start_date.clone()),
-        end_date: Set(budget.end_date.clone()),
-        create_time: Set(Timestamp::stored(budget.create_time.as_ref()).unwrap_or_default().micros()),
+    /// Budgets are the vendor's.
+    fn scope(cx: &Cx) -> Condition {
+        match cx.caller.reach {
+            Reach::Tenant => Condition::all(),
+            Reach::Partner(_) => Condition::all().add(Expr::cust("1 = 0")),
+        }
     }
 }
 
-/// Budgets are the vendor's.
-fn visible(cx: &Cx) -> Condition {
-    let tenant = Condition::all().add(Column::Tenant.eq(&cx.tenant));
-    match cx.caller.reach {
-        Reach::Tenant => tenant,
-        Reach::Partner(_) => tenant.add(Expr::cust("1 = 0")),
-    }
+/// What budgets hold, by currency.
+pub(crate) async fn budgeted<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<BTreeMap<String, i128>> {
+    sums::by_currency(conn, MdfBudgets::find().filter(Column::Tenant.eq(&cx.tenant)), Column::Currency, "amount").await
 }
 
-/// The budget, if the caller may see it.
-pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<MdfBudget>> {
-    Entity::find().filter(visible(cx)).filter(Column::Id.eq(id)).one(conn).await.db()?.map(read).transpose()
-}
-
-/// The budget, locked until the transaction ends. No scope: a partner's own
-/// cancellation gives back to a budget that the partner cannot see.
-pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<MdfBudget>> {
-    Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
-}
-
-pub(super) async fn insert(tx: &Tx, cx: &Cx, budget: &MdfBudget) -> Result<()> {
-    inserted(Entity::insert(row(cx, budget)).exec_without_returning(tx.conn()).await, &budget.name)
-}
-
-pub(super) async fn save(tx: &Tx, cx: &Cx, budget: &MdfBudget) -> Result<()> {
-    let before = etag::version(&budget.etag) - 1;
-    let done = Entity::update_many()
-        .set(row(cx, budget))
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::Id.eq(names::last(&budget.name)))
-        .filter(Column::Version.eq(before))
-        .exec(tx.conn())
-        .await;
-    saved(done, &budget.name)
-}
-
-/// Adds what budgets hold and have committed to the totals of the proof.
-pub(crate) async fn totals<C: ConnectionTrait>(conn: &C, cx: &Cx, totals: &mut BTreeMap<String, Totals>) -> Result<()> {
-    let all = || Entity::find().filter(Column::Tenant.eq(&cx.tenant));
-    for (currency, sum) in sums::by_currency(conn, all(), Column::Currency, "amount").await? {
-        totals.entry(currency).or_default().budgeted = sum;
-    }
-    for (currency, sum) in sums::by_currency(conn, all(), Column::Currency, "committed").await? {
-        totals.entry(currency).or_default().committed = sum;
-    }
-    Ok(())
-}
-
-pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<MdfBudget>> {
-    let after = page.after.first().cloned().unwrap_or_default();
-    let rows = Entity::find()
-        .filter(visible(cx))
-        .filter(filter::lower(filter, &FILTER)?)
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(page.fetch())
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(read).collect()
+/// What budgets have committed, by currency.
+pub(crate) async fn committed<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<BTreeMap<String, i128>> {
+    sums::by_currency(conn, MdfBudgets::find().filter(Column::Tenant.eq(&cx.tenant)), Column::Currency, "committed").await
 }

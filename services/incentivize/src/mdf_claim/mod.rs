@@ -3,22 +3,48 @@
 //! | from | to | by |
 //! | --- | --- | --- |
 //! | (none) | DRAFT | CreateMdfClaim |
-//! | DRAFT | SUBMITTED | SubmitMdfClaim, with a proof, before the request's claim deadline |
-//! | SUBMITTED | APPROVED, as a whole or in part | ApproveMdfClaim |
+//! | DRAFT | SUBMITTED | SubmitMdfClaim |
+//! | SUBMITTED | APPROVED | ApproveMdfClaim |
 //! | SUBMITTED | REJECTED | RejectMdfClaim |
 //! | APPROVED | PAID | PayMdfClaim |
+//!
+//! A claim is submitted with a proof, before the claim deadline of its request;
+//! it may be approved in part.
 
 mod api;
 mod operations;
 pub(crate) mod store;
 
-use stoa_kernel::{Cx, Error, Money, Result, etag, names};
+use stoa_kernel::{
+    Cx, Error, Money, Result,
+    machine::{self, Transition},
+    names,
+};
 use stoa_proto::incentivize::v1::{ErrorReason, MdfClaim, MdfClaimState as State, MdfRequest};
 
 use crate::{amounts, mdf_request};
 
+/// What leads a claim from one state to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Create,
+    Submit,
+    Approve,
+    Reject,
+    Pay,
+}
+
+/// The table above.
+const TABLE: &[Transition<Command, State>] = &[
+    Transition { command: Command::Create, from: &[], to: State::Draft, by: "CreateMdfClaim" },
+    Transition { command: Command::Submit, from: &[State::Draft], to: State::Submitted, by: "SubmitMdfClaim" },
+    Transition { command: Command::Approve, from: &[State::Submitted], to: State::Approved, by: "ApproveMdfClaim" },
+    Transition { command: Command::Reject, from: &[State::Submitted], to: State::Rejected, by: "RejectMdfClaim" },
+    Transition { command: Command::Pay, from: &[State::Approved], to: State::Paid, by: "PayMdfClaim" },
+];
+
 /// A new claim on a request from what the caller sent.
-pub(crate) fn new(id: &str, input: &MdfClaim, request: &MdfRequest, cx: &Cx) -> Result<MdfClaim> {
+pub(crate) fn new(id: &str, input: &MdfClaim, request: &MdfRequest) -> Result<MdfClaim> {
     let amount = amounts::positive("mdf_claim.amount", input.amount.as_ref())?;
     amounts::same_currency("mdf_claim.amount", amount, "the request", amounts::stored(request.amount.as_ref())?)?;
     Ok(MdfClaim {
@@ -28,35 +54,27 @@ pub(crate) fn new(id: &str, input: &MdfClaim, request: &MdfRequest, cx: &Cx) -> 
         amount: Some(amount.proto()),
         proof_references: input.proof_references.clone(),
         state: State::Draft as i32,
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
         ..Default::default()
     })
 }
 
-/// The claim in its next state, or why it cannot get there.
-fn moved(current: &MdfClaim, from: State, to: State, cx: &Cx) -> Result<MdfClaim> {
-    if current.state() != from {
-        return Err(Error::state(&current.name, current.state().as_str_name(), from.as_str_name()));
-    }
+/// The claim in the state that a command leads to, or why it cannot get there.
+fn advanced(current: &MdfClaim, command: Command) -> Result<MdfClaim> {
     let mut next = current.clone();
-    next.set_state(to);
-    next.etag = etag::next(&current.etag);
-    next.update_time = Some(cx.now.proto());
+    next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);
     Ok(next)
 }
 
 /// Submits a draft, with other proofs than the draft's where some are given.
 pub(crate) fn submitted(current: &MdfClaim, proofs: &[String], cx: &Cx) -> Result<MdfClaim> {
     const FIELD: &str = "proof_references";
-    let mut next = moved(current, State::Draft, State::Submitted, cx)?;
+    let mut next = advanced(current, Command::Submit)?;
     if !proofs.is_empty() {
         next.proof_references = proofs.to_vec();
     }
     if next.proof_references.iter().all(|proof| proof.trim().is_empty()) {
         let message = format!("{} names no proof of performance; say in {FIELD} where one is kept", current.name);
-        return Err(Error::precondition(ErrorReason::ProofMissing.as_str_name(), message).with_field(FIELD, "must not be empty"));
+        return Err(Error::precondition(ErrorReason::ProofMissing, message).with_field(FIELD, "must not be empty"));
     }
     next.submit_time = Some(cx.now.proto());
     Ok(next)
@@ -64,7 +82,7 @@ pub(crate) fn submitted(current: &MdfClaim, proofs: &[String], cx: &Cx) -> Resul
 
 /// Approves all or a part of what is claimed; returns what the claim lost.
 pub(crate) fn approved(current: &MdfClaim, amount: Option<Money>, reason: &str, cx: &Cx) -> Result<(MdfClaim, Money)> {
-    let mut next = moved(current, State::Submitted, State::Approved, cx)?;
+    let mut next = advanced(current, Command::Approve)?;
     let claimed = amounts::stored(current.amount.as_ref())?;
     let amount = amount.unwrap_or(claimed);
     amounts::same_currency("amount", amount, "the claim", claimed)?;
@@ -76,14 +94,14 @@ pub(crate) fn approved(current: &MdfClaim, amount: Option<Money>, reason: &str, 
 }
 
 pub(crate) fn rejected(current: &MdfClaim, reason: &str, cx: &Cx) -> Result<(MdfClaim, Money)> {
-    let mut next = moved(current, State::Submitted, State::Rejected, cx)?;
+    let mut next = advanced(current, Command::Reject)?;
     next.reason = reason.to_owned();
     next.decide_time = Some(cx.now.proto());
     Ok((next, amounts::stored(current.amount.as_ref())?))
 }
 
 pub(crate) fn paid(current: &MdfClaim, reference: &str, cx: &Cx) -> Result<(MdfClaim, Money)> {
-    let mut next = moved(current, State::Approved, State::Paid, cx)?;
+    let mut next = advanced(current, Command::Pay)?;
     next.payment_reference = reference.to_owned();
     next.pay_time = Some(cx.now.proto());
     Ok((next, amounts::stored(current.approved_amount.as_ref())?))

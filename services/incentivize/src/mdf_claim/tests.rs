@@ -332,3 +332,8 @@ async fn every_version_has_one_event() {
     assert_eq!(of("mdfBudgets/b"), expected(&["created", "committed"]));
     assert_eq!(events.iter().filter(|e| e.subject == "incentivize.ledger_transaction.posted").count(), 4);
 }
+
+#[test]
+fn the_documentation_shows_the_table() {
+    stoa_testkit::documented(super::TABLE, include_str!("mod.rs"), "stoa.incentivize.v1.MdfClaimState");
+}

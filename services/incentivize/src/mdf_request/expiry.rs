@@ -1,22 +1,25 @@
 //! Requests expire at their claim deadline. A sweep records it; whatever comes
 //! first, a command or the sweep, records it as of that instant.
 
-use futures::FutureExt;
+use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Result};
 use stoa_proto::incentivize::v1::{MdfRequest, MdfRequestExpired};
-use stoa_rpc::{Deps, Job, due_job};
-use stoa_store::Tx;
+use stoa_service::{Deps, Job, due_job};
+use stoa_store::{Tx, documents};
 
-use super::{deadline, expired, operations::save, store};
+use super::{
+    deadline, expired,
+    store::{self, Column, MdfRequests},
+};
 use crate::mdf_budget;
 
 /// Records the expiry of requests whose claim deadline passed, at that instant.
 pub(crate) fn expiry_job(deps: &Deps) -> Job {
-    due_job(deps, "mdf-request-expiry", |conn, now, max| store::due(conn, now, max).boxed(), |tx, (cx, id)| expire(tx, cx, id).boxed())
+    due_job::<MdfRequests, _>(deps, "mdf-request-expiry", Column::ClaimDeadlineTime, store::open, expire)
 }
 
 async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
-    let Some(current) = store::lock(tx, cx, id).await? else { return Ok(0) };
+    let Some(current) = documents::lock::<MdfRequests>(tx, cx, id).await? else { return Ok(0) };
     let before = current.etag.clone();
     Ok(u64::from(settled(tx, cx, current).await?.etag != before))
 }
@@ -27,8 +30,7 @@ pub(crate) async fn settled(tx: &Tx, cx: &Cx, current: MdfRequest) -> Result<Mdf
     let Some((request, released)) = expired(&current, cx)? else { return Ok(current) };
     let due = deadline(&request);
     let own = cx.as_service(crate::NAME);
-    let event = MdfRequestExpired { mdf_request: Some(request.clone()) };
-    save(tx, &own, &request, due, &["state", "released_amount"], &event).await?;
+    let request = record::<MdfRequests>(tx, &own, Some(&current), [Step::new::<MdfRequestExpired>(request).at(due)]).await?;
     mdf_budget::release(tx, &own, &request, released, due).await?;
     Ok(request)
 }

@@ -5,37 +5,77 @@
 //! | --- | --- | --- |
 //! | (none) | DRAFT | CreateMdfRequest |
 //! | DRAFT | SUBMITTED | SubmitMdfRequest |
-//! | SUBMITTED | APPROVED (reserves in the budget) | ApproveMdfRequest |
+//! | SUBMITTED | APPROVED | ApproveMdfRequest |
 //! | SUBMITTED | REJECTED | RejectMdfRequest |
 //! | APPROVED | IN_EXECUTION | StartMdfRequest |
 //! | APPROVED, IN_EXECUTION | COMPLETED | a payment that reaches the approved amount |
-//! | APPROVED, IN_EXECUTION | EXPIRED (releases) | the claim deadline, at its instant |
-//! | DRAFT, SUBMITTED, APPROVED, IN_EXECUTION | CANCELED (releases) | CancelMdfRequest |
+//! | APPROVED, IN_EXECUTION | EXPIRED | its `claim_deadline_time` |
+//! | DRAFT, SUBMITTED, APPROVED, IN_EXECUTION | CANCELED | CancelMdfRequest |
 //!
+//! An approval reserves in the budget; an expiry and a cancellation release.
 //! Always: paid ≤ claimed ≤ approved − released. What is approved and not
 //! released is what the budget holds for the request.
 
 mod api;
 mod expiry;
+mod lookup;
 mod money;
 mod operations;
-pub(crate) mod store;
+mod store;
 
-use stoa_kernel::{Cx, Error, Money, Result, Timestamp, etag, names};
+use stoa_kernel::{
+    Cx, Error, Money, Result, Timestamp,
+    machine::{self, Transition},
+    names,
+};
 use stoa_proto::incentivize::v1::{ErrorReason, MdfRequest, MdfRequestState as State};
 
 pub(crate) use expiry::{expiry_job, settled};
-pub(crate) use money::{Claimed, approved, canceled, cut, expired, judged, paid, refuse_more, submitted_claim};
+#[cfg(test)]
+pub(crate) use money::Claimed;
+pub(crate) use money::{approved, canceled, cut, expired, paid, refuse_more, submitted_claim};
 pub(crate) use operations::apply_claim;
+pub(crate) use store::MdfRequests;
+
+use money::judged;
 
 use crate::{amounts, dates};
+
+/// What leads a request from one state to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Create,
+    Submit,
+    Approve,
+    Reject,
+    Start,
+    Complete,
+    Expire,
+    Cancel,
+}
+
+/// The table above.
+const TABLE: &[Transition<Command, State>] = {
+    use Command::{Approve, Cancel, Complete, Create, Expire, Reject, Start, Submit};
+    use State::{Approved, Canceled, Completed, Draft, Expired, InExecution, Rejected, Submitted};
+    &[
+        Transition { command: Create, from: &[], to: Draft, by: "CreateMdfRequest" },
+        Transition { command: Submit, from: &[Draft], to: Submitted, by: "SubmitMdfRequest" },
+        Transition { command: Approve, from: &[Submitted], to: Approved, by: "ApproveMdfRequest" },
+        Transition { command: Reject, from: &[Submitted], to: Rejected, by: "RejectMdfRequest" },
+        Transition { command: Start, from: &[Approved], to: InExecution, by: "StartMdfRequest" },
+        Transition { command: Complete, from: &[Approved, InExecution], to: Completed, by: "a payment that reaches the approved amount" },
+        Transition { command: Expire, from: &[Approved, InExecution], to: Expired, by: "its `claim_deadline_time`" },
+        Transition { command: Cancel, from: &[Draft, Submitted, Approved, InExecution], to: Canceled, by: "CancelMdfRequest" },
+    ]
+};
 
 /// Days between the end of the usage and the claim deadline.
 const CLAIM_DAYS: i64 = 45;
 
 /// A new request of a partner from what the caller sent. Business dates are
 /// dates of the tenant's zone.
-pub(crate) fn new(id: &str, input: &MdfRequest, partner: &str, zone: &str, cx: &Cx) -> Result<MdfRequest> {
+pub(crate) fn new(id: &str, input: &MdfRequest, partner: &str, zone: &str) -> Result<MdfRequest> {
     let amount = amounts::positive("mdf_request.amount", input.amount.as_ref())?;
     names::optional_id("mdf_request.marketing_campaign", "marketingCampaigns", &input.marketing_campaign)?;
     let start = ("mdf_request.usage_start_date", input.usage_start_date.as_str());
@@ -57,9 +97,6 @@ pub(crate) fn new(id: &str, input: &MdfRequest, partner: &str, zone: &str, cx: &
         claimed_amount: zero.clone(),
         paid_amount: zero,
         claim_deadline_time: Some(deadline.proto()),
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
         ..Default::default()
     })
 }
@@ -81,43 +118,32 @@ fn in_time(request: &MdfRequest, cx: &Cx) -> Result<()> {
         return Ok(());
     }
     let message = format!("the claim deadline of {} was {deadline}; nothing can be approved or claimed any more", request.name);
-    Err(Error::precondition(ErrorReason::MdfClaimDeadlinePassed.as_str_name(), message)
-        .with_metadata("claim_deadline_time", deadline.to_string()))
+    Err(Error::precondition(ErrorReason::MdfClaimDeadlinePassed, message).with_metadata("claim_deadline_time", deadline.to_string()))
 }
 
-/// The request in its next state, or why it cannot get there.
-fn moved(current: &MdfRequest, from: &[State], to: State, cx: &Cx) -> Result<MdfRequest> {
-    if !from.contains(&current.state()) {
-        let needs: Vec<&str> = from.iter().map(State::as_str_name).collect();
-        return Err(Error::state(&current.name, current.state().as_str_name(), &needs.join(" or ")));
-    }
+/// The request in the state that a command leads to, or why it cannot get there.
+fn advanced(current: &MdfRequest, command: Command) -> Result<MdfRequest> {
     let mut next = current.clone();
-    next.set_state(to);
-    Ok(revised(next, cx))
+    next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);
+    Ok(next)
 }
 
 pub(crate) fn submitted(current: &MdfRequest, cx: &Cx) -> Result<MdfRequest> {
-    let mut next = moved(current, &[State::Draft], State::Submitted, cx)?;
+    let mut next = advanced(current, Command::Submit)?;
     in_time(current, cx)?;
     next.submit_time = Some(cx.now.proto());
     Ok(next)
 }
 
 pub(crate) fn rejected(current: &MdfRequest, reason: &str, cx: &Cx) -> Result<MdfRequest> {
-    let mut next = moved(current, &[State::Submitted], State::Rejected, cx)?;
+    let mut next = advanced(current, Command::Reject)?;
     next.reason = reason.to_owned();
     next.decide_time = Some(cx.now.proto());
     Ok(next)
 }
 
-pub(crate) fn started(current: &MdfRequest, cx: &Cx) -> Result<MdfRequest> {
-    moved(current, &[State::Approved], State::InExecution, cx)
-}
-
-fn revised(mut request: MdfRequest, cx: &Cx) -> MdfRequest {
-    request.etag = etag::next(&request.etag);
-    request.update_time = Some(cx.now.proto());
-    request
+pub(crate) fn started(current: &MdfRequest) -> Result<MdfRequest> {
+    advanced(current, Command::Start)
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! What happens to the money of a request. Pure.
 
 use stoa_kernel::{Cx, Error, Kind, Money, Result, Timestamp};
-use stoa_proto::incentivize::v1::{ErrorReason, MdfRequest, MdfRequestState as State};
+use stoa_proto::{
+    common::v1 as pb,
+    incentivize::v1::{ErrorReason, MdfRequest, MdfRequestState as State},
+};
 
-use super::{deadline, in_time, is_open, moved, revised};
+use super::{Command, advanced, deadline, in_time, is_open};
 use crate::amounts;
 
 /// The four amounts of an approved request.
@@ -42,7 +45,7 @@ pub(crate) struct Claimed {
 
 /// Approves all or a part of what was asked for.
 pub(crate) fn approved(current: &MdfRequest, amount: Option<Money>, budget: &str, reason: &str, cx: &Cx) -> Result<MdfRequest> {
-    let mut next = moved(current, &[State::Submitted], State::Approved, cx)?;
+    let mut next = advanced(current, Command::Approve)?;
     in_time(current, cx)?;
     let asked = amounts::stored(current.amount.as_ref())?;
     let amount = amount.unwrap_or(asked);
@@ -61,18 +64,16 @@ pub(crate) fn refuse_more(field: &str, amount: Money, asked: Money) -> Result<()
         return Ok(());
     }
     let message = format!("must be at most the {} that were asked for, is {}", asked.human(), amount.human());
-    Err(Error::new(Kind::InvalidArgument, ErrorReason::MdfApprovalExceedsRequest.as_str_name(), format!("{field} {message}"))
-        .with_field(field, message))
+    Err(Error::new(Kind::InvalidArgument, ErrorReason::MdfApprovalExceedsRequest, format!("{field} {message}")).with_field(field, message))
 }
 
 /// Cancels a request; returns what goes back to the budget.
 pub(crate) fn canceled(current: &MdfRequest, reason: &str, cx: &Cx) -> Result<(MdfRequest, Money)> {
-    let from = [State::Draft, State::Submitted, State::Approved, State::InExecution];
-    let next = moved(current, &from, State::Canceled, cx)?;
+    let next = advanced(current, Command::Cancel)?;
     let now = amounts_of(current)?;
     if now.claimed != now.paid {
         let message = format!("{} has claims that are undecided or unpaid; reject or pay them first", current.name);
-        return Err(Error::precondition(ErrorReason::MdfClaimsOpen.as_str_name(), message));
+        return Err(Error::precondition(ErrorReason::MdfClaimsOpen, message));
     }
     let (mut next, released) = emptied(next, cx.now)?;
     next.reason = reason.to_owned();
@@ -86,21 +87,23 @@ pub(crate) fn expired(current: &MdfRequest, cx: &Cx) -> Result<Option<(MdfReques
     if !is_open(current.state()) || cx.now < deadline(current) {
         return Ok(None);
     }
-    let mut next = current.clone();
-    next.set_state(State::Expired);
-    emptied(revised(next, cx), deadline(current)).map(Some)
+    emptied(advanced(current, Command::Expire)?, deadline(current)).map(Some)
 }
 
-/// The request as it is to be shown at an instant, whether or not its expiry
-/// was recorded meanwhile: its version stays the recorded one.
-pub(crate) fn judged(request: MdfRequest, at: Timestamp) -> Result<MdfRequest> {
+/// The request as it is at an instant, whether or not its expiry was recorded
+/// meanwhile: what is not claimed is released.
+pub(super) fn judged(mut request: MdfRequest, at: Timestamp) -> MdfRequest {
     if !is_open(request.state()) || at < deadline(&request) {
-        return Ok(request);
+        return request;
     }
-    let ended = deadline(&request);
-    let mut shown = request;
-    shown.set_state(State::Expired);
-    emptied(shown, ended).map(|(shown, _)| shown)
+    let minor = |amount: &Option<pb::Money>| amount.as_ref().map_or(0, |amount| amount.minor_units);
+    let unclaimed = minor(&request.approved_amount).saturating_sub(minor(&request.claimed_amount));
+    if let Some(released) = &mut request.released_amount {
+        released.minor_units = unclaimed;
+    }
+    request.end_time = Some(deadline(&request).proto());
+    request.set_state(State::Expired);
+    request
 }
 
 /// Gives back all that is free; the request ends.
@@ -123,18 +126,18 @@ pub(crate) fn submitted_claim(current: &MdfRequest, amount: Money, cx: &Cx) -> R
     let free = now.free()?;
     if amount.minor > free.minor {
         let message = format!("{} has {} left to claim, the claim is over {}", current.name, free.human(), amount.human());
-        return Err(Error::precondition(ErrorReason::MdfClaimExceedsApproved.as_str_name(), message)
+        return Err(Error::precondition(ErrorReason::MdfClaimExceedsApproved, message)
             .with_field("mdf_claim.amount", "is more than is left to claim")
             .with_metadata("remaining_minor_units", free.minor.to_string()));
     }
     let mut next = current.clone();
     next.claimed_amount = Some(now.claimed.add(amount)?.proto());
-    Ok(Claimed { request: revised(next, cx), released: Money::zero(amount.currency) })
+    Ok(Claimed { request: next, released: Money::zero(amount.currency) })
 }
 
 /// The request with a submitted claim cut by an amount: all of it where it was
 /// rejected. Where the request has ended, the amount goes back to the budget.
-pub(crate) fn cut(current: &MdfRequest, by: Money, cx: &Cx) -> Result<Claimed> {
+pub(crate) fn cut(current: &MdfRequest, by: Money) -> Result<Claimed> {
     let now = amounts_of(current)?;
     let mut next = current.clone();
     next.claimed_amount = Some(amounts::less(now.claimed, by)?.proto());
@@ -143,7 +146,7 @@ pub(crate) fn cut(current: &MdfRequest, by: Money, cx: &Cx) -> Result<Claimed> {
         next.released_amount = Some(now.released.add(by)?.proto());
     }
     let released = if goes_back { by } else { Money::zero(by.currency) };
-    Ok(Claimed { request: revised(next, cx), released })
+    Ok(Claimed { request: next, released })
 }
 
 /// The request with an approved claim paid; completed where all that was
@@ -157,8 +160,8 @@ pub(crate) fn paid(current: &MdfRequest, amount: Money, cx: &Cx) -> Result<Claim
     let mut next = current.clone();
     next.paid_amount = Some(paid.proto());
     if is_open(current.state()) && paid.minor >= now.approved.minor {
-        next.set_state(State::Completed);
+        next = advanced(&next, Command::Complete)?;
         next.end_time = Some(cx.now.proto());
     }
-    Ok(Claimed { request: revised(next, cx), released: Money::zero(amount.currency) })
+    Ok(Claimed { request: next, released: Money::zero(amount.currency) })
 }

@@ -16,7 +16,7 @@ impl MigrationName for Foundation {
     }
 }
 
-fn tables() -> Vec<TableCreateStatement> {
+fn commissions() -> Vec<TableCreateStatement> {
     vec![
         documents("exchange_rate", vec![text("base_currency"), text("quote_currency"), text("date"), number("create_time")]),
         documents(
@@ -67,6 +67,11 @@ fn tables() -> Vec<TableCreateStatement> {
             &["tenant", "enrollment", "version"],
         ),
         table("enrollment_history_lock", vec![text_key("tenant"), text_key("partner"), number("taken_count")], &["tenant", "partner"]),
+    ]
+}
+
+fn money() -> Vec<TableCreateStatement> {
+    vec![
         documents(
             "mdf_budget",
             vec![text("currency"), number("amount"), number("committed"), text("start_date"), text("end_date"), number("create_time")],
@@ -152,12 +157,12 @@ async fn forbid_changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 #[async_trait::async_trait]
 impl MigrationTrait for Foundation {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tables::create(manager, tables(), &INDEXES).await?;
+        tables::create(manager, [commissions(), money()].concat(), &INDEXES).await?;
         forbid_changes(manager).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tables::drop(manager, tables()).await?;
+        tables::drop(manager, [commissions(), money()].concat()).await?;
         if manager.get_database_backend() == DbBackend::Postgres {
             manager.get_connection().execute_unprepared("DROP FUNCTION ledger_refuse_change").await?;
         }

@@ -16,12 +16,17 @@
 //! present state.
 
 mod api;
+mod lookup;
 mod operations;
 pub(crate) mod store;
 mod sweep;
 
 use prost_types::FieldMask;
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, mask, names};
+use stoa_kernel::{
+    Error, Result, Timestamp,
+    machine::{self, Transition},
+    mask, names,
+};
 use stoa_proto::market::v1::{ErrorReason, MarketingCampaign, MarketingCampaignState as State};
 
 pub(crate) use sweep::deploy_job;
@@ -29,6 +34,7 @@ pub(crate) use sweep::deploy_job;
 /// What happens to a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
+    Create,
     Submit,
     Approve,
     Reject,
@@ -40,45 +46,63 @@ enum Command {
 }
 
 impl Command {
-    /// The table above: the states a command leads from, the one it leads to,
-    /// and the field that carries its instant.
-    const fn row(self) -> (&'static [State], State, &'static str) {
+    /// The field of a request that carries its instant.
+    const fn time_field(self) -> &'static str {
         match self {
-            Self::Submit => (&[State::Draft], State::Submitted, "submit_time"),
-            Self::Approve => (&[State::Submitted], State::Approved, "approve_time"),
-            Self::Reject => (&[State::Submitted], State::Rejected, "reject_time"),
-            Self::Schedule => (&[State::Approved], State::Scheduled, "schedule_time"),
-            Self::Deploy => (&[State::Scheduled], State::Deployed, "deploy_time"),
-            Self::Complete => (&[State::Deployed], State::Completed, "complete_time"),
-            Self::ReportResults => (&[State::Completed], State::ResultsReported, "report_time"),
-            Self::Cancel => (&[State::Draft, State::Submitted, State::Approved, State::Scheduled], State::Canceled, "cancel_time"),
+            Self::Create => "draft_time",
+            Self::Submit => "submit_time",
+            Self::Approve => "approve_time",
+            Self::Reject => "reject_time",
+            Self::Schedule => "schedule_time",
+            Self::Deploy => "deploy_time",
+            Self::Complete => "complete_time",
+            Self::ReportResults => "report_time",
+            Self::Cancel => "cancel_time",
         }
     }
 }
 
-/// Fields that a caller may change in a draft.
-const CHANGEABLE: [&str; 5] = ["display_name", "description", "product_line", "co_branded", "mdf_request"];
+/// The table above.
+const TABLE: &[Transition<Command, State>] = &[
+    Transition { command: Command::Create, from: &[], to: State::Draft, by: "CreateMarketingCampaign" },
+    Transition { command: Command::Submit, from: &[State::Draft], to: State::Submitted, by: "SubmitMarketingCampaign" },
+    Transition { command: Command::Approve, from: &[State::Submitted], to: State::Approved, by: "ApproveMarketingCampaign" },
+    Transition { command: Command::Reject, from: &[State::Submitted], to: State::Rejected, by: "RejectMarketingCampaign" },
+    Transition { command: Command::Schedule, from: &[State::Approved], to: State::Scheduled, by: "ScheduleMarketingCampaign" },
+    Transition {
+        command: Command::Deploy,
+        from: &[State::Scheduled],
+        to: State::Deployed,
+        by: "DeployMarketingCampaign, or its `schedule_time`, recorded by a sweep or the next command",
+    },
+    Transition { command: Command::Complete, from: &[State::Deployed], to: State::Completed, by: "CompleteMarketingCampaign" },
+    Transition {
+        command: Command::ReportResults,
+        from: &[State::Completed],
+        to: State::ResultsReported,
+        by: "ReportMarketingCampaignResults",
+    },
+    Transition {
+        command: Command::Cancel,
+        from: &[State::Draft, State::Submitted, State::Approved, State::Scheduled],
+        to: State::Canceled,
+        by: "CancelMarketingCampaign",
+    },
+];
 
-/// The one of them that may be changed until the campaign is deployed.
+/// The one field that may be changed after the draft, until the campaign is
+/// deployed.
 const CHANGEABLE_UNTIL_DEPLOYED: &str = "mdf_request";
 
 /// A draft from what the caller sent.
-fn new(id: &str, input: &MarketingCampaign, partner: &str, at: Timestamp, cx: &Cx) -> Result<MarketingCampaign> {
+fn new(id: &str, input: &MarketingCampaign, partner: &str, at: Timestamp) -> Result<MarketingCampaign> {
     check_references(input)?;
     Ok(MarketingCampaign {
         name: names::name("marketingCampaigns", id),
         partner: partner.to_owned(),
-        display_name: input.display_name.clone(),
-        description: input.description.clone(),
-        product_line: input.product_line.clone(),
-        co_branded: input.co_branded,
-        mdf_request: input.mdf_request.clone(),
         state: State::Draft as i32,
         state_time: Some(at.proto()),
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
-        ..MarketingCampaign::default()
+        ..input.clone()
     })
 }
 
@@ -88,65 +112,46 @@ fn check_references(campaign: &MarketingCampaign) -> Result<()> {
     Ok(())
 }
 
-/// The campaign after a change, and the paths that changed.
-fn changed(
-    current: &MarketingCampaign,
-    input: &MarketingCampaign,
-    mask: Option<&FieldMask>,
-    cx: &Cx,
-) -> Result<(MarketingCampaign, Vec<String>)> {
+/// The campaign after a change.
+fn changed(current: &MarketingCampaign, input: &MarketingCampaign, mask: Option<&FieldMask>) -> Result<MarketingCampaign> {
     let mut next = current.clone();
-    let paths = mask::apply(mask, &CHANGEABLE, input, &mut next)?;
+    let paths = mask::apply(mask, input, &mut next)?;
     check_references(&next)?;
     let open = match current.state() {
         State::Draft => true,
         State::Submitted | State::Approved | State::Scheduled => paths.iter().all(|p| p == CHANGEABLE_UNTIL_DEPLOYED),
         _ => paths.is_empty(),
     };
-    if !open {
-        return Err(Error::state(&current.name, current.state().as_str_name(), State::Draft.as_str_name()));
-    }
-    if paths.is_empty() { Ok((next, paths)) } else { Ok((revised(next, cx), paths)) }
+    if open { Ok(next) } else { Err(Error::state(&current.name, current.state().as_str_name(), State::Draft.as_str_name())) }
 }
 
 /// The campaign in its next state, or why it cannot get there.
-fn moved(current: &MarketingCampaign, command: Command, at: Timestamp, cx: &Cx) -> Result<MarketingCampaign> {
-    let (from, to, field) = command.row();
-    if !from.contains(&current.state()) {
-        let needs: Vec<&str> = from.iter().map(State::as_str_name).collect();
-        return Err(Error::state(&current.name, current.state().as_str_name(), &needs.join(" or ")));
-    }
+fn moved(current: &MarketingCampaign, command: Command, at: Timestamp) -> Result<MarketingCampaign> {
+    let to = machine::next(TABLE, &current.name, current.state(), command)?;
     let since = Timestamp::stored(current.state_time.as_ref()).unwrap_or_default();
     if at < since {
         let message = format!("must not lie before {since}, since when the campaign is {}", current.state().as_str_name());
-        return Err(Error::invalid(field, message).with_reason(ErrorReason::TimeBeforeState.as_str_name()));
+        return Err(Error::invalid(command.time_field(), message).with_reason(ErrorReason::TimeBeforeState));
     }
     let mut next = current.clone();
     next.set_state(to);
     next.state_time = Some(at.proto());
-    let stamp = match command {
-        Command::Submit => &mut next.submit_time,
-        Command::Approve => &mut next.approve_time,
-        Command::Deploy => &mut next.deploy_time,
-        Command::Complete => &mut next.complete_time,
-        Command::Reject | Command::Schedule | Command::ReportResults | Command::Cancel => return Ok(revised(next, cx)),
-    };
-    *stamp = Some(at.proto());
-    Ok(revised(next, cx))
+    match command {
+        Command::Submit => next.submit_time = next.state_time,
+        Command::Approve => next.approve_time = next.state_time,
+        Command::Deploy => next.deploy_time = next.state_time,
+        Command::Complete => next.complete_time = next.state_time,
+        Command::Create | Command::Reject | Command::Schedule | Command::ReportResults | Command::Cancel => {}
+    }
+    Ok(next)
 }
 
 /// The campaign with the instant at which it deploys. A past instant is its own
 /// fact's instant, too, so that the deployment does not lie before it.
-fn scheduled(current: &MarketingCampaign, deploys: Timestamp, cx: &Cx) -> Result<MarketingCampaign> {
-    let mut next = moved(current, Command::Schedule, deploys.min(cx.now), cx)?;
+fn scheduled(current: &MarketingCampaign, deploys: Timestamp, now: Timestamp) -> Result<MarketingCampaign> {
+    let mut next = moved(current, Command::Schedule, deploys.min(now))?;
     next.schedule_time = Some(deploys.proto());
     Ok(next)
-}
-
-fn revised(mut campaign: MarketingCampaign, cx: &Cx) -> MarketingCampaign {
-    campaign.etag = etag::next(&campaign.etag);
-    campaign.update_time = Some(cx.now.proto());
-    campaign
 }
 
 /// When a scheduled campaign deploys; nothing in any other state.
@@ -154,15 +159,18 @@ fn due_time(campaign: &MarketingCampaign) -> Option<Timestamp> {
     Timestamp::stored(campaign.schedule_time.as_ref()).filter(|_| campaign.state() == State::Scheduled)
 }
 
+/// The campaign as its deployment leaves it, and the instant that was due;
+/// nothing if it has not come.
+fn deployed(campaign: &MarketingCampaign, now: Timestamp) -> Option<(MarketingCampaign, Timestamp)> {
+    let due = due_time(campaign).filter(|due| *due <= now)?;
+    let at = Some(due.proto());
+    Some((MarketingCampaign { state: State::Deployed as i32, state_time: at, deploy_time: at, ..campaign.clone() }, due))
+}
+
 /// The campaign as it is to be shown at an instant, whether or not its
 /// deployment was recorded meanwhile.
-fn judged(mut campaign: MarketingCampaign, at: Timestamp) -> MarketingCampaign {
-    if let Some(due) = due_time(&campaign).filter(|due| *due <= at) {
-        campaign.set_state(State::Deployed);
-        campaign.state_time = Some(due.proto());
-        campaign.deploy_time = Some(due.proto());
-    }
-    campaign
+fn judged(campaign: MarketingCampaign, at: Timestamp) -> MarketingCampaign {
+    deployed(&campaign, at).map_or(campaign, |(deployed, _)| deployed)
 }
 
 #[cfg(test)]

@@ -3,19 +3,29 @@
 //! | from | to | by |
 //! | --- | --- | --- |
 //! | (none) | DRAFT | CreateAgreement |
+//! | (none) | EFFECTIVE | BulkEnroll: it was signed elsewhere |
 //! | DRAFT | SENT | SendAgreement |
 //! | SENT | PARTNER_SIGNED | SignAgreement |
 //! | PARTNER_SIGNED | EFFECTIVE | CreateEnrollment |
 //! | SENT | DECLINED | DeclineAgreement; CancelAgreement for the partner |
 //! | DRAFT, SENT, PARTNER_SIGNED | VOIDED | CancelAgreement |
 //! | EFFECTIVE | TERMINATED | TerminateEnrollment |
-//! | EFFECTIVE | EXPIRED | its `expire_time`, with the enrollment |
+//! | EFFECTIVE | EXPIRED | its `expire_time`, recorded with the enrollment |
+//!
+//! The instant decides when an agreement expires: reads judge by it
+//! ([`judged`]), whether or not it was recorded.
 
 mod api;
 mod operations;
 pub(crate) mod store;
 
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
+use State::{Declined, Draft, Effective, Expired, PartnerSigned, Sent, Terminated, Voided};
+use stoa_kernel::{
+    Error, Result, Timestamp,
+    machine::{self, Transition},
+    names,
+};
+use stoa_proto::common::v1::ErrorReason as Common;
 use stoa_proto::onboard::v1::{Agreement, AgreementState as State, ErrorReason};
 
 pub(crate) use operations::{end, record_effective, take_effect};
@@ -26,6 +36,8 @@ pub(crate) const RAN_OUT: &str = "ran out";
 /// What leads an agreement from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
+    Create,
+    TakeIn,
     Send,
     Sign,
     TakeEffect,
@@ -35,55 +47,33 @@ pub(crate) enum Command {
     Expire,
 }
 
-impl Command {
-    /// A row of the table above.
-    const fn row(self) -> (&'static [State], State) {
-        match self {
-            Self::Send => (&[State::Draft], State::Sent),
-            Self::Sign => (&[State::Sent], State::PartnerSigned),
-            Self::TakeEffect => (&[State::PartnerSigned], State::Effective),
-            Self::Decline => (&[State::Sent], State::Declined),
-            Self::Void => (&[State::Draft, State::Sent, State::PartnerSigned], State::Voided),
-            Self::Terminate => (&[State::Effective], State::Terminated),
-            Self::Expire => (&[State::Effective], State::Expired),
-        }
-    }
-}
+const TABLE: &[Transition<Command, State>] = &[
+    Transition { command: Command::Create, from: &[], to: Draft, by: "CreateAgreement" },
+    Transition { command: Command::TakeIn, from: &[], to: Effective, by: "BulkEnroll: it was signed elsewhere" },
+    Transition { command: Command::Send, from: &[Draft], to: Sent, by: "SendAgreement" },
+    Transition { command: Command::Sign, from: &[Sent], to: PartnerSigned, by: "SignAgreement" },
+    Transition { command: Command::TakeEffect, from: &[PartnerSigned], to: Effective, by: "CreateEnrollment" },
+    Transition { command: Command::Decline, from: &[Sent], to: Declined, by: "DeclineAgreement; CancelAgreement for the partner" },
+    Transition { command: Command::Void, from: &[Draft, Sent, PartnerSigned], to: Voided, by: "CancelAgreement" },
+    Transition { command: Command::Terminate, from: &[Effective], to: Terminated, by: "TerminateEnrollment" },
+    Transition { command: Command::Expire, from: &[Effective], to: Expired, by: "its `expire_time`, recorded with the enrollment" },
+];
 
 /// A draft from what the caller sent.
-fn new(id: &str, input: &Agreement, cx: &Cx) -> Result<Agreement> {
+fn new(id: &str, input: &Agreement) -> Result<Agreement> {
     check_dates(input)?;
-    let mut agreement = Agreement {
-        name: names::name("agreements", id),
-        end_reason: String::new(),
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
-        ..input.clone()
-    };
-    agreement.set_state(State::Draft);
-    Ok(agreement)
+    Ok(Agreement { name: names::name("agreements", id), state: Draft as i32, ..input.clone() })
 }
 
 /// The agreement in its next state, or why it cannot get there.
-fn moved(current: &Agreement, command: Command, cx: &Cx) -> Result<Agreement> {
-    let (from, to) = command.row();
-    if !from.contains(&current.state()) {
-        let needs: Vec<&str> = from.iter().map(State::as_str_name).collect();
-        return Err(Error::state(&current.name, current.state().as_str_name(), &needs.join(" or ")));
-    }
-    let mut next = current.clone();
-    next.set_state(to);
-    next.etag = etag::next(&current.etag);
-    next.update_time = Some(cx.now.proto());
-    Ok(next)
+fn moved(current: &Agreement, command: Command) -> Result<Agreement> {
+    let state = machine::next(TABLE, &current.name, current.state(), command)?;
+    Ok(Agreement { state: state as i32, ..current.clone() })
 }
 
 /// The agreement after a command that ends it, with the reason.
-fn ended(current: &Agreement, command: Command, reason: &str, cx: &Cx) -> Result<Agreement> {
-    let mut next = moved(current, command, cx)?;
-    next.end_reason = reason.to_owned();
-    Ok(next)
+fn ended(current: &Agreement, command: Command, reason: &str) -> Result<Agreement> {
+    Ok(Agreement { end_reason: reason.to_owned(), ..moved(current, command)? })
 }
 
 fn check_dates(agreement: &Agreement) -> Result<()> {
@@ -91,8 +81,9 @@ fn check_dates(agreement: &Agreement) -> Result<()> {
     let start = read("agreement.effective_time", &agreement.effective_time)?;
     let end = read("agreement.expire_time", &agreement.expire_time)?;
     match (start, end) {
-        (Some(start), Some(end)) if end <= start => Err(Error::invalid("agreement.expire_time", "must lie after effective_time")
-            .with_reason(ErrorReason::AgreementDatesInvalid.as_str_name())),
+        (Some(start), Some(end)) if end <= start => {
+            Err(Error::invalid("agreement.expire_time", "must lie after effective_time").with_reason(ErrorReason::AgreementDatesInvalid))
+        }
         _ => Ok(()),
     }
 }
@@ -103,28 +94,28 @@ fn check_dates(agreement: &Agreement) -> Result<()> {
 /// # Errors
 /// FAILED_PRECONDITION `AGREEMENT_NOT_SIGNED`, `TIME_IN_FUTURE`,
 /// `AGREEMENT_DATES_INVALID`.
-pub(crate) fn start(agreement: &Agreement, cx: &Cx) -> Result<Timestamp> {
+pub(crate) fn start(agreement: &Agreement, now: Timestamp) -> Result<Timestamp> {
     let name = &agreement.name;
-    if agreement.state() != State::PartnerSigned {
+    if agreement.state() != PartnerSigned {
         let message = format!("{name} is {}; send it and record the signature first", agreement.state().as_str_name());
-        return Err(Error::precondition(ErrorReason::AgreementNotSigned.as_str_name(), message).with_field("agreement", "is not signed"));
+        return Err(Error::precondition(ErrorReason::AgreementNotSigned, message).with_field("agreement", "is not signed"));
     }
-    let from = Timestamp::stored(agreement.effective_time.as_ref()).unwrap_or(cx.now);
-    if from > cx.now {
+    let from = Timestamp::stored(agreement.effective_time.as_ref()).unwrap_or(now);
+    if from > now {
         let message = format!("{name} takes effect at {from}; enroll then, or draft one that takes effect earlier");
-        return Err(Error::precondition("TIME_IN_FUTURE", message).with_field("agreement", "takes effect in the future"));
+        return Err(Error::precondition(Common::TimeInFuture, message).with_field("agreement", "takes effect in the future"));
     }
-    if let Some(end) = Timestamp::stored(agreement.expire_time.as_ref()).filter(|end| *end <= cx.now) {
+    if let Some(end) = Timestamp::stored(agreement.expire_time.as_ref()).filter(|end| *end <= now) {
         let message = format!("{name} ran out at {end}; draft another one");
-        return Err(Error::precondition(ErrorReason::AgreementDatesInvalid.as_str_name(), message).with_field("agreement", "has run out"));
+        return Err(Error::precondition(ErrorReason::AgreementDatesInvalid, message).with_field("agreement", "has run out"));
     }
     Ok(from)
 }
 
 /// The agreement in force with a partner.
-fn effective(current: &Agreement, partner: &str, cx: &Cx) -> Result<Agreement> {
-    let from = start(current, cx)?;
-    let mut next = moved(current, Command::TakeEffect, cx)?;
+fn effective(current: &Agreement, partner: &str, now: Timestamp) -> Result<Agreement> {
+    let from = start(current, now)?;
+    let mut next = moved(current, Command::TakeEffect)?;
     next.partner = partner.to_owned();
     next.effective_time = Some(from.proto());
     check_dates(&next)?;
@@ -132,11 +123,11 @@ fn effective(current: &Agreement, partner: &str, cx: &Cx) -> Result<Agreement> {
 }
 
 /// The agreement as it is at an instant: one that has run out is EXPIRED,
-/// whether that was recorded yet or not.
+/// whether or not that was recorded.
 fn judged(mut agreement: Agreement, now: Timestamp) -> Agreement {
     let over = Timestamp::stored(agreement.expire_time.as_ref()).is_some_and(|end| end <= now);
-    if over && agreement.state() == State::Effective {
-        agreement.set_state(State::Expired);
+    if over && agreement.state() == Effective {
+        agreement.set_state(Expired);
         agreement.end_reason = RAN_OUT.to_owned();
     }
     agreement

@@ -1,28 +1,31 @@
 //! What happens to CAM assignments by command.
 
-use stoa_events::Fact;
+use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Error, Result, etag, names};
 use stoa_proto::onboard::v1::{AssignCamRequest, CamAssigned, CamAssignment};
-use stoa_store::Tx;
+use stoa_store::{Tx, documents};
 
-use super::{assigned, store};
-use crate::{partner, person};
+use crate::{partner::store::Partners, person::store::Persons, scope::CamAssignments};
 
+/// Assigns a person to a partner; nothing happens if it is that person already.
 pub(super) async fn assign(tx: &Tx, cx: &Cx, request: &AssignCamRequest) -> Result<CamAssignment> {
     cx.require_tenant_reach()?;
-    let partner = names::id("partner", "partners", &request.partner)?;
-    let cam = names::id("person", "persons", &request.person)?;
+    let partner = documents::id::<Partners>("partner", &request.partner)?;
     let at = cx.occurred("assign_time", request.assign_time.as_ref())?;
-    partner::store::find(tx.conn(), cx, partner).await?.ok_or_else(|| Error::not_found(&request.partner))?;
-    person::store::find(tx.conn(), cx, cam).await?.ok_or_else(|| Error::reference_not_found("person", &request.person))?;
-    let current = store::lock(tx, cx, partner).await?;
-    let version = current.as_ref().map(|c| etag::version(&c.etag)).unwrap_or_default();
-    etag::check(&names::name("camAssignments", partner), &request.etag, version)?;
-    let Some(assignment) = assigned(current.as_ref(), &request.partner, &request.person, at) else {
-        return Ok(current.unwrap_or_default());
+    documents::find::<Partners, _>(tx.conn(), cx, &partner).await?.ok_or_else(|| Error::not_found(&request.partner))?;
+    documents::refer::<Persons, _>(tx.conn(), cx, "person", &request.person).await?;
+    let current = documents::lock::<CamAssignments>(tx, cx, &partner).await?;
+    let next = CamAssignment {
+        name: names::name("camAssignments", &partner),
+        partner: request.partner.clone(),
+        person: request.person.clone(),
+        assign_time: Some(at.proto()),
+        ..CamAssignment::default()
     };
-    store::save(tx, cx, &assignment).await?;
-    let fact = Fact::new(&assignment.name, etag::version(&assignment.etag)).occurred(at).partner(&assignment.partner);
-    stoa_events::append(tx, cx, fact, &CamAssigned { cam_assignment: Some(assignment.clone()) }).await?;
-    Ok(assignment)
+    let version = current.as_ref().map_or(0, |current| etag::version(&current.etag));
+    etag::check(&next.name, &request.etag, version)?;
+    match current {
+        Some(current) if current.person == next.person => Ok(current),
+        current => record::<CamAssignments>(tx, cx, current.as_ref(), [Step::new::<CamAssigned>(next).at(at)]).await,
+    }
 }

@@ -22,6 +22,7 @@ async fn a_cam_takes_over_from_who_was_seen() {
     };
     let assign = async |request| bench.api.assign_cam(bench.vendor(request)).await;
     let first = assign(request("ada", "")).await.unwrap().into_inner();
+    bench.pass_days(1);
     assert_eq!(assign(request("ada", &first.etag)).await.unwrap().into_inner(), first, "nothing changed");
     let since = bench.in_days(-3);
     let second = assign(AssignCamRequest { assign_time: since, ..request("bob", &first.etag) }).await.unwrap().into_inner();

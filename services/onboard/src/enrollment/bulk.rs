@@ -3,98 +3,111 @@
 //! The answer to a row that was taken is stored with the row's effects, in one
 //! transaction, under (bulk enrollment, row id): sending the row again returns
 //! that answer. A refused row leaves nothing behind and is tried again when it
-//! is sent again. Rows are written in groups; where a group fails, its rows are
-//! written one by one, so that a bad row stands alone.
+//! is sent again.
 
 use aws_lc_rs::digest;
-use futures::FutureExt;
+use futures::stream::BoxStream;
 use prost::Message;
-use stoa_kernel::{Cx, Error, Result, ids, names};
+use stoa_kernel::{Cx, Error, Reason, Result, ids, names};
 use stoa_proto::{
+    common::v1::ErrorReason as Common,
     onboard::v1::{Agreement, BulkEnrollOutcome as Outcome, BulkEnrollRequest, BulkEnrollResponse, BulkEnrollRow, ErrorReason, RowError},
     validate,
 };
-use stoa_store::{Store, Tx};
+use stoa_service::{Deps, batch};
+use stoa_store::{Store, Tx, documents};
+use tonic::{Status, Streaming};
 
 use super::{enroll, lapse::standing, new, store};
-use crate::{agreement, onboarding_plan, partner, program, scope::require_writer, tenant_settings};
+use crate::{
+    agreement, onboarding_plan,
+    partner::{
+        self,
+        store::{Partners, lock_hierarchy},
+    },
+    program::store::Programs,
+    scope::require_writer,
+    tenant_settings,
+};
 
 /// Rows written in one transaction.
-pub(super) const ROWS_PER_WRITE_MAX: usize = 100;
+const ROWS_PER_WRITE_MAX: usize = 100;
 
 /// Days that a row may lie back before it is history.
 const HISTORY_DAYS: i64 = 1;
 
+/// A stream of rows on its way.
+struct Enrolling {
+    deps: Deps,
+    cx: Cx,
+    row_count: i64,
+}
+
+/// Rows of one transaction.
+struct Group {
+    rows: Vec<BulkEnrollRequest>,
+}
+
+/// Answers rows as they come.
+pub(super) fn enroll(
+    deps: &Deps,
+    cx: Cx,
+    rows: Streaming<BulkEnrollRequest>,
+) -> Result<BoxStream<'static, Result<BulkEnrollResponse, Status>>> {
+    cx.require_tenant_reach()?;
+    Ok(batch::answers(rows, ROWS_PER_WRITE_MAX, Enrolling { deps: deps.clone(), cx, row_count: 0 }, next_group))
+}
+
+/// Answers a group as of the instant that it came: a stream may last for hours.
+async fn next_group(mut on: Enrolling, rows: Vec<BulkEnrollRequest>) -> Result<(Enrolling, Vec<BulkEnrollResponse>)> {
+    on.cx.now = on.deps.clock.now();
+    let mut answers = answer(&on.deps.store, &on.cx, rows).await?;
+    for answer in &mut answers {
+        on.row_count += 1;
+        answer.row_count = on.row_count;
+    }
+    Ok((on, answers))
+}
+
 /// Answers to a group of rows, in their order, as of the context's instant.
-/// Fails only where the store does.
 pub(crate) async fn answer(store: &Store, cx: &Cx, rows: Vec<BulkEnrollRequest>) -> Result<Vec<BulkEnrollResponse>> {
-    match transaction(store, cx, rows.clone()).await {
-        Err(error) if error.is_transient() && rows.len() <= 1 => Err(error),
-        Err(_) => {
-            let mut answers = Vec::with_capacity(rows.len());
-            for row in rows {
-                answers.push(alone(store, cx, row).await?);
-            }
-            Ok(answers)
-        }
-        done => done,
-    }
+    batch::write_rows(rows, |rows| store.run(cx, Group { rows }, write), rejected).await
 }
 
-async fn alone(store: &Store, cx: &Cx, row: BulkEnrollRequest) -> Result<BulkEnrollResponse> {
-    match transaction(store, cx, vec![row.clone()]).await {
-        Ok(mut answers) => answers.pop().ok_or_else(|| Error::internal("a row got no answer")),
-        Err(error) if error.is_transient() => Err(error),
-        Err(error) => {
-            tracing::warn!(row = row_id(&row), cause = error.cause(), reason = error.reason(), "a row was refused");
-            Ok(rejected(&row, &error))
-        }
-    }
-}
-
-fn row_id(request: &BulkEnrollRequest) -> &str {
-    request.row.as_ref().map(|row| row.row_id.as_str()).unwrap_or_default()
-}
-
-async fn transaction(store: &Store, cx: &Cx, rows: Vec<BulkEnrollRequest>) -> Result<Vec<BulkEnrollResponse>> {
-    store.write((cx.clone(), rows), |tx, (cx, rows)| write(tx, cx, rows).boxed()).await
-}
-
-async fn write(tx: &Tx, cx: &Cx, rows: &[BulkEnrollRequest]) -> Result<Vec<BulkEnrollResponse>> {
-    let mut answers = Vec::with_capacity(rows.len());
-    if rows.iter().any(|r| r.row.as_ref().and_then(|row| row.partner.as_ref()).is_some_and(|p| !p.parent.is_empty())) {
+async fn write(tx: &Tx, cx: &Cx, Group { rows }: &Group) -> Result<Vec<BulkEnrollResponse>> {
+    let mut partners = rows.iter().filter_map(|request| request.row.as_ref()?.partner.as_ref());
+    if partners.any(|partner| !partner.parent.is_empty()) {
         // Before any partner's row, which earlier rows of the group write.
-        partner::store::lock_hierarchy(tx, cx).await?;
+        lock_hierarchy(tx, cx).await?;
     }
+    let mut answers = Vec::with_capacity(rows.len());
     for request in rows {
-        let row = request.row.clone().unwrap_or_default();
-        let broken = validate::violations(&row);
-        if !broken.is_empty() {
-            answers.push(invalid(request, broken));
-            continue;
-        }
-        let hash = digest::digest(&digest::SHA256, &row.encode_to_vec()).as_ref().to_vec();
-        if let Some((known, answer)) = store::bulk_answer(tx, cx, &request.bulk_enrollment_id, &row.row_id).await? {
-            answers.push(if known == hash {
-                BulkEnrollResponse { replayed: true, ..answer }
-            } else {
-                rejected(request, &changed(&row.row_id))
-            });
-            continue;
-        }
-        let answer = enroll_row(tx, cx, request, &row).await?;
-        store::keep_bulk_answer(tx, cx, &request.bulk_enrollment_id, &row.row_id, hash, &answer).await?;
-        answers.push(answer);
+        answers.push(write_row(tx, cx, request).await?);
     }
     Ok(answers)
 }
 
-/// Enrolls one row. An error rolls the row's transaction back.
+/// Answers one row. An error rolls the transaction back.
+async fn write_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest) -> Result<BulkEnrollResponse> {
+    let row = request.row.clone().unwrap_or_default();
+    let broken = validate::violations(&row);
+    if !broken.is_empty() {
+        return Ok(invalid(&row, broken));
+    }
+    let hash = digest::digest(&digest::SHA256, &row.encode_to_vec()).as_ref().to_vec();
+    if let Some((known, answer)) = store::bulk_answer(tx, cx, &request.bulk_enrollment_id, &row.row_id).await? {
+        return Ok(if known == hash { BulkEnrollResponse { replayed: true, ..answer } } else { rejected(request, &changed(&row.row_id)) });
+    }
+    let answer = enroll_row(tx, cx, request, &row).await?;
+    store::keep_bulk_answer(tx, cx, &request.bulk_enrollment_id, hash, &answer).await?;
+    Ok(answer)
+}
+
 async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnrollRow) -> Result<BulkEnrollResponse> {
     let program = program_of(tx, cx, row).await?;
     let tier = enroll::choose_tier(tx, cx, &program, &row.tier).await?;
     let from = cx.occurred("effective_time", row.effective_time.as_ref())?;
-    let partner = match partner::store::find(tx.conn(), cx, &row.partner_id).await? {
+    let partner = match documents::find::<Partners, _>(tx.conn(), cx, &row.partner_id).await? {
         Some(found) => {
             require_writer(tx.conn(), cx, &found.name, &row.partner_id).await?;
             found.name
@@ -113,9 +126,9 @@ async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnr
         ..Default::default()
     };
     let in_force = agreement::record_effective(tx, cx, signed, from).await?;
-    let mut enrollment = new(&id, &in_force, tier, Vec::new(), cx);
+    let mut enrollment = new(&id, &in_force, tier, &[], cx.now);
     enrollment.imported = from < cx.now.plus_days(-HISTORY_DAYS);
-    enroll::record(tx, cx, &enrollment).await?;
+    let enrollment = enroll::record(tx, cx, enrollment).await?;
     if !enrollment.imported {
         onboarding_plan::start(tx, cx, &enrollment).await?;
     }
@@ -123,37 +136,34 @@ async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnr
 }
 
 async fn program_of(tx: &Tx, cx: &Cx, row: &BulkEnrollRow) -> Result<String> {
-    let name = if row.program.is_empty() {
-        tenant_settings::store::find(tx.conn(), cx).await?.map(|s| s.default_program).unwrap_or_default()
-    } else {
-        row.program.clone()
+    let name = match row.program.as_str() {
+        "" => tenant_settings::store::settings(tx.conn(), cx).await?.default_program,
+        named => named.to_owned(),
     };
     if name.is_empty() {
         return Err(Error::invalid("program", "must be named, because the tenant has no default program"));
     }
-    let id = names::id("program", "programs", &name)?;
-    program::store::find(tx.conn(), cx, id).await?.ok_or_else(|| Error::reference_not_found("program", &name))?;
-    Ok(name)
+    Ok(documents::refer::<Programs, _>(tx.conn(), cx, "program", &name).await?.name)
 }
 
 fn changed(row_id: &str) -> Error {
     Error::invalid("row_id", format!("`{row_id}` was sent before with other contents; give the changed row a new id"))
-        .with_reason(ErrorReason::BulkRowChanged.as_str_name())
+        .with_reason(ErrorReason::BulkRowChanged)
 }
 
 fn reply(row: &BulkEnrollRow, outcome: Outcome, enrollment: String) -> BulkEnrollResponse {
     BulkEnrollResponse { row_id: row.row_id.clone(), outcome: outcome as i32, enrollment, ..Default::default() }
 }
 
-fn invalid(request: &BulkEnrollRequest, broken: Vec<validate::Violation>) -> BulkEnrollResponse {
-    let row = request.row.clone().unwrap_or_default();
-    let error = |v: validate::Violation| RowError { field: v.field, reason: "INVALID_FIELD".to_owned(), message: v.message };
-    BulkEnrollResponse { errors: broken.into_iter().map(error).collect(), ..reply(&row, Outcome::Rejected, String::new()) }
+fn invalid(row: &BulkEnrollRow, broken: Vec<validate::Violation>) -> BulkEnrollResponse {
+    let reason = Reason::from(Common::InvalidField).to_string();
+    let error = |v: validate::Violation| RowError { field: v.field, reason: reason.clone(), message: v.message };
+    BulkEnrollResponse { errors: broken.into_iter().map(error).collect(), ..reply(row, Outcome::Rejected, String::new()) }
 }
 
 fn rejected(request: &BulkEnrollRequest, error: &Error) -> BulkEnrollResponse {
     let row = request.row.clone().unwrap_or_default();
     let field = error.fields().first().map(|f| f.field.clone()).unwrap_or_default();
-    let errors = vec![RowError { field, reason: error.reason().to_owned(), message: error.message().to_owned() }];
+    let errors = vec![RowError { field, reason: error.reason().to_string(), message: error.message().to_owned() }];
     BulkEnrollResponse { errors, ..reply(&row, Outcome::Rejected, String::new()) }
 }

@@ -1,23 +1,20 @@
 //! Whether a partner may do anything for now.
 
-use std::sync::Arc;
-
-use futures::FutureExt;
-use stoa_proto::onboard::v1::EnrollmentStatus as Status;
-use stoa_rpc::{Deps, Suspension};
+use stoa_kernel::{Cx, Result};
+use stoa_proto::onboard::v1::Enrollment;
+use stoa_rpc::Suspension;
+use stoa_service::Deps;
 
 use super::store;
 
 /// Tells whether a partner is suspended, from the enrollments themselves; those
 /// that are over by now do not count.
 pub(crate) fn suspension(deps: &Deps) -> Suspension {
-    let deps = deps.clone();
-    Arc::new(move |tenant, partner| {
-        let (deps, tenant, partner) = (deps.clone(), tenant.to_owned(), partner.to_owned());
-        async move {
-            let live = store::live_statuses(deps.store.read(), &tenant, &partner, deps.clock.now()).await?;
-            Ok(stoa_directory::is_suspended(live.into_iter().filter_map(|status| Status::try_from(status).ok())))
-        }
-        .boxed()
-    })
+    stoa_service::suspension(deps, is_suspended)
+}
+
+async fn is_suspended(deps: Deps, tenant: String, partner: String) -> Result<bool> {
+    let cx = Cx::service(&tenant, crate::NAME, &deps.clock, "");
+    let in_force = store::in_force_of(deps.store.read(), &cx, &partner).await?;
+    Ok(stoa_directory::is_suspended(in_force.iter().map(Enrollment::status)))
 }

@@ -2,6 +2,7 @@
 //! the encoded message, the other columns are what queries need.
 
 mod m0001_foundation;
+mod m0002_order;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -10,5 +11,7 @@ use sea_orm_migration::MigrationTrait;
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     let mut all = stoa_events::migrations();
     all.push(Box::new(m0001_foundation::Foundation));
+    all.push(m0002_order::order());
+    all.push(stoa_directory::ancestors::migration("onboard_0003_ancestors", "partner"));
     all
 }

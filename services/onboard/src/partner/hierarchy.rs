@@ -16,15 +16,11 @@ pub(super) fn below(id: &str, parent: &Partner) -> Result<Vec<String>> {
     ancestors.push(names::last(&parent.name).to_owned());
     if ancestors.iter().any(|a| a == id) {
         let message = format!("{} stands below partners/{id}; choose a parent outside of it", parent.name);
-        return Err(
-            Error::precondition(ErrorReason::HierarchyCycle.as_str_name(), message).with_field("partner.parent", "would close a cycle")
-        );
+        return Err(Error::precondition(ErrorReason::HierarchyCycle, message).with_field("partner.parent", "would close a cycle"));
     }
     if ancestors.len() >= LEVELS_MAX {
         let message = format!("the hierarchy would have more than {LEVELS_MAX} levels; choose a parent higher up");
-        return Err(
-            Error::precondition(ErrorReason::HierarchyTooDeep.as_str_name(), message).with_field("partner.parent", "stands too deep")
-        );
+        return Err(Error::precondition(ErrorReason::HierarchyTooDeep, message).with_field("partner.parent", "stands too deep"));
     }
     Ok(ancestors)
 }
@@ -33,15 +29,13 @@ pub(super) fn below(id: &str, parent: &Partner) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// `HIERARCHY_TOO_DEEP`.
-pub(super) fn moved_along(below: &Partner, moved: &Partner) -> Result<Vec<String>> {
+pub(crate) fn moved_along(below: &Partner, moved: &Partner) -> Result<Vec<String>> {
     let id = names::last(&moved.name);
     let own = below.ancestors.iter().skip_while(|a| *a != id);
     let ancestors: Vec<String> = moved.ancestors.iter().chain(own).cloned().collect();
     if ancestors.len() >= LEVELS_MAX {
         let message = format!("{} would stand below level {LEVELS_MAX}; move it first", below.name);
-        return Err(
-            Error::precondition(ErrorReason::HierarchyTooDeep.as_str_name(), message).with_field("partner.parent", "stands too deep")
-        );
+        return Err(Error::precondition(ErrorReason::HierarchyTooDeep, message).with_field("partner.parent", "stands too deep"));
     }
     Ok(ancestors)
 }

@@ -1,10 +1,10 @@
 use prost::Message;
 use stoa_proto::onboard::v1::{
-    CreatePersonRequest, DeletePersonRequest, GetPersonRequest, PersonCreated, PersonErased, person_service_server::PersonService,
+    CreatePersonRequest, DeletePersonRequest, GetPersonRequest, Person, PersonCreated, PersonErased, PersonReference,
+    person_service_server::PersonService,
 };
 use tonic::Code;
 
-use super::*;
 use crate::testing::{Bench, reason};
 
 fn create(id: &str, partner: &str) -> CreatePersonRequest {

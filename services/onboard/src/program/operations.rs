@@ -1,30 +1,23 @@
 //! What happens to programs by command.
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Result, etag, ids, names};
+use stoa_events::{changed, created};
+use stoa_kernel::{Cx, Result, etag, ids, mask, names};
 use stoa_proto::onboard::v1::{CreateProgramRequest, Program, ProgramCreated, ProgramUpdated, UpdateProgramRequest};
-use stoa_store::Tx;
+use stoa_store::{Tx, documents};
 
-use super::{changed, new, store};
+use super::store::Programs;
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateProgramRequest) -> Result<Program> {
     let id = ids::chosen_or_new("program_id", &request.program_id)?;
-    let program = new(&id, &request.program.clone().unwrap_or_default(), cx);
-    store::insert(tx, cx, &program).await?;
-    let event = ProgramCreated { program: Some(program.clone()) };
-    stoa_events::append(tx, cx, Fact::new(&program.name, 1), &event).await?;
-    Ok(program)
+    let program = Program { name: names::name("programs", &id), ..request.program.clone().unwrap_or_default() };
+    created::<Programs, ProgramCreated>(tx, cx, program).await
 }
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateProgramRequest) -> Result<Program> {
     let input = request.program.clone().unwrap_or_default();
-    let id = names::id("program.name", "programs", &input.name)?;
-    let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(&input.name))?;
-    let (program, paths) = changed(&current, &input, request.update_mask.as_ref(), cx)?;
-    if !paths.is_empty() {
-        store::save(tx, cx, &program).await?;
-        let fact = Fact::new(&program.name, etag::version(&program.etag)).changed(paths);
-        stoa_events::append(tx, cx, fact, &ProgramUpdated { program: Some(program.clone()) }).await?;
-    }
-    Ok(program)
+    let current = documents::load::<Programs>(tx, cx, "program.name", &input.name).await?;
+    etag::require(&current, &input.etag)?;
+    let mut next = current.clone();
+    mask::apply(request.update_mask.as_ref(), &input, &mut next)?;
+    changed::<Programs, ProgramUpdated>(tx, cx, &current, next).await
 }

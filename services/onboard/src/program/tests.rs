@@ -1,9 +1,8 @@
 use stoa_proto::onboard::v1::{
-    CreateProgramRequest, GetProgramRequest, ListProgramsRequest, UpdateProgramRequest, program_service_server::ProgramService,
+    CreateProgramRequest, GetProgramRequest, ListProgramsRequest, Program, UpdateProgramRequest, program_service_server::ProgramService,
 };
 use tonic::Code;
 
-use super::*;
 use crate::testing::{Bench, reason};
 
 #[tokio::test]

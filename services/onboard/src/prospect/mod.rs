@@ -3,129 +3,113 @@
 //! | from | to | by |
 //! | --- | --- | --- |
 //! | (none) | IDENTIFIED | CreateProspect |
-//! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, INVITED, NURTURE | a later one, up to APPLIED | AdvanceProspect |
-//! | IDENTIFIED … APPLIED, NURTURE | DISQUALIFIED, NURTURE, LOST | CloseProspect |
-//! | IDENTIFIED … APPLIED | CONVERTED | CreateEnrollment |
+//! | IDENTIFIED, NURTURE | CONTACTED | AdvanceProspect |
+//! | IDENTIFIED, CONTACTED, NURTURE | ENGAGED | AdvanceProspect |
+//! | IDENTIFIED, CONTACTED, ENGAGED, NURTURE | QUALIFIED | AdvanceProspect |
+//! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, NURTURE | INVITED | AdvanceProspect |
+//! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, INVITED, NURTURE | APPLIED | AdvanceProspect |
+//! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, INVITED, APPLIED | CONVERTED | CreateEnrollment |
+//! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, INVITED, APPLIED, NURTURE | DISQUALIFIED | CloseProspect |
+//! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, INVITED, APPLIED | NURTURE | CloseProspect |
+//! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, INVITED, APPLIED, NURTURE | LOST | CloseProspect |
 //! | DISQUALIFIED, LOST | IDENTIFIED | ReopenProspect |
 //!
 //! There is one prospect for an organization (domain and country), whatever its
-//! state: one that was closed is taken up again instead of created anew.
+//! state: a closed one is taken up again instead of created anew.
 
 mod api;
 mod operations;
 pub(crate) mod store;
 
+use State::{Applied, Contacted, Converted, Disqualified, Engaged, Identified, Invited, Lost, Nurture, Qualified};
 use prost_types::FieldMask;
-use stoa_kernel::{Cx, Error, Result, etag, mask, names};
+use stoa_kernel::{
+    Error, Result, Timestamp,
+    machine::{self, Transition},
+    mask, names,
+};
 use stoa_proto::onboard::v1::{Prospect, ProspectState as State};
 
 pub(crate) use operations::convert;
 
-/// Fields that a caller may change.
-const CHANGEABLE: [&str; 7] = ["display_name", "type", "domain", "country_code", "territory", "vertical", "owner"];
-
-/// A new prospect from what the caller sent.
-fn new(id: &str, input: &Prospect, cx: &Cx) -> Result<Prospect> {
-    names::optional_id("prospect.owner", "persons", &input.owner)?;
-    let mut prospect = Prospect {
-        name: names::name("prospects", id),
-        close_reason: String::new(),
-        competitor: String::new(),
-        partner: String::new(),
-        qualify_time: None,
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
-        ..input.clone()
-    };
-    prospect.set_state(State::Identified);
-    Ok(prospect)
+/// What leads a prospect from one state to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Create,
+    /// Forward to a state; steps may be left out.
+    Advance(State),
+    Convert,
+    Close(State),
+    Reopen,
 }
 
-/// The prospect after a change, and the paths that changed. What became a
-/// partner is changed there.
-fn changed(current: &Prospect, input: &Prospect, mask: Option<&FieldMask>, cx: &Cx) -> Result<(Prospect, Vec<String>)> {
-    etag::check(&current.name, &input.etag, etag::version(&current.etag))?;
-    if current.state() == State::Converted {
+const TABLE: &[Transition<Command, State>] = &[
+    Transition { command: Command::Create, from: &[], to: Identified, by: "CreateProspect" },
+    forward(&[Identified, Nurture], Contacted),
+    forward(&[Identified, Contacted, Nurture], Engaged),
+    forward(&[Identified, Contacted, Engaged, Nurture], Qualified),
+    forward(&[Identified, Contacted, Engaged, Qualified, Nurture], Invited),
+    forward(&[Identified, Contacted, Engaged, Qualified, Invited, Nurture], Applied),
+    Transition { command: Command::Convert, from: IN_RECRUITMENT, to: Converted, by: "CreateEnrollment" },
+    closing(&[Identified, Contacted, Engaged, Qualified, Invited, Applied, Nurture], Disqualified),
+    closing(IN_RECRUITMENT, Nurture),
+    closing(&[Identified, Contacted, Engaged, Qualified, Invited, Applied, Nurture], Lost),
+    Transition { command: Command::Reopen, from: &[Disqualified, Lost], to: Identified, by: "ReopenProspect" },
+];
+
+const IN_RECRUITMENT: &[State] = &[Identified, Contacted, Engaged, Qualified, Invited, Applied];
+
+const fn forward(from: &'static [State], to: State) -> Transition<Command, State> {
+    Transition { command: Command::Advance(to), from, to, by: "AdvanceProspect" }
+}
+
+const fn closing(from: &'static [State], to: State) -> Transition<Command, State> {
+    Transition { command: Command::Close(to), from, to, by: "CloseProspect" }
+}
+
+/// A new prospect from what the caller sent.
+fn new(id: &str, input: &Prospect) -> Result<Prospect> {
+    names::optional_id("prospect.owner", "persons", &input.owner)?;
+    Ok(Prospect { name: names::name("prospects", id), state: Identified as i32, ..input.clone() })
+}
+
+/// The prospect after a change. What became a partner is changed there.
+fn updated(current: &Prospect, input: &Prospect, mask: Option<&FieldMask>) -> Result<Prospect> {
+    if current.state() == Converted {
         let needs = format!("a prospect that is not {} yet; update that", current.partner);
         return Err(Error::state(&current.name, current.state().as_str_name(), &needs));
     }
     let mut next = current.clone();
-    let paths = mask::apply(mask, &CHANGEABLE, input, &mut next)?;
+    mask::apply(mask, input, &mut next)?;
     names::optional_id("prospect.owner", "persons", &next.owner)?;
-    Ok(if paths.is_empty() { (next, paths) } else { (revised(next, cx), paths) })
+    Ok(next)
 }
 
-/// In recruitment: can be advanced, closed and converted.
-fn is_open(state: State) -> bool {
-    matches!(state, State::Identified | State::Contacted | State::Engaged | State::Qualified | State::Invited | State::Applied)
-}
-
-/// Moves a prospect forward. Steps may be left out; QUALIFIED is stamped when
-/// it is reached or passed, first time.
-fn advanced(current: &Prospect, target: State, cx: &Cx) -> Result<Prospect> {
-    let state = current.state();
-    let forward = (is_open(state) && (target as i32) > (state as i32)) || state == State::Nurture;
-    if !forward {
-        return Err(Error::state(&current.name, state.as_str_name(), "an earlier state of recruitment, or NURTURE"));
-    }
+/// The prospect in its next state. QUALIFIED is stamped when it is reached or
+/// passed, the first time.
+fn moved(current: &Prospect, command: Command, now: Timestamp) -> Result<Prospect> {
     let mut next = current.clone();
-    next.set_state(target);
+    next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);
     next.close_reason.clear();
     next.competitor.clear();
-    if (target as i32) >= (State::Qualified as i32) && next.qualify_time.is_none() {
-        next.qualify_time = Some(cx.now.proto());
+    if matches!(next.state(), Qualified | Invited | Applied | Converted) && next.qualify_time.is_none() {
+        next.qualify_time = Some(now.proto());
     }
-    Ok(revised(next, cx))
+    Ok(next)
 }
 
-fn closed(current: &Prospect, target: State, reason: &str, competitor: &str, cx: &Cx) -> Result<Prospect> {
-    let state = current.state();
-    let closes = is_open(state) || (state == State::Nurture && target != State::Nurture);
-    if !closes {
-        return Err(Error::state(&current.name, state.as_str_name(), "a prospect that is in recruitment"));
-    }
-    let mut next = current.clone();
-    next.set_state(target);
+fn closed(current: &Prospect, target: State, reason: &str, competitor: &str, now: Timestamp) -> Result<Prospect> {
+    let mut next = moved(current, Command::Close(target), now)?;
     next.close_reason = reason.to_owned();
     next.competitor = competitor.to_owned();
-    Ok(revised(next, cx))
+    Ok(next)
 }
 
-/// Takes a prospect into recruitment again, from the beginning.
-fn reopened(current: &Prospect, cx: &Cx) -> Result<Prospect> {
-    let state = current.state();
-    if !matches!(state, State::Disqualified | State::Lost) {
-        return Err(Error::state(&current.name, state.as_str_name(), "a prospect that is DISQUALIFIED or LOST"));
-    }
-    let mut next = current.clone();
-    next.set_state(State::Identified);
-    next.close_reason.clear();
-    next.competitor.clear();
-    Ok(revised(next, cx))
+fn converted(current: &Prospect, partner: &str, now: Timestamp) -> Result<Prospect> {
+    Ok(Prospect { partner: partner.to_owned(), ..moved(current, Command::Convert, now)? })
 }
 
-fn converted(current: &Prospect, partner: &str, cx: &Cx) -> Result<Prospect> {
-    let state = current.state();
-    if !is_open(state) {
-        return Err(Error::state(&current.name, state.as_str_name(), "a prospect that is in recruitment"));
-    }
-    let mut next = current.clone();
-    next.set_state(State::Converted);
-    next.partner = partner.to_owned();
-    if next.qualify_time.is_none() {
-        next.qualify_time = Some(cx.now.proto());
-    }
-    Ok(revised(next, cx))
-}
-
-fn revised(mut prospect: Prospect, cx: &Cx) -> Prospect {
-    prospect.etag = etag::next(&prospect.etag);
-    prospect.update_time = Some(cx.now.proto());
-    prospect
-}
-
-/// Domain and country, lower-case; empty where there is no domain.
+/// Domain and country, lower-case; empty without a domain.
 fn duplicate_key(prospect: &Prospect) -> String {
     if prospect.domain.is_empty() {
         return String::new();

@@ -1,33 +1,30 @@
 //! What happens to tenant settings by command.
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Result, etag, names};
+use stoa_events::{Step, record};
+use stoa_kernel::{Cx, Result, etag, mask};
 use stoa_proto::onboard::v1::{TenantSettings, TenantSettingsUpdated, UpdateTenantSettingsRequest};
-use stoa_store::Tx;
+use stoa_store::{Tx, documents};
 
-use super::{changed, store};
-use crate::program;
+use super::{
+    check,
+    store::{ID, Settings},
+};
+use crate::program::store::Programs;
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateTenantSettingsRequest) -> Result<TenantSettings> {
     let input = request.tenant_settings.clone().unwrap_or_default();
-    let current = store::lock(tx, cx).await?.unwrap_or_else(stoa_directory::default_settings);
-    let (settings, paths) = changed(&current, &input, request.update_mask.as_ref(), cx)?;
-    if paths.is_empty() {
+    let recorded = documents::lock::<Settings>(tx, cx, ID).await?;
+    let current = recorded.clone().unwrap_or_else(stoa_directory::default_settings);
+    etag::require(&current, &input.etag)?;
+    let mut next = current.clone();
+    let changed = mask::apply(request.update_mask.as_ref(), &input, &mut next)?;
+    check(&next)?;
+    // Settings that are still the defaults get no first version.
+    if changed.is_empty() {
         return Ok(current);
     }
-    if settings.default_program != current.default_program {
-        check_program(tx, cx, &settings.default_program).await?;
+    if next.default_program != current.default_program && !next.default_program.is_empty() {
+        documents::refer::<Programs, _>(tx.conn(), cx, "tenant_settings.default_program", &next.default_program).await?;
     }
-    store::save(tx, cx, &settings).await?;
-    let fact = Fact::new(&settings.name, etag::version(&settings.etag)).changed(paths);
-    stoa_events::append(tx, cx, fact, &TenantSettingsUpdated { tenant_settings: Some(settings.clone()) }).await?;
-    Ok(settings)
-}
-
-/// The default program exists, where there is one.
-async fn check_program(tx: &Tx, cx: &Cx, name: &str) -> Result<()> {
-    if name.is_empty() || program::store::find(tx.conn(), cx, names::last(name)).await?.is_some() {
-        return Ok(());
-    }
-    Err(Error::reference_not_found("tenant_settings.default_program", name))
+    record::<Settings>(tx, cx, recorded.as_ref(), [Step::new::<TenantSettingsUpdated>(next)]).await
 }

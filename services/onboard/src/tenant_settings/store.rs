@@ -1,15 +1,9 @@
 //! The row of a tenant's settings.
 
-use prost::Message;
-use sea_orm::{
-    ActiveValue::Set,
-    ConnectionTrait, QuerySelect,
-    entity::prelude::*,
-    sea_query::{ExprTrait, OnConflict},
-};
-use stoa_kernel::{Cx, Error, Result, etag};
+use sea_orm::ConnectionTrait;
+use stoa_kernel::{Cx, Error, Result};
 use stoa_proto::onboard::v1::TenantSettings;
-use stoa_store::{DbResult, Tx, decode};
+use stoa_store::{Documents, Key, documents};
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -28,37 +22,25 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+pub(super) use row::Entity as Settings;
 
-/// Id of the one row that a tenant has.
-const ID: &str = "tenantSettings";
+/// Id of the one row that a tenant has: the name of its settings.
+pub(super) const ID: &str = "tenantSettings";
 
-fn read(row: Model) -> Result<TenantSettings> {
-    decode("tenant_settings", &row.tenant, &row.document)
+impl Documents for Settings {
+    type Document = TenantSettings;
+
+    fn row(Key { tenant, id, version, document }: Key, _: &TenantSettings) -> row::Model {
+        row::Model { tenant, id, version, document }
+    }
+
+    /// Two first versions met: each was made by somebody who saw the defaults.
+    fn taken(settings: &TenantSettings) -> Error {
+        Error::etag_mismatch(&settings.name)
+    }
 }
 
-/// The settings, if any were made.
-pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<Option<TenantSettings>> {
-    Entity::find_by_id((cx.tenant.clone(), ID.to_owned())).one(conn).await.db()?.map(read).transpose()
-}
-
-pub(super) async fn lock(tx: &Tx, cx: &Cx) -> Result<Option<TenantSettings>> {
-    Entity::find_by_id((cx.tenant.clone(), ID.to_owned())).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
-}
-
-/// Writes the next version over the one before; the first one is inserted.
-pub(super) async fn save(tx: &Tx, cx: &Cx, settings: &TenantSettings) -> Result<()> {
-    let version = etag::version(&settings.etag);
-    let row = ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        id: Set(ID.to_owned()),
-        version: Set(version),
-        document: Set(settings.encode_to_vec()),
-    };
-    let newer = OnConflict::columns([Column::Tenant, Column::Id])
-        .update_columns([Column::Version, Column::Document])
-        .action_and_where(Expr::col((Entity, Column::Version)).eq(version - 1))
-        .to_owned();
-    let rows = Entity::insert(row).on_conflict(newer).exec_without_returning(tx.conn()).await.db()?;
-    if rows == 1 { Ok(()) } else { Err(Error::etag_mismatch(&settings.name)) }
+/// The tenant's settings; the defaults until some were made.
+pub(crate) async fn settings<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<TenantSettings> {
+    Ok(documents::find::<Settings, C>(conn, cx, ID).await?.unwrap_or_else(stoa_directory::default_settings))
 }

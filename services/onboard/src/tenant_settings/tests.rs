@@ -1,3 +1,4 @@
+use stoa_kernel::etag;
 use stoa_proto::onboard::v1::{
     GetTenantSettingsRequest, UpdateTenantSettingsRequest, tenant_settings_service_server::TenantSettingsService,
 };
@@ -13,6 +14,7 @@ async fn the_default_program_exists() {
         let request = UpdateTenantSettingsRequest { tenant_settings: Some(settings), ..Default::default() };
         bench.api.update_tenant_settings(bench.vendor(request)).await
     };
+    assert_eq!(update("").await.unwrap().into_inner().etag, "", "the defaults are no version");
     assert_eq!(reason(update("p").await), "INVALID_FIELD");
     assert_eq!(reason(update("programs/none").await), "REFERENCE_NOT_FOUND");
     assert_eq!(update("programs/p").await.unwrap().into_inner().etag, etag::of(1));
@@ -20,6 +22,7 @@ async fn the_default_program_exists() {
     let get = GetTenantSettingsRequest { name: "tenantSettings".into() };
     let settings = bench.api.get_tenant_settings(bench.vendor(get)).await.unwrap().into_inner();
     assert_eq!((settings.default_program.as_str(), settings.reporting_currency.as_str()), ("programs/p", "USD"));
+    assert_eq!(bench.subjects().await.iter().filter(|s| *s == "tenant_settings.updated").count(), 1);
 }
 
 #[test]
@@ -27,7 +30,7 @@ fn settings_make_sense() {
     let with = |f: fn(&mut TenantSettings)| {
         let mut settings = stoa_directory::default_settings();
         f(&mut settings);
-        check(&settings).map_err(|e| e.reason())
+        check(&settings).map_err(|e| e.reason().as_str())
     };
     assert_eq!(with(|_| {}), Ok(()));
     assert_eq!(with(|s| s.time_zone = "Nowhere/Here".into()), Err("TIME_ZONE_UNKNOWN"));

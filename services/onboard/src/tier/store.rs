@@ -1,11 +1,10 @@
 //! Rows of tiers. The id is `{program}/{tier}`, so that tiers of one program
 //! stand together.
 
-use prost::Message;
-use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
-use stoa_kernel::{Cx, Error, Kind, Result, etag, page::Page};
+use sea_orm::{ConnectionTrait, QueryOrder, entity::prelude::*};
+use stoa_kernel::{Cx, Error, Kind, Result};
 use stoa_proto::onboard::v1::{ErrorReason, Tier};
-use stoa_store::{DbResult, Tx, decode, inserted, saved};
+use stoa_store::{Documents, Key, Tx, documents};
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -26,94 +25,32 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+use row::Column;
+pub(crate) use row::Entity as Tiers;
 
-fn read(row: Model) -> Result<Tier> {
-    decode("tier", &row.id, &row.document)
+impl Documents for Tiers {
+    type Document = Tier;
+    const PARENT: Option<&'static str> = Some("program");
+
+    fn row(Key { tenant, id, version, document }: Key, tier: &Tier) -> row::Model {
+        row::Model { tenant, program: program_of(&tier.name).to_owned(), id, version, document, rank: tier.rank }
+    }
 }
 
-/// `{program}/{tier}` of a tier's name.
-pub(super) fn key(name: &str) -> String {
-    let mut parts = name.split('/');
-    format!("{}/{}", parts.nth(1).unwrap_or_default(), parts.nth(1).unwrap_or_default())
+fn program_of(name: &str) -> &str {
+    name.split('/').nth(1).unwrap_or_default()
 }
 
-/// The tier, if the tenant has it.
-pub(crate) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, name: &str) -> Result<Option<Tier>> {
-    Entity::find_by_id((cx.tenant.clone(), key(name))).one(conn).await.db()?.map(read).transpose()
-}
-
-/// The tier of the lowest rank, where the program has any.
+/// The tier of the lowest rank, if the program has any.
 pub(crate) async fn entry<C: ConnectionTrait>(conn: &C, cx: &Cx, program: &str) -> Result<Option<Tier>> {
-    let mine = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Program.eq(program));
-    mine.order_by_asc(Column::Rank).one(conn).await.db()?.map(read).transpose()
+    let tiers = documents::select::<Tiers>(cx).filter(Column::Program.eq(program));
+    documents::one(conn, tiers.order_by_asc(Column::Rank)).await
 }
 
-pub(super) async fn lock(tx: &Tx, cx: &Cx, name: &str) -> Result<Option<Tier>> {
-    Entity::find_by_id((cx.tenant.clone(), key(name))).lock_exclusive().one(tx.conn()).await.db()?.map(read).transpose()
-}
-
-fn rank_taken(rank: i32) -> Error {
-    Error::new(
-        Kind::AlreadyExists,
-        ErrorReason::TierRankTaken.as_str_name(),
-        format!("rank {rank} is taken in this program; choose another"),
-    )
-    .with_field("tier.rank", "is taken in this program")
-}
-
-async fn rank_is_free(tx: &Tx, cx: &Cx, tier: &Tier) -> Result<()> {
-    let id = key(&tier.name);
-    let program = id.split('/').next().unwrap_or_default();
-    let other = Entity::find()
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::Program.eq(program))
-        .filter(Column::Rank.eq(tier.rank))
-        .filter(Column::Id.ne(&id));
-    if other.one(tx.conn()).await.db()?.is_some() { Err(rank_taken(tier.rank)) } else { Ok(()) }
-}
-
-pub(super) async fn insert(tx: &Tx, cx: &Cx, tier: &Tier) -> Result<()> {
-    rank_is_free(tx, cx, tier).await?;
-    let id = key(&tier.name);
-    let row = ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        program: Set(id.split('/').next().unwrap_or_default().to_owned()),
-        id: Set(id),
-        version: Set(etag::version(&tier.etag)),
-        document: Set(tier.encode_to_vec()),
-        rank: Set(tier.rank),
-    };
-    inserted(Entity::insert(row).exec_without_returning(tx.conn()).await, &tier.name)
-}
-
-pub(super) async fn save(tx: &Tx, cx: &Cx, tier: &Tier) -> Result<()> {
-    rank_is_free(tx, cx, tier).await?;
-    let version = etag::version(&tier.etag);
-    let done = Entity::update_many()
-        .col_expr(Column::Version, Expr::value(version))
-        .col_expr(Column::Document, Expr::value(tier.encode_to_vec()))
-        .col_expr(Column::Rank, Expr::value(tier.rank))
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::Id.eq(key(&tier.name)))
-        .filter(Column::Version.eq(version - 1))
-        .exec(tx.conn())
-        .await;
-    saved(done, &tier.name)
-}
-
-/// Tiers by program and id; of all programs where `program` is `-`.
-pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, program: &str, page: &Page) -> Result<Vec<Tier>> {
-    let after = page.after.first().cloned().unwrap_or_default();
-    let of_program = if program == "-" { Condition::all() } else { Condition::all().add(Column::Program.eq(program)) };
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(of_program)
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(page.fetch())
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(read).collect()
+/// Refuses a tier whose rank another one of its program has.
+pub(super) async fn refuse_taken_rank(tx: &Tx, cx: &Cx, tier: &Tier) -> Result<()> {
+    let others = documents::select::<Tiers>(cx).filter(Column::Program.eq(program_of(&tier.name))).filter(Column::Rank.eq(tier.rank));
+    let Some(other) = documents::one(tx.conn(), others).await?.filter(|other| other.name != tier.name) else { return Ok(()) };
+    let message = format!("rank {} is {}'s; choose another", other.rank, other.name);
+    Err(Error::new(Kind::AlreadyExists, ErrorReason::TierRankTaken, message).with_field("tier.rank", "is taken in this program"))
 }

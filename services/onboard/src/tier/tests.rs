@@ -1,4 +1,5 @@
-use stoa_proto::onboard::v1::{CreateTierRequest, GetTierRequest, UpdateTierRequest, tier_service_server::TierService};
+use stoa_kernel::etag;
+use stoa_proto::onboard::v1::{CreateTierRequest, GetTierRequest, ListTiersRequest, UpdateTierRequest, tier_service_server::TierService};
 use tonic::Code;
 
 use super::*;
@@ -26,4 +27,21 @@ async fn a_rank_is_one_tiers_of_a_program() {
     assert!(create("programs/q", 3).await.is_ok(), "another program has its own ranks");
     let hidden = bench.api.get_tier(bench.stranger(GetTierRequest { name: tier.name.clone() })).await;
     assert_eq!(hidden.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn tiers_are_listed_of_one_program_or_of_all() {
+    let bench = Bench::new().await;
+    bench.program("q", false).await;
+    let list = async |parent: &str, page_token: &str| {
+        let request = ListTiersRequest { parent: parent.into(), page_size: 3, page_token: page_token.into() };
+        let page = bench.api.list_tiers(bench.vendor(request)).await.unwrap().into_inner();
+        (page.tiers.into_iter().map(|tier| tier.name).collect::<Vec<_>>(), page.next_page_token)
+    };
+    let of = |program: &str| [format!("programs/{program}/tiers/entry"), format!("programs/{program}/tiers/gold")];
+    assert_eq!(list("programs/q", "").await, (of("q").to_vec(), String::new()));
+    assert_eq!(list("programs/none", "").await.0, [""; 0]);
+    let (first, more) = list("programs/-", "").await;
+    let (rest, end) = list("programs/-", &more).await;
+    assert_eq!(([first, rest].concat(), end), ([of("p"), of("q")].concat(), String::new()));
 }

@@ -1,35 +1,52 @@
-//! Rows go into the store by the transaction: many a time for speed, one by one
-//! where one of them fails.
+//! Rows go into the store by the transaction: many at a time for speed, one by
+//! one if one of them fails.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::FutureExt;
 use stoa_kernel::{Cx, Error, Result, names};
-use stoa_proto::sell::v1::{CrmConnector, CrmRow, CrmRowError, CrmRowResult};
-use stoa_rpc::Deps;
-use stoa_store::Tx;
+use stoa_proto::sell::v1::{BatchPushChangesRequest, BatchPushChangesResponse, CrmConnector, CrmRow, CrmRowError, CrmRowResult};
+use stoa_service::{Deps, batch::write_rows};
+use stoa_store::{Tx, documents};
 
-use super::{connector, link, mapping, push};
+use super::{connector::store::CrmConnectors, group::Group, mapping, push};
+
+/// Rows of one unary call.
+const CALL_ROWS_MAX: usize = 1000;
 
 /// Rows of one transaction.
 pub(super) const ROWS_MAX: usize = 200;
+
+/// Answers the rows of one call.
+pub(super) async fn push(deps: &Deps, cx: &Cx, request: BatchPushChangesRequest) -> Result<BatchPushChangesResponse> {
+    if request.rows.len() > CALL_ROWS_MAX {
+        let message = format!("must have at most {CALL_ROWS_MAX} entries, has {}; split them", request.rows.len());
+        return Err(Error::invalid("rows", message));
+    }
+    let mut pusher = Pusher::open(deps, cx, &request.connector).await?;
+    let mut results = Vec::with_capacity(request.rows.len());
+    for rows in request.rows.chunks(ROWS_MAX) {
+        results.extend(pusher.push(rows.to_vec()).await?);
+    }
+    Ok(BatchPushChangesResponse { results })
+}
 
 /// Pushes the rows of one connector and remembers what it looked up.
 pub(super) struct Pusher {
     deps: Deps,
     cx: Cx,
     connector: CrmConnector,
-    partners: HashMap<String, bool>,
+    /// Partners that rows named, by their ids, and whether they exist.
+    pub(super) partners: BTreeMap<String, bool>,
 }
 
 impl Pusher {
     /// A pusher for a registration that the caller may see.
     pub(super) async fn open(deps: &Deps, cx: &Cx, name: &str) -> Result<Self> {
         cx.require_tenant_reach()?;
-        let id = names::id("connector", "crmConnectors", name)?;
-        let found = connector::store::find(deps.store.read(), cx, id).await?;
+        let id = documents::id::<CrmConnectors>("connector", name)?;
+        let found = documents::find::<CrmConnectors, _>(deps.store.read(), cx, &id).await?;
         let connector = found.ok_or_else(|| Error::not_found(name))?;
-        Ok(Self { deps: deps.clone(), cx: cx.clone(), connector, partners: HashMap::new() })
+        Ok(Self { deps: deps.clone(), cx: cx.clone(), connector, partners: BTreeMap::new() })
     }
 
     /// Name of the registration.
@@ -40,90 +57,54 @@ impl Pusher {
     /// Answers rows, at most [`ROWS_MAX`], each with one result in its place.
     pub(super) async fn push(&mut self, rows: Vec<CrmRow>) -> Result<Vec<CrmRowResult>> {
         self.cx.now = self.deps.clock.now();
-        let mut results: Vec<Option<CrmRowResult>> = vec![None; rows.len()];
-        let (mut sound, mut places) = (Vec::new(), Vec::new());
-        for (place, row) in rows.into_iter().enumerate() {
-            let errors = self.errors(&row).await?;
-            if errors.is_empty() {
-                sound.push(row);
-                places.push(place);
-            } else {
-                results[place] = Some(push::rejected(&row, errors));
+        let mut errors: Vec<Vec<CrmRowError>> = rows.iter().map(mapping::violations).collect();
+        self.look_up_partners(&rows, &mut errors).await?;
+        let sound = rows.iter().zip(&errors).filter(|(_, errors)| errors.is_empty()).map(|(row, _)| row.clone()).collect();
+        let refused = |row: &CrmRow, error: &Error| push::rejected(row, mapping::of(error));
+        let mut written = write_rows(sound, |rows| self.transaction(rows), refused).await?.into_iter();
+        let answer = |(row, errors): (CrmRow, Vec<CrmRowError>)| {
+            if !errors.is_empty() {
+                return Ok(push::rejected(&row, errors));
             }
-        }
-        for (place, result) in places.into_iter().zip(self.write(sound).await?) {
-            results[place] = Some(result);
-        }
-        let answered: Option<Vec<CrmRowResult>> = results.into_iter().collect();
-        answered.ok_or_else(|| Error::internal("a pushed row got no answer"))
-    }
-
-    /// What is wrong with a row by itself and with the partner it names.
-    async fn errors(&mut self, row: &CrmRow) -> Result<Vec<CrmRowError>> {
-        let errors = mapping::violations(row);
-        let partner = row.deal.as_ref().map(|deal| deal.partner.as_str()).unwrap_or_default();
-        if !errors.is_empty() || row.deleted || partner.is_empty() || self.knows(partner).await? {
-            return Ok(errors);
-        }
-        Ok(mapping::of(&Error::reference_not_found("deal.partner", partner)))
-    }
-
-    /// A malformed name is left to the mapping, which says so.
-    async fn knows(&mut self, partner: &str) -> Result<bool> {
-        if let Some(known) = self.partners.get(partner) {
-            return Ok(*known);
-        }
-        let Ok(id) = names::id("deal.partner", "partners", partner) else { return Ok(true) };
-        let known = stoa_directory::partner(&self.deps, &self.cx, id).await?.is_some();
-        self.partners.insert(partner.to_owned(), known);
-        Ok(known)
-    }
-
-    /// All rows in one transaction; where one of them breaks it, each in its
-    /// own, so that only that one is refused. What may succeed later fails the
-    /// call: sent again, the rows that were taken change nothing.
-    async fn write(&self, rows: Vec<CrmRow>) -> Result<Vec<CrmRowResult>> {
-        match self.transaction(rows.clone()).await {
-            Err(error) if error.is_transient() && rows.len() <= 1 => Err(error),
-            Err(_) => {
-                let mut results = Vec::with_capacity(rows.len());
-                for row in rows {
-                    results.push(self.alone(row).await?);
-                }
-                Ok(results)
-            }
-            done => done,
-        }
-    }
-
-    async fn alone(&self, row: CrmRow) -> Result<CrmRowResult> {
-        match self.transaction(vec![row.clone()]).await {
-            Ok(mut results) => results.pop().ok_or_else(|| Error::internal("a pushed row got no answer")),
-            Err(error) if error.is_transient() => Err(error),
-            Err(error) => {
-                tracing::warn!(row = row.remote_id, cause = error.cause(), reason = error.reason(), "a pushed row was refused");
-                Ok(push::rejected(&row, mapping::of(&error)))
-            }
-        }
+            written.next().ok_or_else(|| Error::internal("a pushed row got no answer"))
+        };
+        rows.into_iter().zip(errors).map(answer).collect()
     }
 
     async fn transaction(&self, rows: Vec<CrmRow>) -> Result<Vec<CrmRowResult>> {
-        let args = (self.cx.clone(), self.connector.clone(), rows);
-        self.deps.store.write(args, |tx, (cx, connector, rows)| take(tx, cx, connector, rows).boxed()).await
+        self.deps.store.run(&self.cx, (self.connector.clone(), rows), take).await
+    }
+
+    /// Adds that the partner does not exist that a sound row names.
+    async fn look_up_partners(&mut self, rows: &[CrmRow], errors: &mut [Vec<CrmRowError>]) -> Result<()> {
+        let sound = rows.iter().zip(errors).filter(|(_, errors)| errors.is_empty());
+        let named: Vec<(&str, &mut Vec<CrmRowError>)> = sound.filter_map(|(row, errors)| Some((partner_id(row)?, errors))).collect();
+        let new: BTreeSet<&str> = named.iter().map(|(id, _)| *id).filter(|id| !self.partners.contains_key(*id)).collect();
+        let found = stoa_directory::partners(&self.deps, &self.cx, &new).await?;
+        self.partners.extend(new.into_iter().map(|id| (id.to_owned(), found.contains_key(id))));
+        for (id, errors) in named {
+            if self.partners.get(id) == Some(&false) {
+                *errors = mapping::of(&Error::reference_not_found("deal.partner", &names::name("partners", id)));
+            }
+        }
+        Ok(())
     }
 }
 
-/// Later rows of the same object see what earlier ones did.
-async fn take(tx: &Tx, cx: &Cx, connector: &CrmConnector, rows: &[CrmRow]) -> Result<Vec<CrmRowResult>> {
-    let mut links = link::of_rows(tx, cx, names::last(&connector.name), rows).await?;
+/// One transaction. Later rows of the same object see what earlier ones did.
+pub(super) async fn take(tx: &Tx, cx: &Cx, (connector, rows): &(CrmConnector, Vec<CrmRow>)) -> Result<Vec<CrmRowResult>> {
+    let mut group = Group::read(tx, cx, connector, rows).await?;
     let mut results = Vec::with_capacity(rows.len());
     for row in rows {
-        let key = link::remote_key(row);
-        let applied = push::apply(tx, cx, connector, row, links.get(&key)).await?;
-        if let Some(link) = applied.link {
-            links.insert(key, link);
-        }
-        results.push(applied.result);
+        results.push(push::apply(tx, cx, connector, row, &mut group).await?);
     }
+    group.links.write(tx).await?;
     Ok(results)
+}
+
+/// The partner that a row names, if it does. A malformed name is left to the
+/// mapping, which says so.
+fn partner_id(row: &CrmRow) -> Option<&str> {
+    let deal = row.deal.as_ref().filter(|_| !row.deleted)?;
+    names::id("deal.partner", "partners", &deal.partner).ok()
 }

@@ -1,6 +1,7 @@
 //! A row in our words, or everything that is wrong with it.
 
-use stoa_kernel::{Error, Money, Timestamp, money};
+use stoa_kernel::{Error, Money, Reason, Timestamp, money};
+use stoa_proto::common::v1::ErrorReason as Common;
 use stoa_proto::sell::v1::{
     CrmConnector, CrmFindingKind as Finding, CrmRow, CrmRowError, Customer, DealRow, ErrorReason, PipelineStage as Stage,
 };
@@ -11,13 +12,13 @@ use crate::deal;
 /// A deal as a row says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mapped {
-    /// Empty where the row gives none.
+    /// Empty if the row gives none.
     pub(super) display_name: String,
     /// For a new deal that the row gives no name.
     pub(super) default_name: String,
     pub(super) partner: String,
     pub(super) product_line: String,
-    /// What the row says of the account; nothing where it names none.
+    /// What the row says of the account; nothing if it names none.
     pub(super) customer: Option<Customer>,
     /// Whether the row says who looks after the account.
     pub(super) says_direct: bool,
@@ -33,9 +34,10 @@ pub(super) struct Mapped {
 
 /// What a row breaks of the limits that stand in the proto.
 pub(super) fn violations(row: &CrmRow) -> Vec<CrmRowError> {
-    let mut errors: Vec<CrmRowError> = validate::violations(row).into_iter().map(|v| error(&v.field, "INVALID_FIELD", v.message)).collect();
+    let mut errors: Vec<CrmRowError> =
+        validate::violations(row).into_iter().map(|v| error(&v.field, Common::InvalidField, v.message)).collect();
     if row.deal.is_none() && !row.deleted {
-        errors.push(error("deal", "INVALID_FIELD", "is required; set it".to_owned()));
+        errors.push(error("deal", Common::InvalidField, "is required; set it".to_owned()));
     }
     if let Some(time) = &row.remote_time
         && let Err(e) = Timestamp::from_proto("remote_time", time)
@@ -53,8 +55,8 @@ pub(super) fn of(failure: &Error) -> Vec<CrmRowError> {
     failure.fields().iter().map(|f| error(&f.field, failure.reason(), f.message.clone())).collect()
 }
 
-pub(super) fn error(field: &str, reason: &str, message: String) -> CrmRowError {
-    let reason = reason.strip_prefix("ERROR_REASON_").unwrap_or(reason);
+pub(super) fn error(field: &str, reason: impl Into<Reason>, message: String) -> CrmRowError {
+    let reason = reason.into().as_str();
     CrmRowError { field: field.to_owned(), reason: reason.to_owned(), message }
 }
 
@@ -67,7 +69,7 @@ impl Errors {
     }
 
     fn add(&mut self, field: &str, reason: ErrorReason, message: String) {
-        self.0.push(error(field, reason.as_str_name(), message));
+        self.0.push(error(field, reason, message));
     }
 }
 
@@ -153,7 +155,7 @@ fn closed(row: &DealRow, stage: Stage, engaged: Option<Timestamp>, now: Timestam
     at
 }
 
-/// The account; nothing where the row names none.
+/// The account; nothing if the row names none.
 fn customer(row: &DealRow) -> Option<Customer> {
     if row.account_name.is_empty() && row.account_reference.is_empty() && row.account_domain.is_empty() {
         return None;

@@ -1,6 +1,6 @@
 //! A deal that is here already, and what a row of the CRM makes of it. Pure.
 
-use stoa_kernel::{Cx, Money};
+use stoa_kernel::{Money, Timestamp};
 use stoa_proto::sell::v1::{
     CrmConnector, CrmDealField as Field, CrmFindingKind as Finding, CrmRowError, Customer, Deal, ErrorReason, RegistrationState as State,
 };
@@ -9,7 +9,10 @@ use super::{
     connector::is_remote,
     mapping::{self, Mapped},
 };
-use crate::deal::{claims_differ, credit, pipeline, registration};
+use crate::{
+    claim,
+    deal::{credit, pipeline, registration},
+};
 
 /// The deal with the fields that are the CRM's. What the row does not say
 /// stays.
@@ -62,33 +65,19 @@ fn customer(current: Option<&Customer>, mapped: &Mapped) -> Option<Customer> {
 
 /// What a registration here claims stays while it is claimed; the rest of the
 /// row counts all the same. Whether something was kept.
-pub(super) fn keep_claim(current: &Deal, next: &mut Deal, cx: &Cx) -> bool {
-    let state = registration::state_at(current, cx.now);
+pub(super) fn keep_claim(current: &Deal, next: &mut Deal, now: Timestamp) -> bool {
+    let state = registration::state_at(current, now);
     let claimed = !current.imported && matches!(state, State::Submitted | State::UnderReview | State::Approved);
-    if !claimed || !(claims_differ(current, next) || current.partner != next.partner) {
+    if !claimed || !(claim::differ(current, next) || current.partner != next.partner) {
         return false;
     }
-    if claims_differ(current, next) {
+    if claim::differ(current, next) {
         next.customer.clone_from(&current.customer);
         next.product_line.clone_from(&current.product_line);
     }
     next.partner.clone_from(&current.partner);
     next.credits.clone_from(&current.credits);
     true
-}
-
-/// The fields of a deal that differ between two versions of it.
-pub(super) fn differing(current: &Deal, next: &Deal) -> Vec<String> {
-    let differs = [
-        ("display_name", next.display_name != current.display_name),
-        ("partner", next.partner != current.partner),
-        ("credits", next.credits != current.credits),
-        ("product_line", next.product_line != current.product_line),
-        ("customer", next.customer != current.customer),
-        ("amount", next.amount != current.amount),
-        ("close_date", next.close_date != current.close_date),
-    ];
-    differs.into_iter().filter(|(_, differs)| *differs).map(|(path, _)| path.to_owned()).collect()
 }
 
 /// What in the row goes against the end that the deal has here.
@@ -100,11 +89,11 @@ pub(super) fn contradiction(current: &Deal, mapped: &Mapped, differs: bool, take
     let field = if moved { "deal.stage" } else { "deal" };
     let stage = current.pipeline_stage().as_str_name();
     let message = format!("{} is {stage} and stays so; correct it here, or take the change back", current.name);
-    (moved || differs).then(|| mapping::error(field, ErrorReason::DealClosed.as_str_name(), message))
+    (moved || differs).then(|| mapping::error(field, ErrorReason::DealClosed, message))
 }
 
 /// What is odd about the deal after the row: what the row lacks is no finding
-/// where the deal has it.
+/// if the deal has it.
 pub(super) fn findings(mapped: &Mapped, deal: &Deal, kept: bool) -> Vec<Finding> {
     let lacks = |finding: &Finding| match finding {
         Finding::NoAmount => deal.amount.is_none(),

@@ -1,6 +1,7 @@
 //! Rows through the API, on a store.
 
 mod claims;
+mod groups;
 
 use futures::{StreamExt, stream};
 use stoa_kernel::{Reach, Timestamp};

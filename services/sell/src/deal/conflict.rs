@@ -1,44 +1,24 @@
-//! When two deals are about the same business. Exact identifiers decide; names
-//! never do.
+//! Which of the deals about the same business holds the customer.
 
 use stoa_kernel::Timestamp;
-use stoa_proto::sell::v1::{ConflictSource as Source, Customer, Deal, RegistrationState as State};
+use stoa_proto::sell::v1::{ConflictSource as Source, Deal, RegistrationState as State};
 
-use super::{claim, pipeline, protection, registration};
+use super::{pipeline, protection, registration};
 
-/// The identifiers of a customer in one spelling, sorted.
-pub(crate) fn keys(customer: &Customer) -> Vec<String> {
-    let mut keys = Vec::new();
-    let domain = domain(customer);
-    if !domain.is_empty() {
-        keys.push(format!("domain:{domain}"));
-    }
-    let account = customer.account_reference.trim();
-    if !account.is_empty() {
-        keys.push(format!("account:{account}"));
-    }
-    let tax: String = customer.tax_id.chars().filter(char::is_ascii_alphanumeric).collect();
-    if !tax.is_empty() {
-        keys.push(format!("tax:{}", tax.to_ascii_uppercase()));
-    }
-    keys.sort();
-    keys
-}
-
-/// The customer's domain, lower-case and without `www.`.
-pub(crate) fn domain(customer: &Customer) -> String {
-    let lower = customer.domain.trim().trim_end_matches('.').to_lowercase();
-    lower.strip_prefix("www.").unwrap_or(&lower).to_owned()
+/// Whether the deal is direct sales' own, which holds its customer while it is
+/// open. History holds nobody.
+pub(super) fn is_direct(deal: &Deal) -> bool {
+    deal.partner.is_empty() && !deal.imported
 }
 
 /// Whether the deal holds its customer at an instant: a direct one while it is
 /// open, a registration undecided and not expired, or approved and protected.
 /// History holds nobody.
-pub(crate) fn holds(deal: &Deal, now: Timestamp) -> bool {
+pub(super) fn holds(deal: &Deal, now: Timestamp) -> bool {
     if deal.imported || !pipeline::is_open(deal) {
         return false;
     }
-    if claim::is_direct(deal) {
+    if is_direct(deal) {
         return true;
     }
     match registration::state_at(deal, now) {
@@ -53,7 +33,7 @@ pub(crate) fn holds(deal: &Deal, now: Timestamp) -> bool {
 pub(super) fn source(deal: &Deal, others: &[Deal], now: Timestamp) -> Option<Source> {
     let direct_account = deal.customer.as_ref().is_some_and(|customer| customer.direct_account);
     let holding = |other: &&Deal| holds(other, now);
-    if direct_account || others.iter().filter(holding).any(claim::is_direct) {
+    if direct_account || others.iter().filter(holding).any(is_direct) {
         return Some(Source::DirectSales);
     }
     others.iter().any(|other| holds(other, now)).then_some(Source::Registration)
@@ -61,6 +41,8 @@ pub(super) fn source(deal: &Deal, others: &[Deal], now: Timestamp) -> Option<Sou
 
 #[cfg(test)]
 mod tests {
+    use stoa_proto::sell::v1::Customer;
+
     use super::*;
 
     fn customer(domain: &str, account: &str, tax: &str) -> Customer {
@@ -70,13 +52,6 @@ mod tests {
     fn deal(customer: Customer, line: &str) -> Deal {
         let partner = "partners/p".to_owned();
         Deal { partner, customer: Some(customer), product_line: line.into(), pipeline_stage: 1, ..Default::default() }
-    }
-
-    #[test]
-    fn identifiers_are_compared_in_one_spelling() {
-        assert_eq!(keys(&customer("WWW.Example.com.", "", "")), ["domain:example.com"]);
-        assert_eq!(keys(&customer("", " A-1 ", "de 123.456")), ["account:A-1", "tax:DE123456"]);
-        assert!(keys(&Customer { display_name: "Example".into(), ..Default::default() }).is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use prost_types::FieldMask;
 use stoa_kernel::{Cx, Error, Reach, Result, names};
 use stoa_proto::sell::v1::{Credit, ErrorReason};
 
@@ -18,10 +19,15 @@ pub(super) fn given_or_whole(partner: &str, given: &[Credit]) -> Vec<Credit> {
     if given.is_empty() { whole(partner) } else { given.to_vec() }
 }
 
+/// Whether an update names the credits, rather than that they are populated.
+pub(super) fn are_named(mask: Option<&FieldMask>) -> bool {
+    mask.is_some_and(|mask| mask.paths.iter().any(|path| path == "credits" || path == "*"))
+}
+
 /// Each partner stands once, shares are positive and add up to the whole at
 /// most; the rest is direct.
 pub(super) fn check(field: &str, credits: &[Credit]) -> Result<()> {
-    let wrong = |message: String| Error::invalid(field, message).with_reason(ErrorReason::CreditsInvalid.as_str_name());
+    let wrong = |message: String| Error::invalid(field, message).with_reason(ErrorReason::CreditsInvalid);
     let mut seen = BTreeSet::new();
     for credit in credits {
         names::id(&format!("{field}.partner"), "partners", &credit.partner)?;

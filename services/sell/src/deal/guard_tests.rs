@@ -85,6 +85,21 @@ async fn credits_of_others_are_the_vendors_to_change() {
     assert!(bench.api.update_deal(bench.of("acme", shares(vec![credit("acme", 5000)]))).await.is_ok());
 }
 
+/// Whether a partner is there its owner would have to say, which cannot be reached.
+#[tokio::test]
+async fn credits_are_looked_up_only_if_they_are_meant() {
+    let bench = Bench::new().await;
+    bench.deal("acme", "d", "example.com").await;
+    let deal = || Deal { display_name: "Named".into(), credits: vec![credit("nobody", 1)], ..Default::default() };
+    let named = bench.api.update_deal(bench.vendor(update(deal(), &["display_name"]))).await.unwrap().into_inner();
+    assert_eq!((named.display_name.as_str(), named.credits), ("Named", vec![credit("acme", 10_000)]));
+    for paths in [&["credits"][..], &["display_name", "credits"], &["*"], &[]] {
+        assert_eq!(reason(bench.api.update_deal(bench.vendor(update(deal(), paths))).await), "UNAVAILABLE", "{paths:?}");
+    }
+    let unmasked = UpdateDealRequest { deal: Some(Deal { name: "deals/d".into(), ..deal() }), ..Default::default() };
+    assert_eq!(reason(bench.api.update_deal(bench.vendor(unmasked)).await), "UNAVAILABLE");
+}
+
 #[tokio::test]
 async fn direct_sales_hold_their_customers_too() {
     let bench = Bench::new().await;

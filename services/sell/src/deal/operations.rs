@@ -1,15 +1,28 @@
-//! Creating and changing a deal.
+//! What happens to deals by command.
 
-use stoa_kernel::{Cx, Error, Kind, Reach, Result, etag, ids, names};
-use stoa_proto::sell::v1::{CreateDealRequest, Deal, UpdateDealRequest};
-use stoa_store::Tx;
+use stoa_events::{Step, changed, created, record};
+use stoa_kernel::{Cx, Error, Kind, Money, Reach, Result, etag, ids, names};
+use stoa_proto::{
+    common::v1::ErrorReason as Common,
+    resource::Event,
+    sell::v1::{
+        AdvanceDealStageRequest, ApproveDealRegistrationRequest, CorrectDealRequest, CreateDealRequest, Deal, DealActionRequired,
+        DealApproved, DealConflicted, DealCorrected, DealCreated, DealLost, DealProtectionExtended, DealRejected, DealStageChanged,
+        DealSubmitted, DealUpdated, DealWithdrawn, DealWon, ErrorReason, ExtendDealProtectionRequest, LoseDealRequest,
+        RejectDealRegistrationRequest, RequestDealActionRequest, SubmitDealRegistrationRequest, UpdateDealRequest, WinDealRequest,
+        WithdrawDealRegistrationRequest,
+    },
+};
+use stoa_store::{Documents, Tx, documents};
 
 use super::{
-    changed, claim, credit,
-    facts::{self, Happened, Step},
-    new, registration, store,
+    conflict, credit, new, pipeline, protection,
+    registration::{self, Authorized},
+    screening,
+    store::Deals,
+    updated,
 };
-use crate::product_line;
+use crate::{claim::index, product_line::store::ProductLines};
 
 /// The name of the partner that a new deal is for: the caller's own, or the one
 /// that the vendor's people name; empty for a direct deal.
@@ -21,41 +34,11 @@ fn partner_of(cx: &Cx, named: &str) -> Result<String> {
     Ok(names::name("partners", &cx.partner_for_write("deal.partner", id)?))
 }
 
-pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateDealRequest) -> Result<Deal> {
-    let input = request.deal.clone().unwrap_or_default();
-    let id = ids::chosen_or_new("deal_id", &request.deal_id)?;
-    let partner = partner_of(cx, &input.partner)?;
-    credit::check_reach(cx, "deal.credits", &input.credits)?;
-    let deal = new(&id, &partner, &input, cx)?;
-    require_writer(tx, cx, &deal).await?;
+async fn check_product_line(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     if !deal.product_line.is_empty() {
-        product_line::require(tx, cx, "deal.product_line", &deal.product_line).await?;
+        documents::refer::<ProductLines, _>(tx.conn(), cx, "deal.product_line", &deal.product_line).await?;
     }
-    let deal = facts::write(tx, cx, None, vec![Step::now(cx, deal, Happened::Created)]).await?;
-    if claim::is_direct(&deal) {
-        claim::take(tx, cx, &deal, true).await?;
-    }
-    Ok(deal)
-}
-
-pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateDealRequest) -> Result<Deal> {
-    let input = request.deal.clone().unwrap_or_default();
-    let current = load(tx, cx, "deal.name", &input.name, "").await?;
-    let (deal, paths) = changed(&current, &input, request.update_mask.as_ref(), cx)?;
-    if paths.iter().any(|path| path == "credits") {
-        credit::check_reach(cx, "deal.credits", &deal.credits)?;
-    }
-    if paths.iter().any(|path| path == "product_line") && !deal.product_line.is_empty() {
-        product_line::require(tx, cx, "deal.product_line", &deal.product_line).await?;
-    }
-    if paths.is_empty() {
-        return facts::write(tx, cx, Some(&current), Vec::new()).await;
-    }
-    let mut steps = vec![Step::now(cx, deal.clone(), Happened::Updated(paths))];
-    if let Some(source) = claim::follow(tx, cx, &current, &deal).await? {
-        steps.push(Step::now(cx, registration::conflicted(&deal, source, cx)?, Happened::Conflicted));
-    }
-    facts::write(tx, cx, Some(&current), steps).await
+    Ok(())
 }
 
 /// Refuses a CAM a direct deal, which no partner of its own is in, and else who
@@ -63,17 +46,142 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateDealRequest) -> Res
 async fn require_writer(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     if deal.partner.is_empty() && cx.caller.assigned_only {
         let message = format!("{} is a direct deal; you look after the deals of your partners", deal.name);
-        return Err(Error::new(Kind::PermissionDenied, "PARTNER_NOT_ASSIGNED", message));
+        return Err(Error::new(Kind::PermissionDenied, Common::PartnerNotAssigned, message));
     }
     stoa_directory::require_writer(tx.conn(), cx, &deal.name, names::last(&deal.partner)).await
 }
 
 /// The deal that a write is about, locked. Who may only see it, as a
 /// distributor its dealer's, does not write it.
-pub(super) async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, sent: &str) -> Result<Deal> {
-    let id = names::id(field, "deals", name)?;
-    let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(name))?;
+async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, sent_etag: &str) -> Result<Deal> {
+    let current = documents::load::<Deals>(tx, cx, field, name).await?;
     require_writer(tx, cx, &current).await?;
-    etag::check(name, sent, registration::version(&current))?;
+    etag::require(&current, sent_etag)?;
     Ok(current)
+}
+
+/// Records the steps of a deal; answers with it as it is now.
+async fn write(tx: &Tx, cx: &Cx, current: &Deal, steps: Vec<Step<Deal>>) -> Result<Deal> {
+    Ok(Deals::at(record::<Deals>(tx, cx, Some(current), steps).await?, cx.now))
+}
+
+/// As [`write`], for one event.
+async fn happened<E: Event<Aggregate = Deal>>(tx: &Tx, cx: &Cx, current: &Deal, deal: Deal) -> Result<Deal> {
+    Ok(Deals::at(changed::<Deals, E>(tx, cx, current, deal).await?, cx.now))
+}
+
+pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateDealRequest, (): &()) -> Result<Deal> {
+    let input = request.deal.clone().unwrap_or_default();
+    let id = ids::chosen_or_new("deal_id", &request.deal_id)?;
+    let partner = partner_of(cx, &input.partner)?;
+    credit::check_reach(cx, "deal.credits", &input.credits)?;
+    let deal = new(&id, &partner, &input, cx)?;
+    require_writer(tx, cx, &deal).await?;
+    check_product_line(tx, cx, &deal).await?;
+    let deal = created::<Deals, DealCreated>(tx, cx, deal).await?;
+    if conflict::is_direct(&deal) {
+        index::take(tx, cx, &deal).await?;
+    }
+    Ok(deal)
+}
+
+pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateDealRequest, (): &()) -> Result<Deal> {
+    let input = request.deal.clone().unwrap_or_default();
+    let current = load(tx, cx, "deal.name", &input.name, &input.etag).await?;
+    let (deal, paths) = updated(&current, &input, request.update_mask.as_ref(), cx)?;
+    if paths.iter().any(|path| path == "credits") {
+        credit::check_reach(cx, "deal.credits", &deal.credits)?;
+    }
+    if paths.iter().any(|path| path == "product_line") {
+        check_product_line(tx, cx, &deal).await?;
+    }
+    let mut steps = vec![Step::new::<DealUpdated>(deal.clone())];
+    if let Some(source) = screening::follow(tx, cx, &current, &deal).await? {
+        steps.push(Step::new::<DealConflicted>(registration::conflicted(&deal, source, cx.now)?));
+    }
+    write(tx, cx, &current, steps).await
+}
+
+/// Submits; if another registration or direct sales hold the customer, the deal
+/// becomes CONFLICTED in the same transaction.
+pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitDealRegistrationRequest, authorized: &Authorized) -> Result<Deal> {
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let submitted = registration::submitted(&current, cx.now)?;
+    registration::check_authorized(&submitted, authorized)?;
+    let mut steps = vec![Step::new::<DealSubmitted>(submitted.clone())];
+    if let Some(source) = screening::registered(tx, cx, &submitted, current.submit_time.is_none()).await? {
+        steps.push(Step::new::<DealConflicted>(registration::conflicted(&submitted, source, cx.now)?));
+    }
+    write(tx, cx, &current, steps).await
+}
+
+pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveDealRegistrationRequest) -> Result<Deal> {
+    cx.require_tenant_reach()?;
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let deal = registration::approved(&current, cx.now)?;
+    happened::<DealApproved>(tx, cx, &current, deal).await
+}
+
+pub(super) async fn reject(tx: &Tx, cx: &Cx, request: &RejectDealRegistrationRequest) -> Result<Deal> {
+    cx.require_tenant_reach()?;
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let deal = registration::rejected(&current, request.closure_code(), &request.reason, cx.now)?;
+    happened::<DealRejected>(tx, cx, &current, deal).await
+}
+
+pub(super) async fn request_action(tx: &Tx, cx: &Cx, request: &RequestDealActionRequest) -> Result<Deal> {
+    cx.require_tenant_reach()?;
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let deal = registration::action_required(&current, &request.required_action, cx.now)?;
+    happened::<DealActionRequired>(tx, cx, &current, deal).await
+}
+
+pub(super) async fn withdraw(tx: &Tx, cx: &Cx, request: &WithdrawDealRegistrationRequest) -> Result<Deal> {
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let deal = registration::withdrawn(&current, cx.now)?;
+    happened::<DealWithdrawn>(tx, cx, &current, deal).await
+}
+
+/// A protection that has ended may be taken up again, unless another
+/// registration or direct sales hold the customer by now.
+pub(super) async fn extend(tx: &Tx, cx: &Cx, request: &ExtendDealProtectionRequest) -> Result<Deal> {
+    cx.require_tenant_reach()?;
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let deal = protection::extended(&current, request.days, cx.now)?;
+    if !protection::stands(&current, cx.now) && screening::held(tx, cx, &current).await?.is_some() {
+        let message = format!("the protection of {} had ended and somebody else holds the customer now", current.name);
+        return Err(Error::precondition(ErrorReason::DealConflict, message));
+    }
+    happened::<DealProtectionExtended>(tx, cx, &current, deal).await
+}
+
+pub(super) async fn advance(tx: &Tx, cx: &Cx, request: &AdvanceDealStageRequest) -> Result<Deal> {
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let deal = pipeline::staged(&current, request.target_stage())?;
+    happened::<DealStageChanged>(tx, cx, &current, deal).await
+}
+
+/// A won deal has an amount: revenue and commission follow from it.
+pub(super) async fn win(tx: &Tx, cx: &Cx, request: &WinDealRequest) -> Result<Deal> {
+    cx.require_tenant_reach()?;
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let amount = request.amount.as_ref().map(|amount| Money::not_negative("amount", amount)).transpose()?;
+    let deal = pipeline::won(&current, amount, cx.now)?;
+    if deal.amount.is_none() {
+        return Err(Error::invalid("amount", "must be set: the deal has none"));
+    }
+    happened::<DealWon>(tx, cx, &current, deal).await
+}
+
+pub(super) async fn lose(tx: &Tx, cx: &Cx, request: &LoseDealRequest) -> Result<Deal> {
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let deal = pipeline::lost(&current, &request.reason, &request.competitor, cx.now)?;
+    happened::<DealLost>(tx, cx, &current, deal).await
+}
+
+pub(super) async fn correct(tx: &Tx, cx: &Cx, request: &CorrectDealRequest, (): &()) -> Result<Deal> {
+    cx.require_tenant_reach()?;
+    let current = load(tx, cx, "name", &request.name, &request.etag).await?;
+    let deal = pipeline::corrected(&current, request, cx)?;
+    happened::<DealCorrected>(tx, cx, &current, deal).await
 }

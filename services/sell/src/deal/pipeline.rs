@@ -2,16 +2,65 @@
 //!
 //! | from | to | by |
 //! | --- | --- | --- |
-//! | (none) | an open stage | CreateDeal |
-//! | an open stage | another open stage | AdvanceDealStage |
-//! | an open stage | WON | WinDeal |
-//! | an open stage | LOST | LoseDeal |
-//! | WON, LOST | as corrected, with a link to what was known before | CorrectDeal |
+//! | (none) | PROSPECTING | CreateDeal, a CRM row |
+//! | (none) | ENGAGING | CreateDeal, a CRM row |
+//! | (none) | PROPOSING | CreateDeal, a CRM row |
+//! | (none) | NEGOTIATING | CreateDeal, a CRM row |
+//! | ENGAGING, PROPOSING, NEGOTIATING | PROSPECTING | AdvanceDealStage, a CRM row |
+//! | PROSPECTING, PROPOSING, NEGOTIATING | ENGAGING | AdvanceDealStage, a CRM row |
+//! | PROSPECTING, ENGAGING, NEGOTIATING | PROPOSING | AdvanceDealStage, a CRM row |
+//! | PROSPECTING, ENGAGING, PROPOSING | NEGOTIATING | AdvanceDealStage, a CRM row |
+//! | PROSPECTING, ENGAGING, PROPOSING, NEGOTIATING | WON | WinDeal, a CRM row |
+//! | PROSPECTING, ENGAGING, PROPOSING, NEGOTIATING | LOST | LoseDeal, a CRM row |
+//! | WON, LOST | WON | CorrectDeal |
+//! | WON, LOST | LOST | CorrectDeal |
+//!
+//! A correction is linked to what was known before. A deal that was deleted in
+//! its CRM keeps its stage and is open no longer.
 
-use stoa_kernel::{Cx, Error, Money, Result, Timestamp};
+use stoa_kernel::{
+    Cx, Error, Money, Result, Timestamp, etag,
+    machine::{self, Transition},
+};
 use stoa_proto::sell::v1::{CorrectDealRequest, Deal, DealCorrection, ErrorReason, PipelineStage as Stage};
 
-use super::{credit, registration, revised};
+use super::credit;
+
+/// What leads to a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    Create,
+    Advance(Stage),
+    Win,
+    Lose,
+    Correct(Stage),
+}
+
+const OPEN: &[Stage] = &[Stage::Prospecting, Stage::Engaging, Stage::Proposing, Stage::Negotiating];
+const CLOSED: &[Stage] = &[Stage::Won, Stage::Lost];
+
+const fn create(to: Stage) -> Transition<Command, Stage> {
+    Transition { command: Command::Create, from: &[], to, by: "CreateDeal, a CRM row" }
+}
+
+const fn advance(from: &'static [Stage], to: Stage) -> Transition<Command, Stage> {
+    Transition { command: Command::Advance(to), from, to, by: "AdvanceDealStage, a CRM row" }
+}
+
+pub(super) const TABLE: &[Transition<Command, Stage>] = &[
+    create(Stage::Prospecting),
+    create(Stage::Engaging),
+    create(Stage::Proposing),
+    create(Stage::Negotiating),
+    advance(&[Stage::Engaging, Stage::Proposing, Stage::Negotiating], Stage::Prospecting),
+    advance(&[Stage::Prospecting, Stage::Proposing, Stage::Negotiating], Stage::Engaging),
+    advance(&[Stage::Prospecting, Stage::Engaging, Stage::Negotiating], Stage::Proposing),
+    advance(&[Stage::Prospecting, Stage::Engaging, Stage::Proposing], Stage::Negotiating),
+    Transition { command: Command::Win, from: OPEN, to: Stage::Won, by: "WinDeal, a CRM row" },
+    Transition { command: Command::Lose, from: OPEN, to: Stage::Lost, by: "LoseDeal, a CRM row" },
+    Transition { command: Command::Correct(Stage::Won), from: CLOSED, to: Stage::Won, by: "CorrectDeal" },
+    Transition { command: Command::Correct(Stage::Lost), from: CLOSED, to: Stage::Lost, by: "CorrectDeal" },
+];
 
 /// Neither won, lost nor deleted.
 pub(crate) fn is_open(deal: &Deal) -> bool {
@@ -19,7 +68,7 @@ pub(crate) fn is_open(deal: &Deal) -> bool {
 }
 
 pub(crate) fn is_open_stage(stage: Stage) -> bool {
-    matches!(stage, Stage::Prospecting | Stage::Engaging | Stage::Proposing | Stage::Negotiating)
+    OPEN.contains(&stage)
 }
 
 pub(super) fn require_open(deal: &Deal) -> Result<()> {
@@ -29,35 +78,33 @@ pub(super) fn require_open(deal: &Deal) -> Result<()> {
     Err(Error::state(&deal.name, deal.pipeline_stage().as_str_name(), "an open deal; correct a closed one instead"))
 }
 
-pub(crate) fn staged(current: &Deal, to: Stage, cx: &Cx) -> Result<Deal> {
+/// The open deal after a command.
+fn moved(current: &Deal, command: Command) -> Result<Deal> {
     require_open(current)?;
-    if current.pipeline_stage() == to {
-        return Err(Error::state(&current.name, to.as_str_name(), "another stage"));
-    }
     let mut next = current.clone();
-    next.set_pipeline_stage(to);
-    Ok(revised(next, cx))
+    next.set_pipeline_stage(machine::next(TABLE, &current.name, current.pipeline_stage(), command)?);
+    Ok(next)
 }
 
-pub(crate) fn won(current: &Deal, amount: Option<Money>, at: Timestamp, cx: &Cx) -> Result<Deal> {
-    require_open(current)?;
-    let mut next = current.clone();
-    next.set_pipeline_stage(Stage::Won);
+pub(crate) fn staged(current: &Deal, to: Stage) -> Result<Deal> {
+    moved(current, Command::Advance(to))
+}
+
+pub(crate) fn won(current: &Deal, amount: Option<Money>, at: Timestamp) -> Result<Deal> {
+    let mut next = moved(current, Command::Win)?;
     if let Some(amount) = amount {
         next.amount = Some(amount.proto());
     }
     next.win_time = Some(at.proto());
-    Ok(revised(next, cx))
+    Ok(next)
 }
 
-pub(crate) fn lost(current: &Deal, reason: &str, competitor: &str, at: Timestamp, cx: &Cx) -> Result<Deal> {
-    require_open(current)?;
-    let mut next = current.clone();
-    next.set_pipeline_stage(Stage::Lost);
+pub(crate) fn lost(current: &Deal, reason: &str, competitor: &str, at: Timestamp) -> Result<Deal> {
+    let mut next = moved(current, Command::Lose)?;
     next.lose_reason = reason.to_owned();
     next.competitor = competitor.to_owned();
     next.lose_time = Some(at.proto());
-    Ok(revised(next, cx))
+    Ok(next)
 }
 
 /// When the deal was won or lost.
@@ -69,21 +116,22 @@ pub(crate) fn close_time(deal: &Deal) -> Option<Timestamp> {
 /// with the values that it had.
 pub(super) fn corrected(current: &Deal, request: &CorrectDealRequest, cx: &Cx) -> Result<Deal> {
     let before = current.pipeline_stage();
-    if !matches!(before, Stage::Won | Stage::Lost) {
+    if !CLOSED.contains(&before) {
         return Err(Error::state(&current.name, before.as_str_name(), "a deal that is won or lost; update an open one instead"));
     }
     let outcome = if request.outcome() == Stage::Unspecified { before } else { request.outcome() };
+    let outcome = machine::next(TABLE, &current.name, before, Command::Correct(outcome))?;
     let close = match &request.close_time {
         Some(time) => Timestamp::from_proto("close_time", time)?,
         None => close_time(current).unwrap_or(cx.now),
     };
     if close > cx.now {
-        return Err(Error::invalid("close_time", "must not lie in the future").with_reason(ErrorReason::DateInvalid.as_str_name()));
+        return Err(Error::invalid("close_time", "must not lie in the future").with_reason(ErrorReason::DateInvalid));
     }
     let mut next = current.clone();
     next.corrections.push(DealCorrection {
         correct_time: Some(cx.now.proto()),
-        corrected_version: registration::version(current),
+        corrected_version: etag::version(&current.etag),
         actor: cx.caller.subject.clone(),
         reason: request.reason.clone(),
         pipeline_stage_before: current.pipeline_stage,
@@ -108,13 +156,13 @@ pub(super) fn corrected(current: &Deal, request: &CorrectDealRequest, cx: &Cx) -
         credit::check("credits", &request.credits)?;
         next.credits.clone_from(&request.credits);
     }
-    Ok(revised(next, cx))
+    Ok(next)
 }
 
 /// The deal was deleted where it came from.
-pub(crate) fn deleted(current: &Deal, at: Timestamp, cx: &Cx) -> Result<Deal> {
+pub(crate) fn deleted(current: &Deal, at: Timestamp) -> Result<Deal> {
     require_open(current)?;
     let mut next = current.clone();
     next.delete_time = Some(at.proto());
-    Ok(revised(next, cx))
+    Ok(next)
 }

@@ -1,10 +1,10 @@
 //! Protection: a date beside the state. What counts is the instant, not a mark
 //! that a sweep would set.
 
-use stoa_kernel::{Cx, Error, Result, Timestamp};
+use stoa_kernel::{Error, Result, Timestamp};
 use stoa_proto::sell::v1::{Deal, ErrorReason, RegistrationState as State};
 
-use super::{pipeline, revised};
+use super::pipeline;
 
 /// Days that an approved deal is protected.
 pub(super) const DAYS: i64 = 90;
@@ -32,7 +32,7 @@ pub(super) fn protect(deal: &mut Deal, until: Timestamp, now: Timestamp) {
 }
 
 /// The deal with a longer protection, from its end or from now on.
-pub(super) fn extended(current: &Deal, days: i32, cx: &Cx) -> Result<Deal> {
+pub(super) fn extended(current: &Deal, days: i32, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
     let state = current.registration_state();
     let Some(end) = end(current).filter(|_| state == State::Approved) else {
@@ -40,15 +40,15 @@ pub(super) fn extended(current: &Deal, days: i32, cx: &Cx) -> Result<Deal> {
     };
     if current.extension_count >= EXTENSIONS_MAX {
         let message = format!("{} was extended {EXTENSIONS_MAX} times; it cannot be extended again", current.name);
-        return Err(Error::precondition(ErrorReason::ExtensionLimitReached.as_str_name(), message));
+        return Err(Error::precondition(ErrorReason::ExtensionLimitReached, message));
     }
     let mut next = current.clone();
     next.extension_count += 1;
-    protect(&mut next, end.max(cx.now).plus_days(i64::from(days)), cx.now);
-    Ok(revised(next, cx))
+    protect(&mut next, end.max(now).plus_days(i64::from(days)), now);
+    Ok(next)
 }
 
-/// The next reminder and when it is due; nothing where none is left.
+/// The next reminder and when it is due; nothing if none is left.
 pub(super) fn next_reminder(deal: &Deal) -> Option<(i32, Timestamp)> {
     if deal.imported || deal.registration_state() != State::Approved || !pipeline::is_open(deal) {
         return None;
@@ -59,8 +59,6 @@ pub(super) fn next_reminder(deal: &Deal) -> Option<(i32, Timestamp)> {
 }
 
 /// The reminder was given.
-pub(super) fn reminded(current: &Deal, days: i32, cx: &Cx) -> Deal {
-    let mut next = current.clone();
-    next.reminded_days = days;
-    revised(next, cx)
+pub(super) fn reminded(current: &Deal, days: i32) -> Deal {
+    Deal { reminded_days: days, ..current.clone() }
 }

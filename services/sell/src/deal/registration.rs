@@ -3,31 +3,108 @@
 //! | from | to | by |
 //! | --- | --- | --- |
 //! | (none) | DRAFT | CreateDeal with a partner |
-//! | (none), DRAFT, CONFLICTED | SUBMITTED | SubmitDealRegistration |
-//! | APPROVED, taken from a CRM | SUBMITTED | SubmitDealRegistration; history no longer |
+//! | (none) | UNSPECIFIED | CreateDeal without a partner, a CRM row |
+//! | UNSPECIFIED, DRAFT, CONFLICTED | SUBMITTED | SubmitDealRegistration |
 //! | ACTION_REQUIRED | UNDER_REVIEW | SubmitDealRegistration |
-//! | SUBMITTED, UNDER_REVIEW | CONFLICTED | the same submission, where somebody else holds the customer |
-//! | ACTION_REQUIRED | CONFLICTED | UpdateDeal, where somebody else holds the new customer |
-//! | SUBMITTED, UNDER_REVIEW | APPROVED | ApproveDealRegistration of an open deal |
+//! | APPROVED | SUBMITTED | SubmitDealRegistration, if the deal was taken from a CRM |
+//! | SUBMITTED, UNDER_REVIEW | CONFLICTED | SubmitDealRegistration, if somebody else holds the customer |
+//! | ACTION_REQUIRED | CONFLICTED | UpdateDeal or a CRM row, if somebody else holds the new customer |
+//! | SUBMITTED, UNDER_REVIEW | APPROVED | ApproveDealRegistration |
 //! | SUBMITTED, UNDER_REVIEW | ACTION_REQUIRED | RequestDealAction |
-//! | SUBMITTED, UNDER_REVIEW, ACTION_REQUIRED, CONFLICTED | REJECTED(closure code) | RejectDealRegistration |
+//! | SUBMITTED, UNDER_REVIEW, ACTION_REQUIRED, CONFLICTED | REJECTED | RejectDealRegistration |
 //! | SUBMITTED, UNDER_REVIEW, ACTION_REQUIRED, CONFLICTED, APPROVED | WITHDRAWN | WithdrawDealRegistration |
 //! | SUBMITTED, UNDER_REVIEW, ACTION_REQUIRED | EXPIRED | 30 days without a decision, recorded by a sweep |
-//! | (none) | APPROVED, unprotected | a CRM row: history is taken as decided |
+//! | UNSPECIFIED | APPROVED | a CRM row: history is taken as decided there |
+//!
+//! The state is judged by the instant ([`state_at`]): commands lead on from the
+//! state at their instant. Of a deal that is won, lost or deleted a registration
+//! is only rejected, expires, or is taken from a CRM.
 
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
+use stoa_kernel::{
+    Error, Result, Timestamp,
+    machine::{self, Transition},
+    names,
+};
 use stoa_proto::sell::v1::{ClosureCode, ConflictSource, Deal, ErrorReason, RegistrationState as State};
 
-use super::{conflict, pipeline, protection, revised};
+use super::{pipeline, protection};
+use crate::claim;
 
 /// Days in which a registration is decided.
 const DECIDE_DAYS: i64 = 30;
 
-const UNDECIDED: [State; 2] = [State::Submitted, State::UnderReview];
+/// What leads to a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    Create,
+    Submit,
+    SubmitHistory,
+    Conflict,
+    Approve,
+    RequestAction,
+    Reject,
+    Withdraw,
+    Expire,
+    Take,
+}
+
+const UNDECIDED: &[State] = &[State::Submitted, State::UnderReview];
+pub(super) const PENDING: &[State] = &[State::Submitted, State::UnderReview, State::ActionRequired];
+
+pub(super) const TABLE: &[Transition<Command, State>] = &[
+    Transition { command: Command::Create, from: &[], to: State::Draft, by: "CreateDeal with a partner" },
+    Transition { command: Command::Create, from: &[], to: State::Unspecified, by: "CreateDeal without a partner, a CRM row" },
+    Transition {
+        command: Command::Submit,
+        from: &[State::Unspecified, State::Draft, State::Conflicted],
+        to: State::Submitted,
+        by: "SubmitDealRegistration",
+    },
+    Transition { command: Command::Submit, from: &[State::ActionRequired], to: State::UnderReview, by: "SubmitDealRegistration" },
+    Transition {
+        command: Command::SubmitHistory,
+        from: &[State::Approved],
+        to: State::Submitted,
+        by: "SubmitDealRegistration, if the deal was taken from a CRM",
+    },
+    Transition {
+        command: Command::Conflict,
+        from: UNDECIDED,
+        to: State::Conflicted,
+        by: "SubmitDealRegistration, if somebody else holds the customer",
+    },
+    Transition {
+        command: Command::Conflict,
+        from: &[State::ActionRequired],
+        to: State::Conflicted,
+        by: "UpdateDeal or a CRM row, if somebody else holds the new customer",
+    },
+    Transition { command: Command::Approve, from: UNDECIDED, to: State::Approved, by: "ApproveDealRegistration" },
+    Transition { command: Command::RequestAction, from: UNDECIDED, to: State::ActionRequired, by: "RequestDealAction" },
+    Transition {
+        command: Command::Reject,
+        from: &[State::Submitted, State::UnderReview, State::ActionRequired, State::Conflicted],
+        to: State::Rejected,
+        by: "RejectDealRegistration",
+    },
+    Transition {
+        command: Command::Withdraw,
+        from: &[State::Submitted, State::UnderReview, State::ActionRequired, State::Conflicted, State::Approved],
+        to: State::Withdrawn,
+        by: "WithdrawDealRegistration",
+    },
+    Transition { command: Command::Expire, from: PENDING, to: State::Expired, by: "30 days without a decision, recorded by a sweep" },
+    Transition {
+        command: Command::Take,
+        from: &[State::Unspecified],
+        to: State::Approved,
+        by: "a CRM row: history is taken as decided there",
+    },
+];
 
 /// Waits for the vendor or the partner, until its due instant.
 pub(crate) fn is_pending(state: State) -> bool {
-    matches!(state, State::Submitted | State::UnderReview | State::ActionRequired)
+    PENDING.contains(&state)
 }
 
 /// The state at an instant: an undecided registration is expired from its due
@@ -38,23 +115,20 @@ pub(crate) fn state_at(deal: &Deal, now: Timestamp) -> State {
     if is_pending(state) && due.is_some_and(|due| due <= now) { State::Expired } else { state }
 }
 
-fn moved(current: &Deal, from: &[State], to: State, cx: &Cx) -> Result<Deal> {
-    let state = state_at(current, cx.now);
-    if !from.contains(&state) {
-        let needs: Vec<&str> = from.iter().map(State::as_str_name).collect();
-        return Err(Error::state(&current.name, state.as_str_name(), &needs.join(" or ")));
-    }
+/// The deal after a command, with nothing left of the state that it was in.
+fn moved(current: &Deal, command: Command, now: Timestamp) -> Result<Deal> {
+    let to = machine::next(TABLE, &current.name, state_at(current, now), command)?;
     let mut next = current.clone();
     next.set_registration_state(to);
     next.required_action.clear();
     next.decide_due_time = None;
     next.set_conflict_source(ConflictSource::Unspecified);
-    Ok(revised(next, cx))
+    Ok(next)
 }
 
-/// The deal as it is at an instant. Its version is the one that is stored: a
-/// sweep will record what is due.
-pub(super) fn seen(mut deal: Deal, now: Timestamp) -> Deal {
+/// The deal as it is to be shown at an instant. Its version is the one that is
+/// stored: a sweep will record what is due.
+pub(crate) fn judged(mut deal: Deal, now: Timestamp) -> Deal {
     if state_at(&deal, now) == State::Expired {
         expire(&mut deal);
     }
@@ -80,113 +154,102 @@ fn check_complete(deal: &Deal) -> Result<()> {
     if customer.display_name.is_empty() {
         missing.push(("deal.customer.display_name", "must be set"));
     }
-    if conflict::keys(&customer).is_empty() {
+    if claim::keys(&customer).is_empty() {
         missing.push(("deal.customer.domain", "or account_reference or tax_id must be set"));
     }
     if missing.is_empty() {
         return Ok(());
     }
-    let error = Error::precondition(
-        ErrorReason::DealIncomplete.as_str_name(),
-        format!("{} lacks what a registration needs; update it, then submit", deal.name),
-    );
+    let error =
+        Error::precondition(ErrorReason::DealIncomplete, format!("{} lacks what a registration needs; update it, then submit", deal.name));
     Err(missing.into_iter().fold(error, |error, (field, message)| error.with_field(field, message)))
 }
 
-const SUBMITTABLE: [State; 5] = [State::Unspecified, State::Draft, State::Conflicted, State::ActionRequired, State::Approved];
-
 /// What a CRM reported as registered was decided there: here it may be
 /// registered once, and is history no longer.
-pub(super) fn submitted(current: &Deal, cx: &Cx) -> Result<Deal> {
+pub(super) fn submitted(current: &Deal, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
-    let again = state_at(current, cx.now) == State::ActionRequired;
-    let to = if again { State::UnderReview } else { State::Submitted };
-    let from = if current.imported { &SUBMITTABLE[..] } else { &SUBMITTABLE[..4] };
-    let mut next = moved(current, from, to, cx)?;
+    let is_history = current.imported && current.registration_state() == State::Approved;
+    let mut next = moved(current, if is_history { Command::SubmitHistory } else { Command::Submit }, now)?;
     check_complete(current)?;
     next.approve_time = None;
     if next.submit_time.is_none() {
-        next.submit_time = Some(cx.now.proto());
+        next.submit_time = Some(now.proto());
     }
-    next.decide_due_time = Some(cx.now.plus_days(DECIDE_DAYS).proto());
+    next.decide_due_time = Some(now.plus_days(DECIDE_DAYS).proto());
     next.imported = false;
     Ok(next)
 }
 
-pub(crate) fn conflicted(current: &Deal, source: ConflictSource, cx: &Cx) -> Result<Deal> {
-    let mut next = moved(current, &[State::Submitted, State::UnderReview, State::ActionRequired], State::Conflicted, cx)?;
+pub(crate) fn conflicted(current: &Deal, source: ConflictSource, now: Timestamp) -> Result<Deal> {
+    let mut next = moved(current, Command::Conflict, now)?;
     next.set_conflict_source(source);
     Ok(next)
 }
 
-pub(super) fn approved(current: &Deal, cx: &Cx) -> Result<Deal> {
+pub(super) fn approved(current: &Deal, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
-    let mut next = moved(current, &UNDECIDED, State::Approved, cx)?;
-    next.approve_time = Some(cx.now.proto());
-    protection::protect(&mut next, cx.now.plus_days(protection::DAYS), cx.now);
+    let mut next = moved(current, Command::Approve, now)?;
+    next.approve_time = Some(now.proto());
+    protection::protect(&mut next, now.plus_days(protection::DAYS), now);
     Ok(next)
 }
 
-pub(super) fn rejected(current: &Deal, code: ClosureCode, reason: &str, cx: &Cx) -> Result<Deal> {
-    let from = [State::Submitted, State::UnderReview, State::ActionRequired, State::Conflicted];
-    let mut next = moved(current, &from, State::Rejected, cx)?;
+pub(super) fn rejected(current: &Deal, code: ClosureCode, reason: &str, now: Timestamp) -> Result<Deal> {
+    let mut next = moved(current, Command::Reject, now)?;
     next.set_closure_code(code);
     next.closure_reason = reason.to_owned();
     Ok(next)
 }
 
 /// Asking does not stop the clock: the due instant stays.
-pub(super) fn action_required(current: &Deal, required_action: &str, cx: &Cx) -> Result<Deal> {
+pub(super) fn action_required(current: &Deal, required_action: &str, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
-    let mut next = moved(current, &UNDECIDED, State::ActionRequired, cx)?;
+    let mut next = moved(current, Command::RequestAction, now)?;
     next.required_action = required_action.to_owned();
     next.decide_due_time = current.decide_due_time;
     Ok(next)
 }
 
-pub(super) fn withdrawn(current: &Deal, cx: &Cx) -> Result<Deal> {
+pub(super) fn withdrawn(current: &Deal, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
-    let from = [State::Submitted, State::UnderReview, State::ActionRequired, State::Conflicted, State::Approved];
-    let mut next = moved(current, &from, State::Withdrawn, cx)?;
-    next.withdraw_time = Some(cx.now.proto());
-    if protection::stands(&next, cx.now) {
-        next.protect_end_time = Some(cx.now.proto());
+    let mut next = moved(current, Command::Withdraw, now)?;
+    next.withdraw_time = Some(now.proto());
+    if protection::stands(&next, now) {
+        next.protect_end_time = Some(now.proto());
     }
     Ok(next)
 }
 
-/// Records that nobody decided in time; gives the instant it was due, or
-/// nothing where it is not.
-pub(super) fn expired(current: &Deal, cx: &Cx) -> Option<(Deal, Timestamp)> {
-    let due = Timestamp::stored(current.decide_due_time.as_ref())?;
-    if !is_pending(current.registration_state()) || state_at(current, cx.now) != State::Expired {
-        return None;
-    }
+/// The deal whose registration nobody decided in time, and the instant it was
+/// due; nothing if it is not.
+pub(super) fn expired(current: &Deal, now: Timestamp) -> Option<(Deal, Timestamp)> {
+    let pending = is_pending(current.registration_state());
+    let due = Timestamp::stored(current.decide_due_time.as_ref()).filter(|due| pending && *due <= now)?;
     let mut next = current.clone();
     expire(&mut next);
-    Some((revised(next, cx), due))
+    Some((next, due))
 }
 
 /// A registration of the past as a CRM reports it: it was decided there, is not
 /// protected and competes with nobody. It closes only what is not registered.
-pub(crate) fn taken(current: &Deal, at: Timestamp, cx: &Cx) -> Result<Deal> {
-    let mut next = moved(current, &[State::Unspecified], State::Approved, cx)?;
+pub(crate) fn taken(current: &Deal, at: Timestamp, now: Timestamp) -> Result<Deal> {
+    let mut next = moved(current, Command::Take, now)?;
     next.submit_time = Some(at.proto());
     next.approve_time = Some(at.proto());
     Ok(next)
 }
 
-/// The enrollments cover the product line; one that names none covers all.
-pub(super) fn check_authorized(deal: &Deal, authorized: &[Vec<String>]) -> Result<()> {
-    if authorized.iter().any(|lines| lines.is_empty() || lines.contains(&deal.product_line)) {
+/// The product lines that each enrollment in force of a partner covers; one that
+/// names none covers all.
+#[derive(Debug, Default)]
+pub(super) struct Authorized(pub(super) Vec<Vec<String>>);
+
+/// Refuses a product line that no enrollment covers.
+pub(super) fn check_authorized(deal: &Deal, authorized: &Authorized) -> Result<()> {
+    if authorized.0.iter().any(|lines| lines.is_empty() || lines.contains(&deal.product_line)) {
         return Ok(());
     }
     let message = format!("partners/{} may not sell {}; authorize the product line first", names::last(&deal.partner), deal.product_line);
-    Err(Error::precondition(ErrorReason::ProductLineNotAuthorized.as_str_name(), message)
-        .with_field("deal.product_line", "is not authorized"))
-}
-
-/// The version of a deal, for the log.
-pub(super) fn version(deal: &Deal) -> i64 {
-    etag::version(&deal.etag)
+    Err(Error::precondition(ErrorReason::ProductLineNotAuthorized, message).with_field("deal.product_line", "is not authorized"))
 }

@@ -213,6 +213,23 @@ async fn a_claimed_customer_is_fixed_and_a_stale_etag_is_refused() {
 }
 
 #[tokio::test]
+async fn credits_are_looked_up_only_if_the_update_is_about_them() {
+    let bench = Bench::new().await;
+    bench.deal("acme", "d", "example.com").await;
+    let credits = vec![Credit { partner: "partners/nobody".into(), share_basis_points: 10_000 }];
+    let update = |paths: &[&str]| {
+        let mask = prost_types::FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() };
+        let deal = Deal { name: "deals/d".into(), display_name: "New name".into(), credits: credits.clone(), ..Default::default() };
+        bench.api.update_deal(bench.vendor(UpdateDealRequest { deal: Some(deal), update_mask: Some(mask), ..Default::default() }))
+    };
+    for paths in [["credits"].as_slice(), &["*"], &[]] {
+        assert_eq!(reason(update(paths).await), "UNAVAILABLE", "{paths:?}: not known here, and its owner cannot be asked");
+    }
+    let named = update(&["display_name"]).await.unwrap().into_inner();
+    assert_eq!((named.display_name.as_str(), named.credits[0].partner.as_str()), ("New name", "partners/acme"));
+}
+
+#[tokio::test]
 async fn a_correction_is_a_fact_of_its_own() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;

@@ -1,22 +1,13 @@
-//! Rows of deals.
+//! Rows of deals. `registration_state` is the last recorded one; `remind_time`
+//! is set while a reminder is left to be given.
 
-use prost::Message;
-use sea_orm::{
-    ActiveValue::Set,
-    Condition, ConnectionTrait, Iterable, QueryOrder, QuerySelect, QueryTrait,
-    entity::prelude::*,
-    sea_query::{ExprTrait, Query, SelectStatement},
-};
-use stoa_kernel::{Cx, Result, Timestamp, names, page::Page};
-use stoa_proto::sell::v1::{Deal, PipelineStage, RegistrationState};
-use stoa_store::{
-    DbResult, Tx, decode,
-    filter::{self, Field, Kind},
-    inserted, saved,
-};
+use sea_orm::{Condition, ConnectionTrait, QuerySelect, QueryTrait, entity::prelude::*, sea_query::SelectStatement};
+use stoa_kernel::{Cx, Result, Timestamp, names};
+use stoa_proto::sell::v1::{Deal, PipelineStage as Stage, RegistrationState as State};
+use stoa_store::{DbResult, Documents, Key, documents, filter::Field};
 
 use super::{pipeline, protection, registration};
-use crate::crm;
+use crate::{claim, link};
 
 mod row {
     #![expect(unreachable_pub, reason = "the derives make public items")]
@@ -50,185 +41,113 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity, Model};
+pub(crate) use row::{Column, Entity as Deals};
 
-fn state(name: &str) -> Option<i32> {
-    filter::enum_value("REGISTRATION_STATE_", name, RegistrationState::from_str_name)
-}
+impl Documents for Deals {
+    type Document = Deal;
+    const FILTER: &'static [Field] = &[
+        Field::name("partner", "partners"),
+        Field::state::<State>("registration_state", is),
+        Field::value::<Stage>("pipeline_stage"),
+        Field::name("product_line", "productLines"),
+        Field::text("close_date"),
+        Field::int("amount_minor"),
+        Field::time("create_time").ordered(),
+        Field::text("customer_domain"),
+        Field::bool("imported"),
+    ];
 
-fn stage(name: &str) -> Option<i32> {
-    filter::enum_value("PIPELINE_STAGE_", name, PipelineStage::from_str_name)
-}
+    fn row(Key { tenant, id, version, document }: Key, deal: &Deal) -> row::Model {
+        row::Model {
+            tenant,
+            id,
+            version,
+            document,
+            partner: names::last(&deal.partner).to_owned(),
+            registration_state: deal.registration_state,
+            pipeline_stage: deal.pipeline_stage,
+            product_line: names::last(&deal.product_line).to_owned(),
+            close_date: deal.close_date.clone(),
+            amount_minor: deal.amount.as_ref().map(|a| a.minor_units),
+            customer_domain: deal.customer.as_ref().map(claim::domain).unwrap_or_default(),
+            imported: deal.imported,
+            deleted: deal.delete_time.is_some(),
+            submit_time: Timestamp::micros_of(deal.submit_time.as_ref()),
+            end_time: pipeline::close_time(deal).map(Timestamp::micros),
+            decide_due_time: Timestamp::micros_of(deal.decide_due_time.as_ref()),
+            remind_time: protection::next_reminder(deal).map(|(_, due)| due.micros()),
+            create_time: Timestamp::micros_of(deal.create_time.as_ref()).unwrap_or_default(),
+        }
+    }
 
-const FILTER: [Field; 9] = [
-    Field { api: "partner", column: "partner", kind: Kind::Name("partners") },
-    Field { api: "registration_state", column: "registration_state", kind: Kind::Enum(state) },
-    Field { api: "pipeline_stage", column: "pipeline_stage", kind: Kind::Enum(stage) },
-    Field { api: "product_line", column: "product_line", kind: Kind::Name("productLines") },
-    Field { api: "close_date", column: "close_date", kind: Kind::Text },
-    Field { api: "amount_minor", column: "amount_minor", kind: Kind::Int },
-    Field { api: "create_time", column: "create_time", kind: Kind::Time },
-    Field { api: "customer_domain", column: "customer_domain", kind: Kind::Text },
-    Field { api: "imported", column: "imported", kind: Kind::Bool },
-];
+    /// A partner's people see its deals, a connector those of its registration.
+    fn scope(cx: &Cx) -> Condition {
+        let mine = Condition::all().add(Column::Deleted.eq(false));
+        mine.add(stoa_directory::visible(cx, Column::Partner)).add(link::table::visible(cx, Column::Id))
+    }
 
-fn read(row: Model) -> Result<Deal> {
-    decode("deal", &row.id, &row.document)
-}
-
-fn micros(time: Option<&prost_types::Timestamp>) -> Option<i64> {
-    Timestamp::stored(time).map(Timestamp::micros)
-}
-
-fn row(cx: &Cx, deal: &Deal) -> ActiveModel {
-    ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        id: Set(names::last(&deal.name).to_owned()),
-        version: Set(registration::version(deal)),
-        document: Set(deal.encode_to_vec()),
-        partner: Set(names::last(&deal.partner).to_owned()),
-        registration_state: Set(deal.registration_state),
-        pipeline_stage: Set(deal.pipeline_stage),
-        product_line: Set(names::last(&deal.product_line).to_owned()),
-        close_date: Set(deal.close_date.clone()),
-        amount_minor: Set(deal.amount.as_ref().map(|a| a.minor_units)),
-        customer_domain: Set(super::customer_domain(deal)),
-        imported: Set(deal.imported),
-        deleted: Set(deal.delete_time.is_some()),
-        submit_time: Set(micros(deal.submit_time.as_ref())),
-        end_time: Set(pipeline::close_time(deal).map(Timestamp::micros)),
-        decide_due_time: Set(micros(deal.decide_due_time.as_ref())),
-        remind_time: Set(protection::next_reminder(deal).map(|(_, due)| due.micros())),
-        create_time: Set(micros(deal.create_time.as_ref()).unwrap_or_default()),
+    fn at(deal: Deal, now: Timestamp) -> Deal {
+        registration::judged(deal, now)
     }
 }
 
-/// What the caller may see: its partner's deals, a connector its own registration's.
-fn scope(cx: &Cx) -> Condition {
-    let mine = Condition::all()
-        .add(Column::Tenant.eq(&cx.tenant))
-        .add(Column::Deleted.eq(false))
-        .add(stoa_directory::visible(cx, Column::Partner));
-    match cx.caller.connector.as_str() {
-        "" => mine,
-        connector => mine.add(Column::Id.in_subquery(crm::linked_deals(cx, connector))),
+/// The condition that a registration is in a state at an instant: see
+/// [`registration::state_at`].
+fn is(state: i32, now: Timestamp) -> Condition {
+    let recorded = || Condition::all().add(Column::RegistrationState.eq(state));
+    match State::try_from(state).unwrap_or_default() {
+        State::Expired => {
+            let pending = Condition::all().add(Column::RegistrationState.is_in(registration::PENDING.iter().map(|s| i32::from(*s))));
+            Condition::any().add(recorded()).add(pending.add(Column::DecideDueTime.lte(now.micros())))
+        }
+        pending if registration::is_pending(pending) => recorded().add(Column::DecideDueTime.gt(now.micros())),
+        _ => recorded(),
     }
 }
 
-/// The deal, if the caller may see it.
-pub(super) async fn find<C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<Deal>> {
-    Entity::find().filter(scope(cx)).filter(Column::Id.eq(id)).one(conn).await.db()?.map(read).transpose()
-}
-
-/// The deal, locked until the transaction ends, if the caller may see it.
-pub(crate) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Deal>> {
-    let mine = Entity::find().filter(scope(cx)).filter(Column::Id.eq(id)).lock_exclusive();
-    mine.one(tx.conn()).await.db()?.map(read).transpose()
-}
-
-pub(super) async fn insert(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
-    inserted(Entity::insert(row(cx, deal)).exec_without_returning(tx.conn()).await, &deal.name)
-}
-
-/// Writes a deal over its version `before`; a write may make several versions.
-pub(super) async fn save(tx: &Tx, cx: &Cx, deal: &Deal, before: i64) -> Result<()> {
-    let done = Entity::update_many()
-        .set(row(cx, deal))
-        .filter(Column::Tenant.eq(&cx.tenant))
-        .filter(Column::Id.eq(names::last(&deal.name)))
-        .filter(Column::Version.eq(before))
-        .exec(tx.conn())
-        .await;
-    saved(done, &deal.name)
+/// The id of the partner of a deal that the caller may see.
+pub(super) fn partner_of(cx: &Cx, id: &str) -> SelectStatement {
+    let deal = Deals::find().select_only().column(Column::Partner).filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Id.eq(id));
+    deal.filter(Deals::scope(cx)).into_query()
 }
 
 /// Open deals among `ids`, other than one, that may hold their customer, direct
 /// ones included; whether they do is the rule's to say. Sees all of the tenant.
 pub(super) async fn registered<C: ConnectionTrait>(conn: &C, cx: &Cx, ids: SelectStatement, other_than: &str) -> Result<Vec<Deal>> {
-    use RegistrationState::{ActionRequired, Approved, Submitted, UnderReview};
-    let states = [Submitted, UnderReview, ActionRequired, Approved].map(i32::from);
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(&cx.tenant))
+    let states = registration::PENDING.iter().chain(&[State::Approved]).map(|state| i32::from(*state));
+    let rows = documents::select::<Deals>(cx)
         .filter(Column::Id.in_subquery(ids))
         .filter(Column::Id.ne(other_than))
         .filter(Condition::any().add(Column::RegistrationState.is_in(states)).add(Column::Partner.eq("")))
         .filter(Column::Imported.eq(false))
         .filter(Column::Deleted.eq(false))
-        .filter(Column::EndTime.is_null())
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(read).collect()
+        .filter(Column::EndTime.is_null());
+    documents::all(conn, rows).await
 }
 
-/// Name of a deal among `ids` of another partner that was registered before
-/// `until` and not closed before `from`.
+/// Whether a deal among `ids` of another partner was registered before `until`
+/// and not closed before `from`.
 pub(super) async fn overlapping<C: ConnectionTrait>(
     conn: &C,
     cx: &Cx,
     ids: SelectStatement,
-    deal: &Deal,
-    from: Timestamp,
-    until: Timestamp,
-) -> Result<Option<String>> {
-    let other: Option<String> = Entity::find()
+    partner: &str,
+    (from, until): (Timestamp, Timestamp),
+) -> Result<bool> {
+    let open = Condition::any().add(Column::EndTime.is_null()).add(Column::EndTime.gt(from.micros()));
+    let other: Option<String> = Deals::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::Tenant.eq(&cx.tenant))
         .filter(Column::Id.in_subquery(ids))
         .filter(Column::Deleted.eq(false))
-        .filter(Column::Partner.ne(names::last(&deal.partner)))
+        .filter(Column::Partner.ne(partner))
         .filter(Column::SubmitTime.lt(until.micros()))
-        .filter(Condition::any().add(Column::EndTime.is_null()).add(Column::EndTime.gt(from.micros())))
+        .filter(open)
         .limit(1)
         .into_tuple()
         .one(conn)
         .await
         .db()?;
-    Ok(other.map(|id| names::name("deals", &id)))
-}
-
-/// Tenants and ids of registrations that were to be decided by `now`, longest
-/// due first.
-pub(super) async fn expiry_due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
-    due(conn, Column::DecideDueTime, now, limit).await
-}
-
-/// Tenants and ids of deals that a reminder is due for by `now`, longest due
-/// first.
-pub(super) async fn reminder_due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
-    due(conn, Column::RemindTime, now, limit).await
-}
-
-async fn due<C: ConnectionTrait>(conn: &C, time: Column, now: Timestamp, limit: u64) -> Result<Vec<(String, String)>> {
-    let due = Entity::find().filter(time.lte(now.micros())).order_by_asc(time).limit(limit);
-    due.select_only().column(Column::Tenant).column(Column::Id).into_tuple().all(conn).await.db()
-}
-
-/// The rows with their registration judged at an instant, so that a filter does
-/// not wait for the sweep.
-fn judged(now: Timestamp) -> Select<Entity> {
-    let due = Expr::col(Column::DecideDueTime).lte(now.micros());
-    let expired = i32::from(RegistrationState::Expired);
-    let mut rows = Query::select();
-    rows.from(Entity)
-        .expr_as(Expr::case(due, expired).finally(Expr::col(Column::RegistrationState)), Column::RegistrationState)
-        .columns(Column::iter().filter(|c| !matches!(c, Column::RegistrationState)));
-    let mut judged = Entity::find();
-    QueryTrait::query(&mut judged).from_clear().from_subquery(rows, Entity);
-    judged
-}
-
-pub(super) async fn list<C: ConnectionTrait>(conn: &C, cx: &Cx, page: &Page, filter: &str) -> Result<Vec<Deal>> {
-    let after = page.after.first().cloned().unwrap_or_default();
-    let rows = judged(cx.now)
-        .filter(scope(cx))
-        .filter(filter::lower(filter, &FILTER)?)
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(page.fetch())
-        .all(conn)
-        .await
-        .db()?;
-    rows.into_iter().map(|row| read(row).map(|deal| registration::seen(deal, cx.now))).collect()
+    Ok(other.is_some())
 }

@@ -2,49 +2,46 @@
 //! sweeps record what happened at them and tell the others. History is left
 //! alone.
 
-use futures::FutureExt;
+use sea_orm::Condition;
+use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Result, names};
-use stoa_rpc::{Deps, Job, due_job};
-use stoa_store::Tx;
+use stoa_proto::sell::v1::{DealExpired, DealProtectionDue};
+use stoa_service::{Deps, Job, due_job};
+use stoa_store::{Tx, documents};
 
 use super::{
-    facts::{self, Happened, Step},
-    protection, registration, store,
+    protection, registration,
+    store::{Column, Deals},
 };
 
 /// Records registrations that nobody decided in time.
 pub(crate) fn expiry_job(deps: &Deps) -> Job {
-    due_job(deps, "deal-expiry", |conn, now, max| store::expiry_due(conn, now, max).boxed(), |tx, (cx, id)| expire(tx, cx, id).boxed())
+    due_job::<Deals, _>(deps, "deal-expiry", Column::DecideDueTime, Condition::all, expire)
 }
 
 /// Reminds of protections that end in 14, 7 and 1 days.
 pub(crate) fn reminder_job(deps: &Deps) -> Job {
-    due_job(
-        deps,
-        "deal-protection",
-        |conn, now, max| store::reminder_due(conn, now, max).boxed(),
-        |tx, (cx, id)| remind(tx, cx, id).boxed(),
-    )
+    due_job::<Deals, _>(deps, "deal-protection", Column::RemindTime, Condition::all, remind)
 }
 
-/// Expires one registration, where it is still due.
+/// Expires one registration, if it is still due.
 async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
-    let Some(current) = store::lock(tx, cx, id).await? else { return Ok(0) };
-    let Some((deal, at)) = registration::expired(&current, cx) else { return Ok(0) };
-    facts::write(tx, cx, Some(&current), vec![Step { deal, at, happened: Happened::Expired }]).await?;
+    let Some(current) = documents::lock::<Deals>(tx, cx, id).await? else { return Ok(0) };
+    let Some((deal, at)) = registration::expired(&current, cx.now) else { return Ok(0) };
+    record::<Deals>(tx, cx, Some(&current), [Step::new::<DealExpired>(deal).at(at)]).await?;
     tracing::info!(deal = names::last(&current.name), "registration expired undecided");
     Ok(1)
 }
 
 /// Gives every reminder of one deal that is still due, each at its instant.
 async fn remind(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
-    let Some(current) = store::lock(tx, cx, id).await? else { return Ok(0) };
+    let Some(current) = documents::lock::<Deals>(tx, cx, id).await? else { return Ok(0) };
     let (mut steps, mut deal) = (Vec::new(), current.clone());
     while let Some((days, at)) = protection::next_reminder(&deal).filter(|(_, at)| *at <= cx.now) {
-        deal = protection::reminded(&deal, days, cx);
-        steps.push(Step { deal: deal.clone(), at, happened: Happened::ProtectionDue });
+        deal = protection::reminded(&deal, days);
+        steps.push(Step::new::<DealProtectionDue>(deal.clone()).at(at));
     }
     let given = steps.len() as u64;
-    facts::write(tx, cx, Some(&current), steps).await?;
+    record::<Deals>(tx, cx, Some(&current), steps).await?;
     Ok(given)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use stoa::{
-    client::Door,
+    client::Client,
     demo::{Demo, simulate},
     import::{self, Mapping},
     report,
@@ -75,7 +75,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
 async fn import_crm(file: Option<&PathBuf>, dir: &std::path::Path, place: &Place, mapping: &Mapping, json: bool) -> Result<()> {
     let session = Session::open(file, place).await?;
     let progress = output::progress("importing");
-    let summary = import::crm(&session.door, dir, mapping, &progress).await?;
+    let summary = import::crm(&session.client, dir, mapping, &progress).await?;
     progress.finish_and_clear();
     session.settle().await?;
     if json {
@@ -88,13 +88,13 @@ async fn import_crm(file: Option<&PathBuf>, dir: &std::path::Path, place: &Place
 }
 
 /// An instant, or a business date at its start in the tenant's zone.
-async fn instant(door: &Door, text: Option<&String>) -> Result<Option<prost_types::Timestamp>> {
+async fn instant(client: &Client, text: Option<&String>) -> Result<Option<prost_types::Timestamp>> {
     let Some(text) = text else { return Ok(None) };
     if let Ok(date) = text.parse::<jiff::civil::Date>()
         && text.len() == 10
     {
         let request = GetTenantSettingsRequest { name: "tenantSettings".into() };
-        let zone = door.tenant_settings().get_tenant_settings(request).await?.into_inner().time_zone;
+        let zone = client.call(request).await?.time_zone;
         return Ok(Some(Timestamp::start_of(date, &zone)?.proto()));
     }
     Ok(Some(text.parse::<Timestamp>()?.proto()))
@@ -110,14 +110,14 @@ async fn quality(file: Option<&PathBuf>, question: &Question, by: &[By], window_
         By::Vertical => Breakdown::Vertical,
     });
     let request = GetNetworkQualityRequest {
-        as_of: instant(&session.door, question.as_of.as_ref()).await?,
-        known_at: instant(&session.door, question.known_at.as_ref()).await?,
+        as_of: instant(&session.client, question.as_of.as_ref()).await?,
+        known_at: instant(&session.client, question.known_at.as_ref()).await?,
         window_days,
         breakdowns: breakdowns.map(|b| b as i32).collect(),
         filter: question.filter.clone(),
         ..Default::default()
     };
-    let report = session.door.network_quality().get_network_quality(request).await?.into_inner();
+    let report = session.client.call(request).await?;
     print_quality(&report, question.json)?;
     session.close().await;
     Ok(())
@@ -134,8 +134,8 @@ fn print_quality(report: &NetworkQuality, json: bool) -> Result<()> {
 async fn allocation(file: Option<&PathBuf>, question: &Question, cam_hours: i64, mdf: i64) -> Result<()> {
     let session = Session::open(file, &question.place).await?;
     session.settle().await?;
-    let settings = session.door.tenant_settings().get_tenant_settings(GetTenantSettingsRequest { name: "tenantSettings".into() }).await?;
-    let code = settings.into_inner().reporting_currency;
+    let settings = session.client.call(GetTenantSettingsRequest { name: "tenantSettings".into() }).await?;
+    let code = settings.reporting_currency;
     let unit = 10_i64.pow(stoa_kernel::money::exponent(stoa_kernel::money::currency("reporting_currency", &code)?));
     let budgets = vec![
         AllocationBudget { resource: AllocationResource::CamHours as i32, unit_count: cam_hours, ..Default::default() },
@@ -143,13 +143,13 @@ async fn allocation(file: Option<&PathBuf>, question: &Question, cam_hours: i64,
     ];
     let request = ComputeAllocationRequest {
         budgets,
-        as_of: instant(&session.door, question.as_of.as_ref()).await?,
-        known_at: instant(&session.door, question.known_at.as_ref()).await?,
+        as_of: instant(&session.client, question.as_of.as_ref()).await?,
+        known_at: instant(&session.client, question.known_at.as_ref()).await?,
         filter: question.filter.clone(),
         page_size: if question.json { 1000 } else { 20 },
         ..Default::default()
     };
-    let plan = session.door.allocations().compute_allocation(request).await?.into_inner();
+    let plan = session.client.call(request).await?;
     if question.json {
         output::json(&plan)?;
     } else {
@@ -169,7 +169,7 @@ async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: b
     let config = serve::embedded(file, &dir, listen.as_deref())?;
     let telemetry = serve::telemetry(&config, true)?;
     let held = serve::hold(&config)?;
-    let doors = if exit { None } else { Some(serve::Doors::open(&config).await?) };
+    let listeners = if exit { None } else { Some(serve::Listeners::open(&config).await?) };
     let day = 86_400_000_000;
     let today = Timestamp::from_micros(wall_now().micros().div_euclid(day) * day);
     let (clock, handle) = Clock::driven(today.plus_days(-i64::from(demo.months * 30)));
@@ -183,24 +183,24 @@ async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: b
         ..Default::default()
     };
     let token = suite.keys.token(&request)?;
-    let door = Door::new(suite.stack.clone(), &token)?;
+    let client = Client::new(suite.stack.clone(), &token)?;
     let progress = output::progress(&format!("{} partners, {} months, seed {}", demo.partners, demo.months, demo.seed));
-    simulate(&suite, door.clone(), &handle, demo, today, &progress).await?;
+    simulate(&suite, client.clone(), &handle, demo, today, &progress).await?;
     progress.finish_and_clear();
     let request = GetNetworkQualityRequest {
         as_of: Some(today.proto()),
         breakdowns: vec![Breakdown::Tier as i32, Breakdown::Type as i32, Breakdown::Territory as i32],
         ..Default::default()
     };
-    let report = door.network_quality().get_network_quality(request).await?.into_inner();
+    let report = client.call(request).await?;
     print_quality(&report, json)?;
-    let Some(doors) = doors else {
+    let Some(listeners) = listeners else {
         suite.stop().await;
         return Ok(());
     };
     handle.release();
     let mut suite = suite;
     suite.go_on();
-    serve::how_to_call(&doors.address()?, &token);
-    serve::serve_suite(suite, doors, held, telemetry).await
+    serve::how_to_call(&listeners.address()?, &token);
+    serve::serve_suite(suite, listeners, held, telemetry).await
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use stoa::{
-    client::Door,
+    client::Client,
     data_dir::{self, Held, Owner},
     suite::{Options, Suite},
 };
@@ -76,18 +76,18 @@ pub(super) fn hold(config: &Config) -> Result<Option<Held>> {
 pub(super) async fn serve(config: Config) -> Result<()> {
     let telemetry = telemetry(&config, false)?;
     let held = hold(&config)?;
-    let doors = Doors::open(&config).await?;
+    let listeners = Listeners::open(&config).await?;
     let suite = Suite::start(config, Options::default()).await?;
-    serve_suite(suite, doors, held, telemetry).await
+    serve_suite(suite, listeners, held, telemetry).await
 }
 
 /// The ports of a process, taken before anything that takes long.
-pub(super) struct Doors {
+pub(super) struct Listeners {
     api: TcpListener,
     management: TcpListener,
 }
 
-impl Doors {
+impl Listeners {
     pub(super) async fn open(config: &Config) -> Result<Self> {
         let (listen, port) = (config.listen, config.management_listen);
         let api =
@@ -105,10 +105,10 @@ impl Doors {
 }
 
 /// Serves a suite until the process is told to stop.
-pub(super) async fn serve_suite(mut suite: Suite, doors: Doors, held: Option<Held>, telemetry: Telemetry) -> Result<()> {
-    let address = doors.address()?;
+pub(super) async fn serve_suite(mut suite: Suite, listeners: Listeners, held: Option<Held>, telemetry: Telemetry) -> Result<()> {
+    let address = listeners.address()?;
     let scrape = telemetry.clone();
-    let management = (doors.management, stoa_rpc::management(move || scrape.scrape(), suite.checks(), suite.stop_token()));
+    let management = (listeners.management, stoa_rpc::management(move || scrape.scrape(), suite.checks(), suite.stop_token()));
     let mut held = held;
     if let Some(held) = &mut held {
         held.announce(&address)?;
@@ -119,7 +119,7 @@ pub(super) async fn serve_suite(mut suite: Suite, doors: Doors, held: Option<Hel
         stop_signal().await;
         stop.cancel();
     });
-    let served = suite.serve(doors.api, Some(management)).await;
+    let served = suite.serve(listeners.api, Some(management)).await;
     suite.stop().await;
     telemetry.shutdown().await;
     served
@@ -139,7 +139,7 @@ async fn stop_signal() {
 
 /// A suite that a command talks to: a running one, or one of its own.
 pub(super) struct Session {
-    pub(super) door: Door,
+    pub(super) client: Client,
     own: Option<(Suite, Held)>,
 }
 
@@ -147,7 +147,7 @@ impl Session {
     /// Finds the running suite of the folder, or starts one in this process.
     pub(super) async fn open(file: Option<&PathBuf>, place: &Place) -> Result<Self> {
         if let (Some(server), Some(token)) = (&place.server, &place.token) {
-            return Ok(Self { door: Door::connect(server, token).await?, own: None });
+            return Ok(Self { client: Client::connect(server, token).await?, own: None });
         }
         let config = settings(file, place.data.as_deref(), None, Some(&["all".to_owned()]))?;
         let request = TokenRequest {
@@ -161,7 +161,7 @@ impl Session {
             Owner::Other(address) => {
                 let path = config.local_key_path().context("the local key is off; pass --server and --token")?;
                 let token = LocalKey::load_or_create(&path)?.sign(&request)?;
-                Ok(Self { door: Door::connect(&address, &token).await?, own: None })
+                Ok(Self { client: Client::connect(&address, &token).await?, own: None })
             }
             Owner::Us(_) if config.store.backend != Backend::Sqlite => {
                 bail!("the stores are on PostgreSQL and no suite of this folder runs: name one by --server and --token")
@@ -170,7 +170,7 @@ impl Session {
                 telemetry(&config, true)?;
                 let suite = Suite::start(config, Options { by_hand: true, ..Options::default() }).await?;
                 let token = suite.keys.token(&request)?;
-                Ok(Self { door: Door::new(suite.stack.clone(), &token)?, own: Some((suite, held)) })
+                Ok(Self { client: Client::new(suite.stack.clone(), &token)?, own: Some((suite, held)) })
             }
         }
     }

@@ -9,11 +9,11 @@ use tonic::Status;
 
 use super::{
     deals,
-    drive::World,
     network::{Organization, PRODUCT_LINES, TERRITORIES, TIERS, VERTICALS},
     schedule::Action,
+    world::{World, date, line_name, partner},
 };
-use crate::client::Door;
+use crate::client::Client;
 
 /// The one program of the demo.
 const PROGRAM: &str = "programs/channel";
@@ -24,27 +24,15 @@ fn usd(whole: i64) -> Option<Money> {
     Some(Money { minor_units: whole * 100, currency_code: "USD".to_owned() })
 }
 
-pub(super) fn partner(o: &Organization) -> String {
-    format!("partners/{}", o.id)
-}
-
-pub(super) fn line_name(line: usize) -> String {
-    format!("productLines/{}", PRODUCT_LINES[line].0)
-}
-
-pub(super) fn date(time: Timestamp) -> String {
-    time.to_string()[..10].to_owned()
-}
-
 /// Settings, program, tiers, products, courses, rates, rules and budgets.
-pub(super) async fn set_up(door: &Door, first: Timestamp, span: u32) -> Result<()> {
+pub(super) async fn set_up(client: &Client, first: Timestamp, span: u32) -> Result<()> {
     let program = onboard::Program { display_name: "Channel program".into(), descendants_visible: true, ..Default::default() };
     let request = onboard::CreateProgramRequest { program_id: "channel".into(), program: Some(program), ..Default::default() };
-    door.programs().create_program(request).await?;
+    client.call(request).await?;
     for (id, name, rank, threshold) in TIERS {
         let tier = onboard::Tier { display_name: name.into(), rank, revenue_threshold: usd(threshold), ..Default::default() };
         let request = onboard::CreateTierRequest { parent: PROGRAM.into(), tier_id: id.into(), tier: Some(tier), ..Default::default() };
-        door.tiers().create_tier(request).await?;
+        client.call(request).await?;
     }
     let settings = onboard::TenantSettings {
         name: "tenantSettings".into(),
@@ -57,22 +45,22 @@ pub(super) async fn set_up(door: &Door, first: Timestamp, span: u32) -> Result<(
         ..Default::default()
     };
     let request = onboard::UpdateTenantSettingsRequest { tenant_settings: Some(settings), ..Default::default() };
-    door.tenant_settings().update_tenant_settings(request).await?;
+    client.call(request).await?;
     for cam in 0..CAMS {
         let person = onboard::Person { display_name: format!("Channel manager {}", cam + 1), ..Default::default() };
         let request = onboard::CreatePersonRequest { person_id: format!("cam-{cam}"), person: Some(person), ..Default::default() };
-        door.persons().create_person(request).await?;
+        client.call(request).await?;
     }
-    products(door).await?;
-    money(door, first, span).await
+    products(client).await?;
+    money(client, first, span).await
 }
 
-async fn products(door: &Door) -> Result<()> {
+async fn products(client: &Client) -> Result<()> {
     for (line, (id, name, _)) in PRODUCT_LINES.iter().enumerate() {
         let product_line = sell::ProductLine { display_name: (*name).into(), ..Default::default() };
         let request =
             sell::CreateProductLineRequest { product_line_id: (*id).into(), product_line: Some(product_line), ..Default::default() };
-        door.product_lines().create_product_line(request).await?;
+        client.call(request).await?;
         let course = enable::Course {
             display_name: format!("{name} essentials"),
             product_line: line_name(line),
@@ -81,7 +69,7 @@ async fn products(door: &Door) -> Result<()> {
             ..Default::default()
         };
         let request = enable::CreateCourseRequest { course_id: (*id).into(), course: Some(course), ..Default::default() };
-        door.courses().create_course(request).await?;
+        client.call(request).await?;
         let certification = enable::Certification {
             display_name: format!("{name} sales professional"),
             product_line: line_name(line),
@@ -91,13 +79,13 @@ async fn products(door: &Door) -> Result<()> {
         };
         let request =
             enable::CreateCertificationRequest { certification_id: (*id).into(), certification: Some(certification), ..Default::default() };
-        door.certifications().create_certification(request).await?;
+        client.call(request).await?;
     }
     Ok(())
 }
 
 /// Rates by month, one commission rule, and a budget a quarter.
-async fn money(door: &Door, first: Timestamp, span: u32) -> Result<()> {
+async fn money(client: &Client, first: Timestamp, span: u32) -> Result<()> {
     for (base, rate) in [("EUR", 1_084_000_000), ("GBP", 1_271_000_000)] {
         for month in 0..=span / 30 {
             let wave = i64::from(month % 5) * 6_000_000 - 12_000_000;
@@ -109,7 +97,7 @@ async fn money(door: &Door, first: Timestamp, span: u32) -> Result<()> {
                 ..Default::default()
             };
             let request = incentivize::CreateExchangeRateRequest { exchange_rate: Some(exchange_rate), ..Default::default() };
-            door.exchange_rates().create_exchange_rate(request).await?;
+            client.call(request).await?;
         }
     }
     let rule = incentivize::CommissionRule {
@@ -123,7 +111,7 @@ async fn money(door: &Door, first: Timestamp, span: u32) -> Result<()> {
         commission_rule: Some(rule),
         ..Default::default()
     };
-    door.commission_rules().create_commission_rule(request).await?;
+    client.call(request).await?;
     let budget = incentivize::MdfBudget {
         display_name: "MDF".into(),
         amount: usd(20_000_000),
@@ -132,7 +120,7 @@ async fn money(door: &Door, first: Timestamp, span: u32) -> Result<()> {
         ..Default::default()
     };
     let request = incentivize::CreateMdfBudgetRequest { mdf_budget_id: "main".into(), mdf_budget: Some(budget), ..Default::default() };
-    door.mdf_budgets().create_mdf_budget(request).await?;
+    client.call(request).await?;
     Ok(())
 }
 
@@ -150,17 +138,17 @@ pub(super) async fn browse(world: &World, day: Timestamp, views: Vec<(usize, &'s
             }
         });
         let request = enable::RecordPortalActivityRequest { entries: entries.collect(), ..Default::default() };
-        world.door.portal_activities().record_portal_activity(request).await?;
+        world.client.call(request).await?;
     }
     Ok(())
 }
 
 /// Does one action.
 pub(super) async fn perform(world: &World, index: usize, action: &Action, day: Timestamp) -> Result<(), Status> {
-    let (door, o) = (&world.door, &world.network[index]);
+    let (client, o) = (&world.client, &world.network[index]);
     match action {
-        Action::Identify => identify(door, o).await,
-        Action::Qualify => advance(door, o, onboard::ProspectState::Qualified).await,
+        Action::Identify => identify(client, o).await,
+        Action::Qualify => advance(client, o, onboard::ProspectState::Qualified).await,
         Action::Lose => {
             let request = onboard::CloseProspectRequest {
                 name: format!("prospects/{}", o.id),
@@ -169,16 +157,13 @@ pub(super) async fn perform(world: &World, index: usize, action: &Action, day: T
                 competitor: "Rival program".into(),
                 ..Default::default()
             };
-            door.prospects().close_prospect(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
-        Action::Enroll => enroll(door, o, index).await,
+        Action::Enroll => enroll(client, o, index).await,
         Action::KickOff => {
             let name = format!("onboardingPlans/{}", o.id);
             let kind = onboard::MilestoneKind::KickOff as i32;
-            door.onboarding_plans()
-                .complete_milestone(onboard::CompleteMilestoneRequest { name, kind, ..Default::default() })
-                .await
-                .map(drop)
+            client.call(onboard::CompleteMilestoneRequest { name, kind, ..Default::default() }).await.map(drop)
         }
         Action::Tier(tier) => {
             let request = onboard::AssignTierRequest {
@@ -187,7 +172,7 @@ pub(super) async fn perform(world: &World, index: usize, action: &Action, day: T
                 reason: "reached the tier's revenue".into(),
                 ..Default::default()
             };
-            door.enrollments().assign_tier(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
         Action::Terminate(reason) => {
             let request = onboard::TerminateEnrollmentRequest {
@@ -197,36 +182,18 @@ pub(super) async fn perform(world: &World, index: usize, action: &Action, day: T
                 last_touched_element: "price-list".into(),
                 ..Default::default()
             };
-            door.enrollments().terminate_enrollment(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
         // Looks at the portal are sent in one batch a day.
         Action::Portal(_) => Ok(()),
-        Action::Course(person, line) => {
-            let request = enable::RecordCourseCompletionRequest {
-                partner: partner(o),
-                person: format!("persons/{}-u{person}", o.id),
-                course: format!("courses/{}", PRODUCT_LINES[*line].0),
-                course_version: 1,
-                ..Default::default()
-            };
-            door.course_completions().record_course_completion(request).await.map(drop)
-        }
-        Action::Certify(person, line) => {
-            let request = enable::AwardCertificationRequest {
-                certification: format!("certifications/{}", PRODUCT_LINES[*line].0),
-                partner: partner(o),
-                person: format!("persons/{}-u{person}", o.id),
-                ..Default::default()
-            };
-            door.certification_awards().award_certification(request).await.map(drop)
-        }
-        Action::CampaignSubmit(..) | Action::CampaignDeploy(_) | Action::CampaignResults(..) => campaign(door, o, action, day).await,
-        Action::MdfRequest(..) | Action::MdfApprove(_) | Action::MdfClaim(..) => mdf(door, o, action, day).await,
+        Action::Course(..) | Action::Certify(..) => learn(client, o, action).await,
+        Action::CampaignSubmit(..) | Action::CampaignDeploy(_) | Action::CampaignResults(..) => campaign(client, o, action, day).await,
+        Action::MdfRequest(..) | Action::MdfApprove(_) | Action::MdfClaim(..) => mdf(client, o, action, day).await,
         _ => deals::perform(world, o, action, day).await,
     }
 }
 
-async fn identify(door: &Door, o: &Organization) -> Result<(), Status> {
+async fn identify(client: &Client, o: &Organization) -> Result<(), Status> {
     let prospect = onboard::Prospect {
         display_name: o.name.clone(),
         r#type: o.kind as i32,
@@ -238,23 +205,23 @@ async fn identify(door: &Door, o: &Organization) -> Result<(), Status> {
         ..Default::default()
     };
     let request = onboard::CreateProspectRequest { prospect_id: o.id.clone(), prospect: Some(prospect), ..Default::default() };
-    door.prospects().create_prospect(request).await.map(drop)
+    client.call(request).await.map(drop)
 }
 
-async fn advance(door: &Door, o: &Organization, to: onboard::ProspectState) -> Result<(), Status> {
+async fn advance(client: &Client, o: &Organization, to: onboard::ProspectState) -> Result<(), Status> {
     let request = onboard::AdvanceProspectRequest { name: format!("prospects/{}", o.id), target_state: to as i32, ..Default::default() };
-    door.prospects().advance_prospect(request).await.map(drop)
+    client.call(request).await.map(drop)
 }
 
-async fn enroll(door: &Door, o: &Organization, index: usize) -> Result<(), Status> {
-    advance(door, o, onboard::ProspectState::Applied).await?;
+async fn enroll(client: &Client, o: &Organization, index: usize) -> Result<(), Status> {
+    advance(client, o, onboard::ProspectState::Applied).await?;
     let agreement = onboard::Agreement { prospect: format!("prospects/{}", o.id), program: PROGRAM.into(), ..Default::default() };
     let request = onboard::CreateAgreementRequest { agreement_id: o.id.clone(), agreement: Some(agreement), ..Default::default() };
-    door.agreements().create_agreement(request).await?;
+    client.call(request).await?;
     let name = format!("agreements/{}", o.id);
-    door.agreements().send_agreement(onboard::SendAgreementRequest { name: name.clone(), ..Default::default() }).await?;
+    client.call(onboard::SendAgreementRequest { name: name.clone(), ..Default::default() }).await?;
     let request = onboard::SignAgreementRequest { name: name.clone(), signature_reference: "e-signature".into(), ..Default::default() };
-    door.agreements().sign_agreement(request).await?;
+    client.call(request).await?;
     let request = onboard::CreateEnrollmentRequest {
         enrollment_id: o.id.clone(),
         agreement: name,
@@ -262,13 +229,38 @@ async fn enroll(door: &Door, o: &Organization, index: usize) -> Result<(), Statu
         parent: o.parent.as_ref().map(|p| format!("partners/{p}")).unwrap_or_default(),
         ..Default::default()
     };
-    door.enrollments().create_enrollment(request).await?;
+    client.call(request).await?;
     let request = onboard::AssignCamRequest { partner: partner(o), person: format!("persons/cam-{}", index % CAMS), ..Default::default() };
-    door.cam_assignments().assign_cam(request).await.map(drop)
+    client.call(request).await.map(drop)
 }
 
-async fn campaign(door: &Door, o: &Organization, action: &Action, day: Timestamp) -> Result<(), Status> {
-    let mut client = door.marketing_campaigns();
+async fn learn(client: &Client, o: &Organization, action: &Action) -> Result<(), Status> {
+    let person = |person: &u32| format!("persons/{}-u{person}", o.id);
+    match action {
+        Action::Course(number, line) => {
+            let request = enable::RecordCourseCompletionRequest {
+                partner: partner(o),
+                person: person(number),
+                course: format!("courses/{}", PRODUCT_LINES[*line].0),
+                course_version: 1,
+                ..Default::default()
+            };
+            client.call(request).await.map(drop)
+        }
+        Action::Certify(number, line) => {
+            let request = enable::AwardCertificationRequest {
+                certification: format!("certifications/{}", PRODUCT_LINES[*line].0),
+                partner: partner(o),
+                person: person(number),
+                ..Default::default()
+            };
+            client.call(request).await.map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn campaign(client: &Client, o: &Organization, action: &Action, day: Timestamp) -> Result<(), Status> {
     let name = |id: &str| format!("marketingCampaigns/{id}");
     match action {
         Action::CampaignSubmit(id, line) => {
@@ -284,21 +276,18 @@ async fn campaign(door: &Door, o: &Organization, action: &Action, day: Timestamp
                 marketing_campaign: Some(draft),
                 ..Default::default()
             };
-            client.create_marketing_campaign(request).await?;
-            client
-                .submit_marketing_campaign(market::SubmitMarketingCampaignRequest { name: name(id), ..Default::default() })
-                .await
-                .map(drop)
+            client.call(request).await?;
+            client.call(market::SubmitMarketingCampaignRequest { name: name(id), ..Default::default() }).await.map(drop)
         }
         Action::CampaignDeploy(id) => {
-            client.approve_marketing_campaign(market::ApproveMarketingCampaignRequest { name: name(id), ..Default::default() }).await?;
+            client.call(market::ApproveMarketingCampaignRequest { name: name(id), ..Default::default() }).await?;
             // It deploys by itself at noon.
             let schedule_time = Some(day.plus_hours(12).proto());
             let request = market::ScheduleMarketingCampaignRequest { name: name(id), schedule_time, ..Default::default() };
-            client.schedule_marketing_campaign(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
         Action::CampaignResults(id, audience, responses, leads) => {
-            client.complete_marketing_campaign(market::CompleteMarketingCampaignRequest { name: name(id), ..Default::default() }).await?;
+            client.call(market::CompleteMarketingCampaignRequest { name: name(id), ..Default::default() }).await?;
             let request = market::ReportMarketingCampaignResultsRequest {
                 name: name(id),
                 audience_count: *audience,
@@ -306,13 +295,13 @@ async fn campaign(door: &Door, o: &Organization, action: &Action, day: Timestamp
                 lead_count: *leads,
                 ..Default::default()
             };
-            client.report_marketing_campaign_results(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
         _ => Ok(()),
     }
 }
 
-async fn mdf(door: &Door, o: &Organization, action: &Action, day: Timestamp) -> Result<(), Status> {
+async fn mdf(client: &Client, o: &Organization, action: &Action, day: Timestamp) -> Result<(), Status> {
     let amount = |minor_units: i64| Some(Money { minor_units, currency_code: "USD".into() });
     match action {
         Action::MdfRequest(id, minor) => {
@@ -328,16 +317,14 @@ async fn mdf(door: &Door, o: &Organization, action: &Action, day: Timestamp) -> 
             };
             let request =
                 incentivize::CreateMdfRequestRequest { mdf_request_id: id.clone(), mdf_request: Some(request), ..Default::default() };
-            door.mdf_requests().create_mdf_request(request).await?;
+            client.call(request).await?;
             let request = incentivize::SubmitMdfRequestRequest { name: format!("mdfRequests/{id}"), ..Default::default() };
-            door.mdf_requests().submit_mdf_request(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
         Action::MdfApprove(id) => {
             let name = format!("mdfRequests/{id}");
-            door.mdf_requests()
-                .approve_mdf_request(incentivize::ApproveMdfRequestRequest { name: name.clone(), ..Default::default() })
-                .await?;
-            door.mdf_requests().start_mdf_request(incentivize::StartMdfRequestRequest { name, ..Default::default() }).await.map(drop)
+            client.call(incentivize::ApproveMdfRequestRequest { name: name.clone(), ..Default::default() }).await?;
+            client.call(incentivize::StartMdfRequestRequest { name, ..Default::default() }).await.map(drop)
         }
         Action::MdfClaim(id, minor) => {
             let claim = incentivize::MdfClaim {
@@ -347,12 +334,12 @@ async fn mdf(door: &Door, o: &Organization, action: &Action, day: Timestamp) -> 
                 ..Default::default()
             };
             let request = incentivize::CreateMdfClaimRequest { mdf_claim_id: id.clone(), mdf_claim: Some(claim), ..Default::default() };
-            door.mdf_claims().create_mdf_claim(request).await?;
+            client.call(request).await?;
             let name = format!("mdfClaims/{id}");
-            door.mdf_claims().submit_mdf_claim(incentivize::SubmitMdfClaimRequest { name: name.clone(), ..Default::default() }).await?;
-            door.mdf_claims().approve_mdf_claim(incentivize::ApproveMdfClaimRequest { name: name.clone(), ..Default::default() }).await?;
+            client.call(incentivize::SubmitMdfClaimRequest { name: name.clone(), ..Default::default() }).await?;
+            client.call(incentivize::ApproveMdfClaimRequest { name: name.clone(), ..Default::default() }).await?;
             let request = incentivize::PayMdfClaimRequest { name, payment_reference: format!("payment-{id}"), ..Default::default() };
-            door.mdf_claims().pay_mdf_claim(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
         _ => Ok(()),
     }

@@ -5,14 +5,13 @@ use stoa_proto::{common::v1::Money, sell::v1 as sell};
 use tonic::Status;
 
 use super::{
-    actions::{date, line_name, partner},
-    drive::World,
     network::{Organization, PRODUCT_LINES, TERRITORIES, VERTICALS},
     schedule::{Action, DealPlan, currency},
+    world::{World, date, line_name, partner},
 };
 
 pub(super) async fn perform(world: &World, o: &Organization, action: &Action, day: Timestamp) -> Result<(), Status> {
-    let mut client = world.door.deals();
+    let client = &world.client;
     let name = |id: &str| format!("deals/{id}");
     match action {
         Action::DealSubmit(plan) => submit(world, o, plan, day).await,
@@ -27,7 +26,7 @@ pub(super) async fn perform(world: &World, o: &Organization, action: &Action, da
             Ok(())
         }
         Action::DealApprove(id) => {
-            client.approve_deal_registration(sell::ApproveDealRegistrationRequest { name: name(id), ..Default::default() }).await.map(drop)
+            client.call(sell::ApproveDealRegistrationRequest { name: name(id), ..Default::default() }).await.map(drop)
         }
         Action::DealReject(id) => {
             world.lose(id);
@@ -37,24 +36,21 @@ pub(super) async fn perform(world: &World, o: &Organization, action: &Action, da
                 reason: "registered before".into(),
                 ..Default::default()
             };
-            client.reject_deal_registration(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
         Action::DealWithdraw(id) => {
             world.lose(id);
-            client
-                .withdraw_deal_registration(sell::WithdrawDealRegistrationRequest { name: name(id), ..Default::default() })
-                .await
-                .map(drop)
+            client.call(sell::WithdrawDealRegistrationRequest { name: name(id), ..Default::default() }).await.map(drop)
         }
         Action::DealAdvance(id, step) => {
             let stages = [sell::PipelineStage::Engaging, sell::PipelineStage::Proposing, sell::PipelineStage::Negotiating];
             let target_stage = stages[(step - 1).min(2)] as i32;
-            client.advance_deal_stage(sell::AdvanceDealStageRequest { name: name(id), target_stage, ..Default::default() }).await.map(drop)
+            client.call(sell::AdvanceDealStageRequest { name: name(id), target_stage, ..Default::default() }).await.map(drop)
         }
-        Action::DealWin(id) => client.win_deal(sell::WinDealRequest { name: name(id), ..Default::default() }).await.map(drop),
+        Action::DealWin(id) => client.call(sell::WinDealRequest { name: name(id), ..Default::default() }).await.map(drop),
         Action::DealLose(id) => {
             let request = sell::LoseDealRequest { name: name(id), reason: "no budget".into(), ..Default::default() };
-            client.lose_deal(request).await.map(drop)
+            client.call(request).await.map(drop)
         }
         _ => Ok(()),
     }
@@ -83,9 +79,9 @@ async fn submit(world: &World, o: &Organization, plan: &DealPlan, day: Timestamp
         ..Default::default()
     };
     let request = sell::CreateDealRequest { deal_id: plan.id.clone(), deal: Some(deal), ..Default::default() };
-    world.door.deals().create_deal(request).await?;
+    world.client.call(request).await?;
     let request = sell::SubmitDealRegistrationRequest { name: format!("deals/{}", plan.id), ..Default::default() };
-    let submitted = world.door.deals().submit_deal_registration(request).await?.into_inner();
+    let submitted = world.client.call(request).await?;
     if submitted.registration_state() == sell::RegistrationState::Conflicted {
         world.lose(&plan.id);
     }

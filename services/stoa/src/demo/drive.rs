@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result};
@@ -13,11 +13,11 @@ use stoa_kernel::{Timestamp, clock::ClockHandle};
 use tonic::{Code, Status};
 
 use super::{
-    actions,
-    network::{self, Organization},
+    actions, network,
     schedule::{self, Action, Entry},
+    world::World,
 };
-use crate::{client::Door, suite::Suite};
+use crate::{client::Client, suite::Suite};
 
 /// Partners that act at the same time.
 const PARTNERS_AT_ONCE: usize = 24;
@@ -35,24 +35,6 @@ pub struct Demo {
     pub seed: u64,
 }
 
-/// What the actions share.
-pub(super) struct World {
-    pub(super) door: Door,
-    pub(super) network: Vec<Organization>,
-    /// Deals whose registration lost a conflict: nothing more happens to them.
-    lost: Mutex<BTreeSet<String>>,
-}
-
-impl World {
-    pub(super) fn lose(&self, deal: &str) {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(deal.to_owned());
-    }
-
-    pub(super) fn is_lost(&self, deal: &str) -> bool {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(deal)
-    }
-}
-
 /// First instant of a simulation that ends at `today`.
 #[must_use]
 pub fn start(demo: Demo, today: Timestamp) -> Timestamp {
@@ -63,15 +45,22 @@ pub fn start(demo: Demo, today: Timestamp) -> Timestamp {
 ///
 /// # Errors
 /// The first call that fails for another reason than the rules of the network.
-pub async fn simulate(suite: &Suite, door: Door, clock: &ClockHandle, demo: Demo, today: Timestamp, progress: &ProgressBar) -> Result<()> {
+pub async fn simulate(
+    suite: &Suite,
+    client: Client,
+    clock: &ClockHandle,
+    demo: Demo,
+    today: Timestamp,
+    progress: &ProgressBar,
+) -> Result<()> {
     let span = demo.months * 30;
     let first = start(demo, today);
     let network = network::make(demo.seed, demo.partners, span)?;
     let days = schedule::make(demo.seed, &network, span)?;
-    let world = Arc::new(World { door, network, lost: Mutex::new(BTreeSet::new()) });
+    let world = Arc::new(World::new(client, network));
     progress.set_length(u64::from(span));
     clock.set(first);
-    actions::set_up(&world.door, first, span).await.context("the program cannot be set up")?;
+    actions::set_up(&world.client, first, span).await.context("the program cannot be set up")?;
     suite.settle().await?;
     for (number, entries) in days.into_iter().enumerate() {
         let day = first.plus_days(number as i64);
@@ -141,5 +130,5 @@ async fn act(world: &World, index: usize, action: &Action, day: Timestamp) -> Re
 }
 
 fn is_rule(status: &Status) -> bool {
-    status.code() == Code::FailedPrecondition && PART_OF_THE_GAME.contains(&stoa_rpc::error(status).reason())
+    status.code() == Code::FailedPrecondition && PART_OF_THE_GAME.contains(&stoa_rpc::error(status).reason().as_str())
 }

@@ -6,5 +6,6 @@ mod deals;
 mod drive;
 mod network;
 mod schedule;
+mod world;
 
 pub use drive::{Demo, simulate};

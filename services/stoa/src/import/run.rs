@@ -14,29 +14,28 @@ use stoa_proto::{
 use tonic::{Code, Status};
 
 use super::{
-    Mapping, Summary,
-    mapping::slug,
+    mapping::{Mapping, slug},
     rows::{Export, Line},
-    summary::Place,
+    summary::{Place, Summary},
 };
-use crate::client::Door;
+use crate::client::Client;
 
 /// Imports the export in a directory.
 ///
 /// # Errors
 /// Where a file is missing or the suite refuses the set-up; refused rows are in
 /// the summary instead.
-pub async fn crm(door: &Door, dir: &Path, mapping: &Mapping, progress: &ProgressBar) -> Result<Summary> {
+pub async fn crm(client: &Client, dir: &Path, mapping: &Mapping, progress: &ProgressBar) -> Result<Summary> {
     let export = Export::load(dir)?;
     let settings = onboard::GetTenantSettingsRequest { name: "tenantSettings".into() };
-    let zone = door.tenant_settings().get_tenant_settings(settings).await?.into_inner().time_zone;
+    let zone = client.call(settings).await?.time_zone;
     let lines = export.lines(dir, mapping, &zone)?;
     let mut summary = Summary { rows: lines.len() as u64, ..Summary::default() };
-    summary.changes += set_up(door, &export, mapping).await?;
-    enroll(door, &export, mapping, &zone, &mut summary).await?;
+    summary.changes += set_up(client, &export, mapping).await?;
+    enroll(client, &export, mapping, &zone, &mut summary).await?;
     summary.changes += summary.partners_enrolled;
-    summary.changes += assign_cams(door, &export, &mut summary).await?;
-    push(door, lines, mapping, &mut summary, progress).await?;
+    summary.changes += assign_cams(client, &export, &mut summary).await?;
+    push(client, lines, mapping, &mut summary, progress).await?;
     summary.changes += summary.created + summary.updated;
     summary.finish();
     Ok(summary)
@@ -52,11 +51,11 @@ fn created<T>(result: Result<T, Status>) -> Result<u64> {
 }
 
 /// Settings, program, tiers, product lines and the connector registration.
-async fn set_up(door: &Door, export: &Export, mapping: &Mapping) -> Result<u64> {
+async fn set_up(client: &Client, export: &Export, mapping: &Mapping) -> Result<u64> {
     let mut changes = 0;
     let program = onboard::Program { display_name: mapping.program_name.clone(), ..Default::default() };
     let request = onboard::CreateProgramRequest { program_id: mapping.program.clone(), program: Some(program), ..Default::default() };
-    changes += created(door.programs().create_program(request).await)?;
+    changes += created(client.call(request).await)?;
     let currency = stoa_kernel::money::currency("currency", &mapping.currency)?;
     let unit = 10_i64.pow(stoa_kernel::money::exponent(currency));
     for rule in &mapping.tiers {
@@ -65,27 +64,27 @@ async fn set_up(door: &Door, export: &Export, mapping: &Mapping) -> Result<u64> 
             onboard::Tier { display_name: rule.name.clone(), rank: rule.rank, revenue_threshold: Some(threshold), ..Default::default() };
         let parent = format!("programs/{}", mapping.program);
         let request = onboard::CreateTierRequest { parent, tier_id: rule.id.clone(), tier: Some(tier), ..Default::default() };
-        changes += created(door.tiers().create_tier(request).await)?;
+        changes += created(client.call(request).await)?;
     }
     for series in export.products.iter().map(|p| p.series.as_str()).collect::<BTreeSet<_>>() {
         let line = sell::ProductLine { display_name: series.to_owned(), ..Default::default() };
         let request = sell::CreateProductLineRequest { product_line_id: slug(series), product_line: Some(line), ..Default::default() };
-        changes += created(door.product_lines().create_product_line(request).await)?;
+        changes += created(client.call(request).await)?;
     }
-    changes += register(door, connector(export, mapping)).await?;
+    changes += register(client, connector(export, mapping)).await?;
     Ok(changes)
 }
 
 /// Registers the connector, or changes its registration where the mapping is
 /// another one now.
-async fn register(door: &Door, connector: sell::CrmConnector) -> Result<u64> {
+async fn register(client: &Client, connector: sell::CrmConnector) -> Result<u64> {
     let name = connector.name.clone();
     let crm_connector_id = stoa_kernel::names::last(&name).to_owned();
     let request = sell::CreateCrmConnectorRequest { crm_connector_id, crm_connector: Some(connector.clone()), ..Default::default() };
-    if created(door.crm_connectors().create_crm_connector(request).await)? == 1 {
+    if created(client.call(request).await)? == 1 {
         return Ok(1);
     }
-    let known = door.crm_connectors().get_crm_connector(sell::GetCrmConnectorRequest { name }).await?.into_inner();
+    let known = client.call(sell::GetCrmConnectorRequest { name }).await?;
     let wanted =
         sell::CrmConnector { etag: known.etag.clone(), create_time: known.create_time, update_time: known.update_time, ..connector };
     if wanted == known {
@@ -93,7 +92,7 @@ async fn register(door: &Door, connector: sell::CrmConnector) -> Result<u64> {
     }
     let update_mask = Some(prost_types::FieldMask { paths: vec!["*".to_owned()] });
     let request = sell::UpdateCrmConnectorRequest { crm_connector: Some(wanted), update_mask, ..Default::default() };
-    door.crm_connectors().update_crm_connector(request).await?;
+    client.call(request).await?;
     Ok(1)
 }
 
@@ -125,11 +124,11 @@ fn connector(export: &Export, mapping: &Mapping) -> sell::CrmConnector {
 
 /// Regional offices become distributors, sales agents agents under them. What
 /// is refused is told and holds up nobody.
-async fn enroll(door: &Door, export: &Export, mapping: &Mapping, zone: &str, summary: &mut Summary) -> Result<()> {
+async fn enroll(client: &Client, export: &Export, mapping: &Mapping, zone: &str, summary: &mut Summary) -> Result<()> {
     let rows = organizations(export, mapping, zone)?;
     let expected = rows.len();
     let lines = export.agent_lines();
-    let mut answers = door.enrollments().bulk_enroll(futures::stream::iter(rows)).await?.into_inner();
+    let mut answers = client.exchange(futures::stream::iter(rows)).await?;
     let mut answered = 0;
     while let Some(answer) = answers.next().await {
         let answer = answer?;
@@ -189,28 +188,28 @@ fn organizations(export: &Export, mapping: &Mapping, zone: &str) -> Result<Vec<o
 }
 
 /// Managers become persons and CAMs of their agents.
-async fn assign_cams(door: &Door, export: &Export, summary: &mut Summary) -> Result<u64> {
+async fn assign_cams(client: &Client, export: &Export, summary: &mut Summary) -> Result<u64> {
     let mut changes = 0;
     for manager in export.agents.iter().map(|a| a.manager.as_str()).collect::<BTreeSet<_>>() {
         let person = onboard::Person { display_name: manager.to_owned(), ..Default::default() };
         let request = onboard::CreatePersonRequest { person_id: person_id(manager), person: Some(person), ..Default::default() };
-        changes += created(door.persons().create_person(request).await)?;
+        changes += created(client.call(request).await)?;
     }
     for (index, agent) in export.agents.iter().enumerate() {
         let id = slug(&agent.sales_agent);
         let person = format!("persons/{}", person_id(&agent.manager));
         let name = format!("camAssignments/{id}");
-        let current = door.cam_assignments().get_cam_assignment(onboard::GetCamAssignmentRequest { name }).await;
-        if current.is_ok_and(|c| c.get_ref().person == person) {
+        let current = client.call(onboard::GetCamAssignmentRequest { name }).await;
+        if current.is_ok_and(|c| c.person == person) {
             continue;
         }
         let request = onboard::AssignCamRequest { partner: format!("partners/{id}"), person, ..Default::default() };
-        match door.cam_assignments().assign_cam(request).await {
+        match client.call(request).await {
             Ok(_) => changes += 1,
             // Its partner was refused before.
             Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument | Code::NotFound) => {
                 let error = stoa_rpc::error(&status);
-                summary.refuse_partner(index as u64 + 2, &id, error.reason(), error.message().to_owned());
+                summary.refuse_partner(index as u64 + 2, &id, error.reason().as_str(), error.message().to_owned());
             }
             Err(status) => return Err(status.into()),
         }
@@ -223,7 +222,7 @@ fn person_id(name: &str) -> String {
     ids::derived(&["crm-export", "person", name])
 }
 
-async fn push(door: &Door, lines: Vec<Line>, mapping: &Mapping, summary: &mut Summary, progress: &ProgressBar) -> Result<()> {
+async fn push(client: &Client, lines: Vec<Line>, mapping: &Mapping, summary: &mut Summary, progress: &ProgressBar) -> Result<()> {
     progress.set_length(lines.len() as u64);
     let mut places = Vec::with_capacity(lines.len());
     let mut rows = Vec::with_capacity(lines.len());
@@ -238,7 +237,7 @@ async fn push(door: &Door, lines: Vec<Line>, mapping: &Mapping, summary: &mut Su
             Err(message) => summary.refuse(line.number, &line.id, "INVALID_FIELD", message),
         }
     }
-    let mut answers = door.crm_sync().push_changes(futures::stream::iter(rows)).await?.into_inner();
+    let mut answers = client.exchange(futures::stream::iter(rows)).await?;
     let mut answered = 0;
     while let Some(answer) = answers.next().await {
         let answer = answer?;

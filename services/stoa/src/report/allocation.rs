@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use stoa_proto::analytics::v1::{Allocation, AllocationResource, InvestmentSegment, ResourcePlan};
 
-use super::{bar, minor};
+use super::text::{bar, minor};
 
 /// Partners that are listed.
 const PARTNERS_MAX: usize = 20;

@@ -4,7 +4,7 @@ use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use stoa_kernel::Timestamp;
 use stoa_proto::analytics::v1::{Breakdown, NetworkQuality, QualityFigures, QualityGroup};
 
-use super::{amount, bar, minor, percent, share};
+use super::text::{amount, bar, minor, percent, share};
 
 /// The whole report as text.
 #[must_use]

@@ -16,8 +16,9 @@ use stoa_events::{EventsApi, Subscription, jetstream::Bus};
 use stoa_gateway::{GatewayConfig, gateway};
 use stoa_kernel::{Clock, Cx};
 use stoa_proto::events::v1::event_service_server::EventServiceServer;
-use stoa_rpc::{Channel, Check, Deps, Job, Limits, LocalStack, Peers, ServeConfig, Service, StackConfig};
-use stoa_store::Store;
+use stoa_rpc::{Channel, Check, Limits, LocalStack, Peers, ServeConfig, StackConfig};
+use stoa_service::{Deps, Job, Service};
+use stoa_store::{Observer, Store};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +38,12 @@ pub struct Options {
     pub shuffle_seed: Option<u64>,
     /// Nothing runs by itself: relays, subscribers and jobs run when asked.
     pub by_hand: bool,
+    /// Who sees the statements of each service's store.
+    pub observers: Option<Observers>,
 }
+
+/// Gives the observer of a service's store.
+pub type Observers = Arc<dyn Fn(&'static str) -> Observer + Send + Sync>;
 
 /// A running suite.
 pub struct Suite {
@@ -85,7 +91,7 @@ impl Suite {
         let mut services = Vec::new();
         let (mut stores, mut callers) = (BTreeMap::new(), BTreeMap::new());
         for name in names {
-            let store = stores::open(&config, name).await.with_context(|| format!("the store of {name} cannot be opened"))?;
+            let store = stores::open(&config, name, &options).await.with_context(|| format!("the store of {name} cannot be opened"))?;
             let peers = peers(&config, &keys, name, &place)?;
             callers.insert(name, peers.clone());
             let deps = Deps { service: name, store: store.clone(), clock: options.clock.clone(), page_key: keys.page_key.clone(), peers };
@@ -119,7 +125,8 @@ impl Suite {
     pub async fn migrate(config: Config) -> Result<()> {
         let keys = Keys::load(&config)?;
         for name in PILLARS.into_iter().filter(|s| config.runs(s)) {
-            let store = stores::open(&config, name).await.with_context(|| format!("the store of {name} cannot be opened"))?;
+            let store = stores::open(&config, name, &Options::default()).await;
+            let store = store.with_context(|| format!("the store of {name} cannot be opened"))?;
             let peers = Peers::new(keys.signer(name));
             let deps = Deps { service: name, store: store.clone(), clock: Clock::default(), page_key: keys.page_key.clone(), peers };
             let service = build(name, deps, config.limits.frame_bytes_max).with_context(|| format!("no service {name}"))?;
@@ -138,7 +145,7 @@ impl Suite {
         let holder = stoa_kernel::ids::new_id();
         for (name, jobs) in &self.jobs {
             if let Some(store) = self.stores.get(name) {
-                self.tasks.spawn(stoa_rpc::run_jobs(store.clone(), holder.clone(), jobs.clone(), self.stop.clone()));
+                self.tasks.spawn(stoa_service::run_jobs(store.clone(), holder.clone(), jobs.clone(), self.stop.clone()));
             }
         }
     }
@@ -171,7 +178,7 @@ impl Suite {
     pub async fn run_jobs(&self) -> Result<u64> {
         let mut done = 0;
         for (_, jobs) in &self.jobs {
-            done += stoa_rpc::run_jobs_once(jobs).await?;
+            done += stoa_service::run_jobs_once(jobs).await?;
         }
         Ok(done)
     }

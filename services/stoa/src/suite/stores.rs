@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use stoa_config::{Backend, Config, Synchronous};
-use stoa_rpc::Service;
+use stoa_service::Service;
 use stoa_store::{Store, StoreConfig};
 
-pub(super) async fn open(config: &Config, service: &str) -> Result<Store> {
+use super::Options;
+
+pub(super) async fn open(config: &Config, service: &'static str, options: &Options) -> Result<Store> {
     let settings = StoreConfig {
         url: config.store_url(service).expose().to_owned(),
         synchronous: match config.store.synchronous {
@@ -17,6 +19,7 @@ pub(super) async fn open(config: &Config, service: &str) -> Result<Store> {
         group_max: config.store.group_max,
         read_connections_max: config.store.read_connections_max,
         connections_max: config.store.connections_max,
+        observer: options.observers.as_ref().map(|of| of(service)),
         ..StoreConfig::postgres("")
     };
     if config.store.backend == Backend::Sqlite {

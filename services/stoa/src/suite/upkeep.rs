@@ -7,7 +7,7 @@ use futures::FutureExt;
 use stoa_config::{BusKind, Config};
 use stoa_events::EventLog;
 use stoa_kernel::{Clock, Result, Timestamp, clock::wall_now};
-use stoa_rpc::Job;
+use stoa_service::Job;
 use stoa_store::Store;
 
 use super::pump::{Named, Pump};

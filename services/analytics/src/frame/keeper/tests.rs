@@ -4,7 +4,10 @@ use futures::FutureExt;
 use stoa_testkit::Place;
 
 use super::*;
-use crate::fold::{Body, Row, row};
+use crate::{
+    fact::training,
+    row::{Document, Row},
+};
 
 /// A store in which each of these tenants has one fact.
 async fn store(place: &Place, tenants: &[&str]) -> Store {
@@ -17,9 +20,10 @@ async fn store(place: &Place, tenants: &[&str]) -> Store {
 }
 
 async fn add(store: &Store, tenant: &str, position: i64) {
-    let body = Body::Training(row::Training { partner: "acme".into(), complete: position, product_line: String::new() });
+    let training = training::Stored { partner: "acme".into(), complete: position, product_line: String::new() };
+    let document = Document::new(training::KIND.number, &training).unwrap();
     let aggregate = format!("courseCompletions/{position}");
-    let row = Row { aggregate, version: 1, occurred: position, recorded: position, source: 1, position, body };
+    let row = Row { aggregate, version: 1, occurred: position, recorded: position, source: 1, position, document };
     store.write((tenant.to_owned(), row), |tx, (tenant, row)| store::add(tx, tenant, row).boxed()).await.unwrap();
 }
 
@@ -52,8 +56,8 @@ async fn a_frame_catches_up_and_is_kept() {
     add(&store, "t", 7).await;
     let second = keeper.ready("t").await.unwrap();
     assert_eq!((first.frame.positions[1], second.frame.positions[1], second.exceeded()), (1, 7, false));
-    assert_eq!(second.frame.trainings.row(1).len(), 2);
-    assert!(keeper.ready("u").await.unwrap().frame.trainings.row(1).is_empty());
+    assert_eq!(second.frame.facts.trainings.row(1).len(), 2);
+    assert!(keeper.ready("u").await.unwrap().frame.facts.trainings.row(1).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

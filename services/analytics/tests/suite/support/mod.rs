@@ -21,7 +21,8 @@ use stoa_proto::analytics::v1::{
     allocation_service_client::AllocationServiceClient, network_quality_service_client::NetworkQualityServiceClient,
     partner_activity_service_client::PartnerActivityServiceClient, partner_segment_service_client::PartnerSegmentServiceClient,
 };
-use stoa_rpc::{Deps, Peers};
+use stoa_rpc::Peers;
+use stoa_service::Deps;
 use stoa_store::{Store, StoreConfig, Synchronous};
 use stoa_testkit::Place;
 use tokio::runtime::Runtime;

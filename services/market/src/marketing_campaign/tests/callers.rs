@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_partner_acts_for_itself_alone() {
-    let bench = Bench::new().await;
+    let bench = bench().await;
     for (id, partner) in [("c", "partners/acme"), ("below", "partners/below"), ("other", "partners/other")] {
         bench.api.create_marketing_campaign(bench.vendor(drafted(id, partner))).await.unwrap();
     }
@@ -26,7 +26,7 @@ async fn a_partner_acts_for_itself_alone() {
 
 #[tokio::test]
 async fn only_who_is_enrolled_acts_and_history_is_the_vendors() {
-    let bench = Bench::new().await;
+    let bench = bench().await;
     assert_eq!(reason(bench.api.create_marketing_campaign(bench.of("idle", drafted("c", ""))).await), NOT_ENROLLED);
     let history = CreateMarketingCampaignRequest { draft_time: bench.in_days(-90), ..drafted("old", "partners/idle") };
     bench.api.create_marketing_campaign(bench.vendor(history)).await.unwrap();
@@ -53,7 +53,7 @@ async fn only_who_is_enrolled_acts_and_history_is_the_vendors() {
 
 #[tokio::test]
 async fn a_cam_acts_for_the_partners_that_are_assigned_to_it() {
-    let bench = Bench::new().await;
+    let bench = bench().await;
     let create = |id: &str, partner: &str| bench.cam("cam", drafted(id, partner));
     bench.api.create_marketing_campaign(create("c", "partners/acme")).await.unwrap();
     assert_eq!(reason(bench.api.create_marketing_campaign(create("x", "partners/other")).await), "PARTNER_NOT_ASSIGNED");
@@ -64,7 +64,7 @@ async fn a_cam_acts_for_the_partners_that_are_assigned_to_it() {
 
 #[tokio::test]
 async fn two_writers_on_one_etag_and_a_request_that_is_sent_twice() {
-    let bench = Bench::new().await;
+    let bench = bench().await;
     let request = CreateMarketingCampaignRequest { request_id: "r".into(), ..drafted("", "partners/acme") };
     let first = bench.api.create_marketing_campaign(bench.vendor(request.clone())).await.unwrap().into_inner();
     let again = bench.api.create_marketing_campaign(bench.vendor(request.clone())).await.unwrap().into_inner();

@@ -1,16 +1,13 @@
 //! Registration of a connector: how its rows are to be understood.
 
-pub(super) mod operations;
+mod api;
+mod operations;
 pub(super) mod store;
 
 use std::collections::BTreeSet;
 
-use prost_types::FieldMask;
-use stoa_kernel::{Cx, Error, Result, etag, mask, money, names};
+use stoa_kernel::{Error, Result, money};
 use stoa_proto::sell::v1::{CrmConnector, CrmDealField as Field, CrmFieldOwner as Owner, ErrorReason};
-
-/// Fields that a caller may change.
-const CHANGEABLE: [&str; 6] = ["display_name", "system", "product_map", "stage_map", "currency_code", "field_owners"];
 
 /// Whether the CRM's value of a field counts. By default all of them do but the
 /// partner, which is ours once the deal is here.
@@ -34,36 +31,10 @@ fn once<'a>(field: &str, keys: impl Iterator<Item = &'a str>) -> Result<()> {
     for key in keys {
         if !seen.insert(key) {
             let message = format!("lists `{key}` twice; keep one of them");
-            return Err(Error::invalid(field, message).with_reason(ErrorReason::MapDuplicate.as_str_name()));
+            return Err(Error::invalid(field, message).with_reason(ErrorReason::MapDuplicate));
         }
     }
     Ok(())
-}
-
-/// A new registration from what the caller sent.
-fn new(id: &str, input: &CrmConnector, cx: &Cx) -> Result<CrmConnector> {
-    let connector = CrmConnector {
-        name: names::name("crmConnectors", id),
-        etag: etag::of(1),
-        create_time: Some(cx.now.proto()),
-        update_time: Some(cx.now.proto()),
-        ..input.clone()
-    };
-    check(&connector)?;
-    Ok(connector)
-}
-
-/// The registration after a change, and the paths that changed.
-fn changed(current: &CrmConnector, input: &CrmConnector, mask: Option<&FieldMask>, cx: &Cx) -> Result<(CrmConnector, Vec<String>)> {
-    etag::check(&current.name, &input.etag, etag::version(&current.etag))?;
-    let mut next = current.clone();
-    let paths = mask::apply(mask, &CHANGEABLE, input, &mut next)?;
-    check(&next)?;
-    if !paths.is_empty() {
-        next.etag = etag::next(&current.etag);
-        next.update_time = Some(cx.now.proto());
-    }
-    Ok((next, paths))
 }
 
 #[cfg(test)]

@@ -1,45 +1,53 @@
+//! What happens to registrations of connectors by command.
+
 use std::collections::BTreeSet;
 
-use stoa_events::Fact;
-use stoa_kernel::{Cx, Error, Result, etag, ids, names};
+use sea_orm::{ColumnTrait, QueryFilter};
+use stoa_events::{changed, created};
+use stoa_kernel::{Cx, Error, Result, etag, ids, mask, names};
 use stoa_proto::sell::v1::{CreateCrmConnectorRequest, CrmConnector, CrmConnectorCreated, CrmConnectorUpdated, UpdateCrmConnectorRequest};
-use stoa_store::Tx;
+use stoa_store::{Tx, documents};
 
-use super::{changed, new, store};
-use crate::product_line;
+use super::{check, store::CrmConnectors};
+use crate::product_line::store::{Column, ProductLines};
 
+/// The product lines exist that a registration's map names.
 async fn check_product_lines(tx: &Tx, cx: &Cx, connector: &CrmConnector) -> Result<()> {
-    let lines: BTreeSet<&str> = connector.product_map.iter().map(|rule| rule.product_line.as_str()).collect();
-    for line in lines {
-        product_line::require(tx, cx, "crm_connector.product_map.product_line", line).await?;
+    let field = "crm_connector.product_map.product_line";
+    let named: BTreeSet<&str> = connector.product_map.iter().map(|rule| rule.product_line.as_str()).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let ids = named.iter().filter_map(|name| documents::id::<ProductLines>(field, name).ok());
+    let known = documents::all(tx.conn(), documents::select::<ProductLines>(cx).filter(Column::Id.is_in(ids))).await?;
+    for name in named {
+        documents::id::<ProductLines>(field, name)?;
+        if !known.iter().any(|product_line| product_line.name == name) {
+            return Err(Error::reference_not_found(field, name));
+        }
     }
     Ok(())
 }
 
-pub(in crate::crm) async fn create(tx: &Tx, cx: &Cx, request: &CreateCrmConnectorRequest) -> Result<CrmConnector> {
+pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCrmConnectorRequest) -> Result<CrmConnector> {
     cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("crm_connector_id", &request.crm_connector_id)?;
-    let connector = new(&id, &request.crm_connector.clone().unwrap_or_default(), cx)?;
+    let connector = CrmConnector { name: names::name("crmConnectors", &id), ..request.crm_connector.clone().unwrap_or_default() };
+    check(&connector)?;
     check_product_lines(tx, cx, &connector).await?;
-    store::insert(tx, cx, &connector).await?;
-    let event = CrmConnectorCreated { crm_connector: Some(connector.clone()) };
-    stoa_events::append(tx, cx, Fact::new(&connector.name, 1), &event).await?;
-    Ok(connector)
+    created::<CrmConnectors, CrmConnectorCreated>(tx, cx, connector).await
 }
 
-pub(in crate::crm) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCrmConnectorRequest) -> Result<CrmConnector> {
+pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCrmConnectorRequest) -> Result<CrmConnector> {
     cx.require_tenant_reach()?;
     let input = request.crm_connector.clone().unwrap_or_default();
-    let id = names::id("crm_connector.name", "crmConnectors", &input.name)?;
-    let current = store::lock(tx, cx, id).await?.ok_or_else(|| Error::not_found(&input.name))?;
-    let (connector, paths) = changed(&current, &input, request.update_mask.as_ref(), cx)?;
-    if paths.is_empty() {
-        return Ok(connector);
+    let current = documents::load::<CrmConnectors>(tx, cx, "crm_connector.name", &input.name).await?;
+    etag::require(&current, &input.etag)?;
+    let mut next = current.clone();
+    let paths = mask::apply(request.update_mask.as_ref(), &input, &mut next)?;
+    check(&next)?;
+    if paths.iter().any(|path| path == "product_map") {
+        check_product_lines(tx, cx, &next).await?;
     }
-    check_product_lines(tx, cx, &connector).await?;
-    store::save(tx, cx, &connector).await?;
-    let event = CrmConnectorUpdated { crm_connector: Some(connector.clone()) };
-    let fact = Fact::new(&connector.name, etag::version(&connector.etag)).changed(paths);
-    stoa_events::append(tx, cx, fact, &event).await?;
-    Ok(connector)
+    changed::<CrmConnectors, CrmConnectorUpdated>(tx, cx, &current, next).await
 }

@@ -1,0 +1,73 @@
+//! From all rows of an aggregate to its facts. Pure: the rows decide, not the
+//! order in which they were folded.
+
+use prost::Message;
+use stoa_kernel::Result;
+
+use super::{
+    Placed,
+    overlay::{Knowledge, Overlay},
+    span::{Fact, OPEN, Span},
+};
+use crate::row::Row;
+
+/// What one version of an overlaid noun says.
+pub(crate) struct Overlaid<T> {
+    /// Row of the column.
+    pub(crate) row: u32,
+    pub(crate) value: T,
+    /// Since when the value holds if this is the first version; never later than
+    /// the version happened.
+    pub(crate) first_from: i64,
+}
+
+/// Facts of an *overlaid* noun: at a cut the highest version holds that happened
+/// before `as_of` and was recorded before `known_at`. A first version that holds
+/// from [`i64::MIN`] on also stands for the time before it, so that history that
+/// was taken later finds it.
+pub(crate) fn overlaid<S, T>(rows: &[&Row], out: &mut Placed<T>, mut read: impl FnMut(&Row, S) -> Overlaid<T>) -> Result<()>
+where
+    S: Message + Default,
+    T: Copy + PartialEq,
+{
+    let mut overlay = Overlay::new();
+    let mut knowledge = Knowledge::new();
+    for (i, row) in rows.iter().enumerate() {
+        let version = read(row, row.state()?);
+        let from = if i == 0 { version.first_from.min(row.occurred) } else { row.occurred };
+        overlay.push(from, (version.row, version.value));
+        knowledge.now(row.recorded, overlay.spans().collect());
+    }
+    let fact =
+        |((from, to, (row, value)), known_from, known_to)| (row, Fact { value, span: Span::new((from, to), (known_from, known_to)) });
+    out.extend(knowledge.facts().map(fact));
+    Ok(())
+}
+
+/// What one version of a dated noun says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dated<T> {
+    /// Row of the column.
+    pub(crate) row: u32,
+    /// The instant that the state carries.
+    pub(crate) at: i64,
+    pub(crate) value: T,
+}
+
+/// Facts of a *dated* noun, whose state carries its instant: the highest version
+/// known says it. `read` gives `None` for a state that has no instant yet.
+pub(crate) fn dated<S, T>(rows: &[&Row], out: &mut Placed<T>, mut read: impl FnMut(S) -> Option<Dated<T>>) -> Result<()>
+where
+    S: Message + Default,
+    T: Copy + PartialEq,
+{
+    let mut knowledge = Knowledge::new();
+    for row in rows {
+        knowledge.now(row.recorded, read(row.state()?).into_iter().collect());
+    }
+    let fact = |(d, known_from, known_to): (Dated<T>, i64, i64)| {
+        (d.row, Fact { value: d.value, span: Span::new((d.at, OPEN), (known_from, known_to)) })
+    };
+    out.extend(knowledge.facts().map(fact));
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! Which of those above a partner may see it: all, if one of the programs it
+//! stands in says so; else none.
+
+use stoa_kernel::{Cx, Result, names};
+use stoa_proto::onboard::v1::Partner;
+use stoa_store::{Tx, documents};
+
+use super::store;
+use crate::{
+    partner::{self, store::Partners},
+    program::store::Programs,
+};
+
+/// Those of a partner's ancestors that may see it.
+pub(crate) async fn seen_by(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<Vec<String>> {
+    if partner.ancestors.is_empty() {
+        return Ok(Vec::new());
+    }
+    for enrollment in store::in_force_of(tx.conn(), cx, names::last(&partner.name)).await? {
+        let program = documents::find::<Programs, _>(tx.conn(), cx, names::last(&enrollment.program)).await?;
+        if program.is_some_and(|program| program.descendants_visible) {
+            return Ok(partner.ancestors.clone());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Records who may see a partner after one of its enrollments, or a program of
+/// them, changed.
+pub(crate) async fn refresh_visibility(tx: &Tx, cx: &Cx, id: &str) -> Result<()> {
+    let Some(current) = documents::lock::<Partners>(tx, cx, id).await? else { return Ok(()) };
+    let next = Partner { visible_to: seen_by(tx, cx, &current).await?, ..current.clone() };
+    partner::revise(tx, cx, &current, next).await?;
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! Facts of the other pillars complete milestones by themselves.
+
+use stoa_events::{Event, OnFailure, Step, Subscription, record};
+use stoa_kernel::{Clock, Cx, Result, Timestamp, names};
+use stoa_proto::onboard::v1::{MilestoneKind as Kind, OnboardingPlanProgressed};
+use stoa_store::Tx;
+
+use super::{End, ended, has_ended, sweep::settled};
+use crate::onboarding_plan::{self, is_open, store::Plans};
+
+/// Which fact completes which milestone.
+const COMPLETED_BY: [(&str, Kind); 5] = [
+    ("enable.portal_activity.recorded", Kind::Portal),
+    ("enable.course_completion.recorded", Kind::ProductCourse),
+    ("enable.certification_award.earned", Kind::SalesCertification),
+    ("sell.deal.submitted", Kind::FirstRegistration),
+    ("market.marketing_campaign.deployed", Kind::FirstCampaign),
+];
+
+/// The facts that milestones stand for.
+pub(crate) fn subscriptions(clock: &Clock) -> Vec<Subscription> {
+    let handler = stoa_events::handler(crate::NAME, clock, fact_happened);
+    let of = |name, source, subjects| Subscription { name, source, subjects, on_failure: OnFailure::Park, handler: handler.clone() };
+    vec![
+        of(
+            "onboarding-enable",
+            "enable",
+            &["enable.portal_activity.recorded", "enable.course_completion.recorded", "enable.certification_award.earned"],
+        ),
+        of("onboarding-market", "market", &["market.marketing_campaign.deployed"]),
+        of("onboarding-sell", "sell", &["sell.deal.submitted"]),
+    ]
+}
+
+async fn fact_happened(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
+    let Some((_, kind)) = COMPLETED_BY.iter().find(|(subject, _)| *subject == event.subject) else { return Ok(()) };
+    let at = Timestamp::stored(event.occurred_time.as_ref()).unwrap_or_default();
+    for open in onboarding_plan::store::open_of(tx, cx, names::last(&event.partner)).await? {
+        let Some(plan) = settled(tx, cx, names::last(&open.name)).await?.filter(is_open) else { continue };
+        if plan.milestones.iter().any(|m| m.kind() == *kind && !has_ended(m.state())) {
+            let step = Step::new::<OnboardingPlanProgressed>(ended(&plan, *kind, &End::ByFact(&event.event_id), at)?).at(at);
+            record::<Plans>(tx, cx, Some(&plan), [step]).await?;
+        }
+    }
+    Ok(())
+}

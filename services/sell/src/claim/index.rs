@@ -1,0 +1,128 @@
+//! Rows of claims: one for each identifier and product line, to be locked, and
+//! one for each deal that is registered or sold directly under them.
+
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait, DbBackend, QuerySelect, QueryTrait,
+    entity::prelude::*,
+    sea_query::{CommonTableExpression, InsertStatement, OnConflict, SelectStatement, WithClause},
+};
+use stoa_kernel::{Cx, Result, names};
+use stoa_proto::sell::v1::Deal;
+use stoa_store::{DbResult, Tx};
+
+use super::keys_of;
+
+mod claim_row {
+    #![expect(unreachable_pub, reason = "the derives make public items")]
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "deal_claim")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub customer_key: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub product_line: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod key_row {
+    #![expect(unreachable_pub, reason = "the derives make public items")]
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "deal_key")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub customer_key: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub product_line: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub deal: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Locks every claim of a deal until the transaction ends, in one order: of two
+/// deals with the same customer, the second waits for what becomes of the first.
+pub(crate) async fn lock(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
+    execute(tx, claims(cx, deal)).await
+}
+
+/// As [`lock`], for a deal that is not in the index: from now on others find it.
+pub(crate) async fn take(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
+    let (Some(mut claims), Some(keys)) = (claims(cx, deal), keys(cx, deal)) else { return Ok(()) };
+    if tx.backend() == DbBackend::Postgres {
+        // In one round trip.
+        let put = CommonTableExpression::new().table_name("put").query(keys).to_owned();
+        claims.with_cte(WithClause::new().cte(put).to_owned());
+        return execute(tx, Some(claims)).await;
+    }
+    execute(tx, Some(claims)).await?;
+    execute(tx, Some(keys)).await
+}
+
+/// Adds a deal that is not in the index and claims nothing.
+pub(crate) async fn put(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
+    execute(tx, keys(cx, deal)).await
+}
+
+/// Takes a deal out of the index, whatever its identifiers were.
+pub(crate) async fn remove(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
+    use key_row::{Column, Entity};
+    let mine = Entity::delete_many().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Deal.eq(names::last(&deal.name)));
+    mine.exec(tx.conn()).await.db().map(|_| ())
+}
+
+/// Writes the claims of a deal, if it has any. A row that exists is written all
+/// the same: that is what locks it.
+fn claims(cx: &Cx, deal: &Deal) -> Option<InsertStatement> {
+    use claim_row::{ActiveModel, Column, Entity};
+    let line = names::last(&deal.product_line);
+    let row = |key| ActiveModel { tenant: Set(cx.tenant.clone()), customer_key: Set(key), product_line: Set(line.to_owned()) };
+    let rows: Vec<ActiveModel> = keys_of(deal).into_iter().map(row).collect();
+    let known = OnConflict::columns([Column::Tenant, Column::CustomerKey, Column::ProductLine]).update_column(Column::Tenant).to_owned();
+    (!rows.is_empty()).then(|| Entity::insert_many(rows).on_conflict(known).into_query())
+}
+
+/// Writes the identifiers of a deal, if it has any.
+fn keys(cx: &Cx, deal: &Deal) -> Option<InsertStatement> {
+    use key_row::{ActiveModel, Entity};
+    let row = |key| ActiveModel {
+        tenant: Set(cx.tenant.clone()),
+        customer_key: Set(key),
+        product_line: Set(names::last(&deal.product_line).to_owned()),
+        deal: Set(names::last(&deal.name).to_owned()),
+    };
+    let rows: Vec<ActiveModel> = keys_of(deal).into_iter().map(row).collect();
+    (!rows.is_empty()).then(|| Entity::insert_many(rows).into_query())
+}
+
+async fn execute(tx: &Tx, insert: Option<InsertStatement>) -> Result<()> {
+    if let Some(insert) = insert {
+        tx.conn().execute(&insert).await.db()?;
+    }
+    Ok(())
+}
+
+/// Ids of the deals that are registered under one of a deal's identifiers.
+pub(crate) fn same_business(cx: &Cx, deal: &Deal) -> SelectStatement {
+    use key_row::{Column, Entity};
+    Entity::find()
+        .select_only()
+        .column(Column::Deal)
+        .filter(Column::Tenant.eq(&cx.tenant))
+        .filter(Column::CustomerKey.is_in(keys_of(deal)))
+        .filter(Column::ProductLine.eq(names::last(&deal.product_line)))
+        .into_query()
+}

@@ -1,0 +1,68 @@
+//! Screening: whether somebody else holds a deal's customer. Whoever screens
+//! locks the claim first, so that two deals of the same customer are decided one
+//! after the other, in the order in which the server sees them.
+
+use sea_orm::ConnectionTrait;
+use stoa_kernel::{Cx, Result, Timestamp, names};
+use stoa_proto::sell::v1::{ConflictSource as Source, Deal, RegistrationState as State};
+use stoa_store::Tx;
+
+use super::{conflict, pipeline, registration, store};
+use crate::claim::{self, index};
+
+/// What holds the deal's customer for its product line, if anything does. No
+/// other deal can take it until the transaction ends.
+pub(super) async fn held(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
+    index::lock(tx, cx, deal).await?;
+    holder(tx, cx, deal).await
+}
+
+/// As [`held`], for a deal that is registered: others find it from now on. Its
+/// first registration brings it into the index, which then follows it.
+pub(super) async fn registered(tx: &Tx, cx: &Cx, deal: &Deal, is_first: bool) -> Result<Option<Source>> {
+    if is_first {
+        index::take(tx, cx, deal).await?;
+    } else {
+        index::lock(tx, cx, deal).await?;
+    }
+    holder(tx, cx, deal).await
+}
+
+/// Of a deal whose claims are locked.
+async fn holder(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
+    let others = store::registered(tx.conn(), cx, index::same_business(cx, deal), names::last(&deal.name)).await?;
+    Ok(conflict::source(deal, &others, cx.now))
+}
+
+/// After a change of customer or product line: the identifiers follow, and what
+/// holds the new customer makes an undecided registration conflicted.
+pub(crate) async fn follow(tx: &Tx, cx: &Cx, current: &Deal, next: &Deal) -> Result<Option<Source>> {
+    let is_direct = conflict::is_direct(next);
+    if !claim::differ(current, next) && conflict::is_direct(current) == is_direct {
+        return Ok(None);
+    }
+    let state = registration::state_at(next, cx.now);
+    let is_history = next.imported && next.submit_time.is_some();
+    let is_open = !next.imported && matches!(state, State::ActionRequired | State::Conflicted);
+    if !is_direct && !is_history && !is_open {
+        return Ok(None);
+    }
+    index::remove(tx, cx, next).await?;
+    if is_history {
+        index::put(tx, cx, next).await?;
+        return Ok(None);
+    }
+    index::take(tx, cx, next).await?;
+    if is_direct || state == State::Conflicted {
+        return Ok(None);
+    }
+    holder(tx, cx, next).await
+}
+
+/// Whether another partner's registration of the same business was open at the
+/// same time.
+pub(crate) async fn overlaps<C: ConnectionTrait>(conn: &C, cx: &Cx, deal: &Deal) -> Result<bool> {
+    let Some(from) = Timestamp::stored(deal.submit_time.as_ref()) else { return Ok(false) };
+    let until = pipeline::close_time(deal).unwrap_or(Timestamp::MAX);
+    store::overlapping(conn, cx, index::same_business(cx, deal), names::last(&deal.partner), (from, until)).await
+}

@@ -1,0 +1,45 @@
+//! What all actions of a simulation share.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+use stoa_kernel::Timestamp;
+
+use super::network::{Organization, PRODUCT_LINES};
+use crate::client::Client;
+
+/// The suite, the network that acts in it, and what became of it.
+pub(super) struct World {
+    pub(super) client: Client,
+    pub(super) network: Vec<Organization>,
+    /// Deals whose registration lost a conflict: nothing more happens to them.
+    lost: Mutex<BTreeSet<String>>,
+}
+
+impl World {
+    pub(super) const fn new(client: Client, network: Vec<Organization>) -> Self {
+        Self { client, network, lost: Mutex::new(BTreeSet::new()) }
+    }
+
+    pub(super) fn lose(&self, deal: &str) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(deal.to_owned());
+    }
+
+    pub(super) fn is_lost(&self, deal: &str) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(deal)
+    }
+}
+
+pub(super) fn partner(o: &Organization) -> String {
+    format!("partners/{}", o.id)
+}
+
+pub(super) fn line_name(line: usize) -> String {
+    format!("productLines/{}", PRODUCT_LINES[line].0)
+}
+
+pub(super) fn date(time: Timestamp) -> String {
+    time.to_string()[..10].to_owned()
+}
