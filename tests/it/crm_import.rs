@@ -53,8 +53,8 @@ async fn import(suite: &TestSuite, dir: &Path) -> Result<Summary> {
 }
 
 async fn import_by(suite: &TestSuite, dir: &Path, mapping: &Mapping) -> Result<Summary> {
-    let door = suite.door(&suite.admin()?)?;
-    let summary = crm(&door, dir, mapping, &ProgressBar::hidden()).await?;
+    let client = suite.client(&suite.admin()?)?;
+    let summary = crm(&client, dir, mapping, &ProgressBar::hidden()).await?;
     suite.settle().await?;
     Ok(summary)
 }
@@ -62,7 +62,7 @@ async fn import_by(suite: &TestSuite, dir: &Path, mapping: &Mapping) -> Result<S
 async fn quality(suite: &TestSuite) -> Result<NetworkQuality> {
     let as_of: Timestamp = "2018-01-01".parse()?;
     let request = GetNetworkQualityRequest { as_of: Some(as_of.proto()), ..Default::default() };
-    Ok(suite.door(&suite.admin()?)?.network_quality().get_network_quality(request).await?.into_inner())
+    Ok(suite.client(&suite.admin()?)?.call(request).await?)
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn other_rules_change_the_registration_and_refuse_no_neighbors() -> Result
 async fn dates_are_days_of_the_tenant() -> Result<()> {
     let dir = write_files(&FILES)?;
     let suite = TestSuite::start().await?;
-    let door = suite.door(&suite.admin()?)?;
+    let client = suite.client(&suite.admin()?)?;
     let tenant_settings = TenantSettings {
         name: "tenantSettings".into(),
         reporting_currency: "USD".into(),
@@ -134,10 +134,10 @@ async fn dates_are_days_of_the_tenant() -> Result<()> {
         ..Default::default()
     };
     let request = UpdateTenantSettingsRequest { tenant_settings: Some(tenant_settings), ..Default::default() };
-    door.tenant_settings().update_tenant_settings(request).await?;
+    client.call(request).await?;
     import(&suite, dir.path()).await?;
     let request = ListDealsRequest { filter: "pipeline_stage = \"WON\"".into(), ..Default::default() };
-    let deals = door.deals().list_deals(request).await?.into_inner().deals;
+    let deals = client.call(request).await?.deals;
     let [deal] = deals.as_slice() else { bail!("one deal is won: {deals:?}") };
     let [engaged, won] = [&deal.submit_time, &deal.win_time].map(|t| Timestamp::stored(t.as_ref()).map(|t| t.to_string()));
     assert_eq!(engaged.as_deref(), Some("2016-10-25T04:00:00Z"), "25-10-16 in New York, in summer time");
@@ -286,10 +286,10 @@ async fn compare(seed: u64) -> Result<()> {
     let overlapping: u64 = summary.overlaps.iter().map(|o| o.count).sum();
     ensure!(summary.finding_counts.get("OVERLAP") == Some(&overlapping), "{}", summary.text());
 
-    let door = suite.door(&suite.admin()?)?;
+    let client = suite.client(&suite.admin()?)?;
     for as_of in instants(&opportunities) {
         let request = GetNetworkQualityRequest { as_of: Some(day(as_of)?.proto()), concentration_count: 3, ..Default::default() };
-        let figures = door.network_quality().get_network_quality(request).await?.into_inner().headline.unwrap_or_default();
+        let figures = client.call(request).await?.headline.unwrap_or_default();
         let revenue = figures.channel_revenue.and_then(|r| r.total).map(|t| t.minor_units).unwrap_or_default();
         let top = figures.concentration.and_then(|c| c.share).map(|share| (share.numerator, share.denominator));
         let (enrolled, active, total, of_top) = recomputed(&opportunities, as_of);

@@ -13,11 +13,11 @@ const MONTHS: u32 = 4;
 
 async fn live(seed: u64) -> Result<(NetworkQuality, BTreeMap<String, usize>)> {
     let suite = TestSuite::start_with(None, start_time().plus_days(-i64::from(MONTHS) * 30)).await?;
-    let door = suite.door(&suite.admin()?)?;
+    let client = suite.client(&suite.admin()?)?;
     let demo = Demo { partners: 20, months: MONTHS, seed };
-    simulate(&suite.suite, door.clone(), &suite.clock, demo, start_time(), &ProgressBar::hidden()).await?;
+    simulate(&suite.suite, client.clone(), &suite.clock, demo, start_time(), &ProgressBar::hidden()).await?;
     let request = GetNetworkQualityRequest { breakdowns: vec![1, 2, 3], ..Default::default() };
-    let mut report = door.network_quality().get_network_quality(request).await?.into_inner();
+    let mut report = client.call(request).await?;
     // How many events it took is no part of the report.
     report.folded_positions.clear();
     let mut states = BTreeMap::new();

@@ -1,309 +1,258 @@
 //! Every method that names an object, called by everybody who must not reach it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use anyhow::{Context, Result, ensure};
-use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, ReflectMessage, Value};
-use serde_json::json;
+use anyhow::Result;
+use prost_reflect::{DynamicMessage, MethodDescriptor};
+use serde_json::Value as Json;
 use stoa_proto::describe::{self, Access};
-use stoa_tests::TestSuite;
+use stoa_tests::{
+    TestSuite,
+    network::{DEALER, DISTRIBUTOR, OTHER_TENANT, STRANGER, all_of, network, other_round},
+    requests::Requests,
+    route::{self, Route},
+    scenario::Scenario,
+};
 use tonic::{Code, Status};
-use tonic_types::StatusExt;
 
-/// An object that the tests know of.
-#[derive(Debug, Clone)]
-struct Object {
-    name: String,
-    /// `partners/{partner}` that it belongs to; empty where it belongs to the
-    /// whole tenant.
-    partner: String,
-    etag: String,
+use crate::{
+    exceptions::{Findings, assert_none},
+    sweep::{Object, call, everything, is_list, reason, samples},
+};
+
+/// Who calls, and what it may name.
+struct Caller {
+    /// For what is said about it.
+    who: &'static str,
+    token: String,
+    /// Knows an object of its own of every collection.
+    requests: Requests,
+    made: Cell<u32>,
 }
 
-fn text(message: &DynamicMessage, field: &str) -> String {
-    message.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+impl Caller {
+    async fn new(suite: &TestSuite, who: &'static str, token: String, partner: &str) -> Result<Self> {
+        let mut requests = Requests::new(NEW, suite.now());
+        for objects in everything(suite, &token).await?.values() {
+            let own = format!("partners/{partner}");
+            let mine = objects.iter().filter(|o| o.partner.is_empty() || o.partner == own);
+            mine.for_each(|object| requests.known.put(&object.name));
+        }
+        requests.known.put(&format!("partners/{partner}"));
+        Ok(Self { who, token, requests, made: Cell::new(0) })
+    }
+
+    /// A request of the caller's about an object; its new ids are used once.
+    fn request(&self, method: &MethodDescriptor, object: &str, over: &Json) -> Result<DynamicMessage> {
+        let mut requests = self.requests.clone();
+        requests.known.put(object);
+        requests.prefix(&format!("{NEW}{}", self.made.replace(self.made.get() + 1)));
+        requests.build(method, over)
+    }
+
+    /// What a call of a method about an object comes to.
+    async fn about(&self, suite: &TestSuite, method: &MethodDescriptor, object: &str) -> Result<Outcome> {
+        let request = self.request(method, object, &Json::Null)?;
+        Ok(Outcome::of(call(suite, method, &request, &self.token).await?, object))
+    }
 }
 
-/// The reasons that the API documents.
-fn reasons() -> BTreeSet<String> {
-    let enums = stoa_proto::POOL.all_enums().filter(|e| e.name() == "ErrorReason");
-    enums.flat_map(|e| e.values().map(|v| v.name().trim_start_matches("ERROR_REASON_").to_owned()).collect::<Vec<_>>()).collect()
+/// What new ids start with.
+const NEW: &str = "new";
+
+/// What a call came to, without the object's name and new ids.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Done(String),
+    Refused { code: Code, reason: String, message: String },
 }
 
-/// Calls a method; a refusal has a documented reason, whatever it is.
-async fn call(
-    suite: &TestSuite,
-    method: &MethodDescriptor,
-    request: &DynamicMessage,
-    token: &str,
-) -> Result<Result<DynamicMessage, Status>> {
-    use prost_reflect::prost::Message;
-    let path = describe::path(method);
-    match suite.call(&path, &request.encode_to_vec(), token).await? {
-        Ok(bytes) => Ok(Ok(DynamicMessage::decode(method.output(), bytes)?)),
-        Err(status) => {
-            let reason = reason(&status);
-            ensure!(reasons().contains(&reason), "{path} answers with a reason that nothing documents: `{reason}` {status:?}");
-            ensure!(!status.message().is_empty(), "{path} says nothing");
-            Ok(Err(status))
+impl Outcome {
+    fn of(answer: Result<Vec<DynamicMessage>, Status>, object: &str) -> Self {
+        let id = object.rsplit('/').next().unwrap_or_default();
+        let without = |text: &str| {
+            let text = text.replace(object, "X").replace(id, "X");
+            let mut words = text.split(NEW);
+            let first = words.next().unwrap_or_default().to_owned();
+            words.fold(first, |text, word| text + "ID" + word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-'))
+        };
+        match answer {
+            Ok(answers) => Self::Done(answers.into_iter().map(|answer| without(&unnamed(answer).to_string())).collect()),
+            Err(status) => Self::Refused { code: status.code(), reason: reason(&status), message: without(status.message()) },
         }
     }
 }
 
-fn reason(status: &Status) -> String {
-    status.get_error_details().error_info().map(|i| i.reason.clone()).unwrap_or_default()
+/// An answer without its own name, which may be made of anything.
+fn unnamed(mut answer: DynamicMessage) -> DynamicMessage {
+    answer.clear_field_by_name("name");
+    answer
 }
 
-/// Methods of the pillars that one call answers.
-fn methods() -> impl Iterator<Item = MethodDescriptor> {
-    let pillar = |m: &MethodDescriptor| {
-        let package = m.parent_service().package_name().to_owned();
-        !package.starts_with("stoa.events.") && !package.starts_with("stoa.analytics.")
-    };
-    describe::methods().filter(pillar).filter(|m| !m.is_client_streaming() && !m.is_server_streaming())
+fn missing(object: &str) -> String {
+    object.rsplit_once('/').map(|(parent, _)| format!("{parent}/missing")).unwrap_or_default()
 }
 
-fn is_list(method: &MethodDescriptor) -> bool {
-    method.name().starts_with("List")
+/// Whether the path of a method names the object, and not a field alone.
+fn is_addressed(method: &MethodDescriptor, object: &str) -> bool {
+    let collection = route::collection(object);
+    Route::of(method).variables.values().any(|pattern| route::collection(pattern.trim_end_matches("/*")) == collection)
 }
 
-fn list_request(method: &MethodDescriptor, page_size: i32, token: &str) -> DynamicMessage {
-    let mut request = DynamicMessage::new(method.input());
-    request.set_field_by_name("page_size", Value::I32(page_size));
-    request.set_field_by_name("page_token", Value::String(token.to_owned()));
-    if method.input().get_field_by_name("parent").is_some() {
-        request.set_field_by_name("parent", Value::String("programs/channel".to_owned()));
-    }
-    request
+/// Whether a request names an object anywhere.
+fn names(request: &DynamicMessage, object: &str) -> bool {
+    request.to_string().contains(&format!("\"{object}"))
 }
 
-fn listed(answer: &DynamicMessage) -> Vec<Object> {
-    let items = answer.descriptor().fields().find(|f| f.is_list() && matches!(f.kind(), prost_reflect::Kind::Message(_)));
-    let items = items.map(|field| answer.get_field(&field).into_owned());
-    let items = items.and_then(|v| v.as_list().map(<[Value]>::to_vec)).unwrap_or_default();
-    let object = |m: &DynamicMessage| {
-        let name = text(m, "name");
-        let partner = if name.starts_with("partners/") { name.clone() } else { text(m, "partner") };
-        Object { name, partner, etag: text(m, "etag") }
-    };
-    items.iter().filter_map(Value::as_message).map(object).collect()
-}
-
-/// Objects by the list method that shows them.
-async fn everything(suite: &TestSuite, token: &str) -> Result<BTreeMap<String, Vec<Object>>> {
-    let mut all = BTreeMap::new();
-    for method in methods().filter(is_list) {
-        if let Ok(answer) = call(suite, &method, &list_request(&method, 1000, ""), token).await? {
-            all.insert(method.full_name().to_owned(), listed(&answer));
-        }
-    }
-    Ok(all)
-}
-
-/// The method's request for an object, where it names one: by `name`, or by the
-/// object in it.
-fn about(method: &MethodDescriptor, name: &str, etag: &str) -> Option<DynamicMessage> {
-    let mut request = DynamicMessage::new(method.input());
-    let set = |message: &mut DynamicMessage, field: &str, value: &str| {
-        let known = message.descriptor().get_field_by_name(field).is_some();
-        if known {
-            message.set_field_by_name(field, Value::String(value.to_owned()));
-        }
-        known
-    };
-    if set(&mut request, "name", name) {
-        set(&mut request, "etag", etag);
-        return Some(request);
-    }
-    let resource: MessageDescriptor = match updated(method)?.kind() {
-        prost_reflect::Kind::Message(resource) => resource,
-        _ => return None,
-    };
-    let mut object = DynamicMessage::new(resource);
-    set(&mut object, "name", name).then_some(())?;
-    set(&mut object, "etag", etag);
-    set(&mut object, "display_name", "Taken over");
-    request.set_field(&updated(method)?, Value::Message(object));
-    Some(request)
-}
-
-fn updated(method: &MethodDescriptor) -> Option<prost_reflect::FieldDescriptor> {
-    let noun = method.name().strip_prefix("Update")?;
-    method.input().fields().find(|f| f.kind().as_message().is_some_and(|m| m.name() == noun))
-}
-
-/// A network with an object of almost every kind, all of them of `north`, which
-/// is below `upper`; `south` is a stranger.
-async fn network() -> Result<TestSuite> {
-    let suite = TestSuite::start().await?;
-    suite.set_up_program().await?;
-    for id in ["north", "south"] {
-        suite.enroll(id).await?;
-    }
-    let (partner, person) = ("partners/north", "persons/ann");
-    suite.post("/v1/persons?personId=ann", json!({"displayName": "Ann", "partner": partner})).await?;
-    suite.post("/v1/partners/north:assignCam", json!({"person": person})).await?;
-    let view = json!({"activityId": "v1", "partner": partner, "person": person, "element": "price-list"});
-    suite.post("/v1/portalActivities:record", json!({"entries": [view]})).await?;
-    let course = json!({"partner": partner, "person": person, "course": "courses/edge", "courseVersion": 1});
-    suite.post("/v1/courseCompletions:record", course).await?;
-    let award = json!({"certification": "certifications/edge", "partner": partner, "person": person});
-    suite.post("/v1/certificationAwards:award", award).await?;
-    suite.post("/v1/marketingCampaigns?marketingCampaignId=one", json!({"partner": partner, "displayName": "Spring"})).await?;
-    for id in ["one", "two"] {
-        suite.create_deal(id, "north").await?;
-        suite.post(&format!("/v1/deals/{id}:submitRegistration"), json!({})).await?;
-    }
-    suite.post("/v1/deals/one:approveRegistration", json!({})).await?;
-    suite.post("/v1/deals/one:win", json!({})).await?;
-    let usd = |whole: i64| json!({"minorUnits": (whole * 100).to_string(), "currencyCode": "USD"});
-    let request = json!({
-        "partner": partner, "displayName": "Fair", "amount": usd(500), "usageStartDate": "2026-03-02", "usageEndDate": "2026-04-02",
-        "mdfBudget": "mdfBudgets/main",
-    });
-    suite.post("/v1/mdfRequests?mdfRequestId=fair", request).await?;
-    for step in ["submit", "approve", "start"] {
-        suite.post(&format!("/v1/mdfRequests/fair:{step}"), json!({})).await?;
-    }
-    let claim = json!({"mdfRequest": "mdfRequests/fair", "amount": usd(450), "proofReferences": ["invoices/7"]});
-    suite.post("/v1/mdfClaims?mdfClaimId=fair", claim).await?;
-    let rate = json!({"baseCurrency": "EUR", "quoteCurrency": "USD", "date": "2026-01-01", "rateNanos": "1084000000"});
-    suite.post("/v1/exchangeRates", rate).await?;
-    // A second one of what the set-up made once, so that lists have pages.
-    suite.post("/v1/programs?programId=second", json!({"displayName": "Second"})).await?;
-    suite.post("/v1/persons?personId=bob", json!({"displayName": "Bob"})).await?;
-    suite.post("/v1/partners/south:assignCam", json!({"person": "persons/bob"})).await?;
-    suite.post("/v1/marketingCampaigns?marketingCampaignId=two", json!({"partner": partner, "displayName": "Fall"})).await?;
-    suite.post("/v1/productLines?productLineId=cloud", json!({"displayName": "Cloud"})).await?;
-    let course = json!({"displayName": "Cloud", "productLine": "productLines/cloud", "language": "en", "version": 1});
-    suite.post("/v1/courses?courseId=cloud", course).await?;
-    let cloud = json!({"displayName": "Cloud sales", "productLine": "productLines/cloud", "version": 1, "validityDays": 365});
-    suite.post("/v1/certifications?certificationId=cloud", cloud).await?;
-    let rule = json!({"displayName": "Extra", "rateBasisPoints": 100, "effectiveTime": "2026-01-01T00:00:00Z"});
-    suite.post("/v1/commissionRules?commissionRuleId=extra", rule).await?;
-    let budget = json!({"displayName": "More", "amount": usd(1000), "startDate": "2026-01-01", "endDate": "2026-12-31"});
-    suite.post("/v1/mdfBudgets?mdfBudgetId=more", budget).await?;
-    for currency in ["CHF", "GBP"] {
-        let rate = json!({"baseCurrency": currency, "quoteCurrency": "USD", "date": "2026-01-01", "rateNanos": "1184000000"});
-        suite.post("/v1/exchangeRates", rate).await?;
-    }
-    for id in ["crm", "other-crm"] {
-        let connector = json!({"displayName": "CRM", "system": id, "currencyCode": "USD"});
-        suite.post(&format!("/v1/crmConnectors?crmConnectorId={id}"), connector).await?;
-    }
-    suite.settle().await?;
-    Ok(suite)
+/// What may not be reached is not reached. One network serves all checks; the
+/// ones that change it come last.
+#[tokio::test]
+async fn nobody_reaches_what_is_not_theirs() -> Result<()> {
+    let suite = network().await?;
+    let mut found = stale_etags(&suite).await?;
+    found.extend(seen_and_not_written(&suite).await?);
+    found.extend(mentions(&suite).await?);
+    found.extend(strangers(&suite).await?);
+    assert_none(&found);
+    suite.finish().await
 }
 
 /// What is somebody else's is answered like what does not exist.
-#[tokio::test]
-async fn what_is_another_tenants_or_partners_does_not_exist() -> Result<()> {
-    let suite = network().await?;
-    let (admin, tenant, south) = (suite.admin()?, suite.other_tenant()?, suite.partner("south")?);
-    let before = everything(&suite, &admin).await?;
-    let kinds = before.values().filter(|objects| !objects.is_empty()).count();
-    assert!(kinds >= 20, "objects of {kinds} kinds only");
+async fn strangers(suite: &TestSuite) -> Result<Vec<String>> {
+    let ours = everything(suite, &suite.admin()?).await?;
+    let all: Vec<&Object> = ours.values().flatten().filter(|o| o.name.contains('/')).collect();
+    let tenant = Caller::new(suite, "tenant", suite.other_tenant()?, "foreign").await?;
+    let stranger = Caller::new(suite, "stranger", all_of(suite, STRANGER)?, STRANGER).await?;
+    let others = [DEALER, DISTRIBUTOR].map(|partner| format!("partners/{partner}"));
+    let of_others: Vec<&Object> = all.iter().copied().filter(|o| others.contains(&o.partner)).collect();
 
-    for (list, objects) in everything(&suite, &tenant).await? {
-        assert!(objects.is_empty(), "{list} shows another tenant's: {objects:?}");
+    let (mut tenants, mut partners) = (Findings::of("scope of tenants"), Findings::of("scope of partners"));
+    for method in describe::methods().filter(|m| matches!(describe::access(m), Access::Permission(_))) {
+        let tried = foreign(suite, &method, &tenant, &all, &mut tenants).await?;
+        let untried = || "was called about no object of another tenant".to_owned();
+        tenants.expect(tried > 0 || !names_objects(&method)?, method.name(), untried);
+        foreign(suite, &method, &stranger, &of_others, &mut partners).await?;
     }
-    for (list, objects) in everything(&suite, &south).await? {
-        let theirs = objects.iter().find(|o| o.partner == "partners/north" || o.name.ends_with("/north"));
-        assert!(theirs.is_none(), "{list} shows another partner's: {theirs:?}");
-    }
-    let mut refusals = 0;
-    for method in methods().filter(|m| !is_list(m) && matches!(describe::access(m), Access::Permission(_))) {
-        let of_service = |list: &String| list.starts_with(&format!("{}.", method.parent_service().full_name()));
-        for object in before.iter().filter(|(list, _)| of_service(list)).flat_map(|(_, objects)| objects) {
-            let Some(request) = about(&method, &object.name, "") else { continue };
-            let mut callers = vec![&tenant];
-            callers.extend((object.partner == "partners/north").then_some(&south));
-            for caller in callers {
-                let status = call(&suite, &method, &request, caller).await?.err();
-                let status = status.with_context(|| format!("{} takes {} of somebody else", method.full_name(), object.name))?;
-                refusals += usize::from(refused_as_missing(&suite, &method, object, &status, caller).await?);
-            }
-        }
-    }
-    assert!(refusals > 60, "only {refusals} refusals as NOT_FOUND");
-    let after = everything(&suite, &admin).await?;
-    assert_eq!(format!("{before:?}"), format!("{after:?}"), "a refused call changed something");
-    suite.finish().await
+    let mut found = [tenants.end(), partners.end()].concat();
+    let after = everything(suite, &suite.admin()?).await?;
+    let left: BTreeSet<&Object> = after.values().flatten().collect();
+    let touched = of_others.iter().filter(|object| !left.contains(*object));
+    found.extend(touched.map(|object| format!("a refused call changed {object:?}")));
+    Ok(found)
 }
 
-/// Whether it was refused as missing. A request that is not complete, and a
-/// method that the caller's role does not have, are refused before.
-async fn refused_as_missing(suite: &TestSuite, method: &MethodDescriptor, object: &Object, status: &Status, caller: &str) -> Result<bool> {
-    let name = method.full_name();
-    if matches!(reason(status).as_str(), "INVALID_FIELD" | "PERMISSION_MISSING" | "SCOPE_EXCEEDED") {
-        return Ok(false);
-    }
-    ensure!(status.code() == Code::NotFound, "{name} of {}: {status:?}", object.name);
-    let (parent, _) = object.name.rsplit_once('/').context("a name has a collection")?;
-    let missing = format!("{parent}/missing");
-    let request = about(method, &missing, "").context("the method names an object")?;
-    let other = call(suite, method, &request, caller).await?.err().context("it does not exist")?;
-    ensure!(
-        (other.code(), other.message().replace(&missing, "X")) == (status.code(), status.message().replace(&object.name, "X")),
-        "{name} tells what exists: {status:?} and not {other:?}"
-    );
-    Ok(true)
+/// Whether a request of the method names an object at all.
+fn names_objects(method: &MethodDescriptor) -> Result<bool> {
+    let request = Requests::new("any", stoa_tests::start_time()).build(method, &Json::Null)?;
+    Ok(request.to_string().contains("/missing"))
 }
 
-/// Every list gives the same objects in pages of one as in one page.
-#[tokio::test]
-async fn every_list_pages() -> Result<()> {
-    let suite = network().await?;
-    let admin = suite.admin()?;
-    let mut paged = 0;
-    for method in methods().filter(is_list) {
-        let whole = call(&suite, &method, &list_request(&method, 1000, ""), &admin).await??;
-        let expected: Vec<String> = listed(&whole).into_iter().map(|o| o.name).collect();
-        let (mut found, mut token) = (Vec::new(), String::new());
-        loop {
-            let page = call(&suite, &method, &list_request(&method, 1, &token), &admin).await??;
-            found.extend(listed(&page).into_iter().map(|o| o.name));
-            token = text(&page, "next_page_token");
-            if token.is_empty() {
-                break;
-            }
-            assert!(found.len() <= expected.len(), "{} never ends", method.full_name());
-            paged += 1;
-            let stranger = suite.other_tenant()?;
-            let taken = call(&suite, &method, &list_request(&method, 1, &token), &stranger).await?.err();
-            assert_eq!(taken.map(|s| reason(&s)).as_deref(), Some("PAGE_TOKEN_INVALID"), "{}", method.full_name());
-        }
-        assert_eq!(found, expected, "{}", method.full_name());
+/// Calls a method about objects that are not the caller's; how many.
+async fn foreign(
+    suite: &TestSuite,
+    method: &MethodDescriptor,
+    caller: &Caller,
+    objects: &[&Object],
+    findings: &mut Findings,
+) -> Result<usize> {
+    let mut collections: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
+    for object in samples(objects.iter().copied()) {
+        collections.entry(route::collection(&object.name).unwrap_or_default()).or_default().push(object);
     }
-    assert!(paged > 20, "only {paged} pages");
-    suite.finish().await
+    let mut tried = 0;
+    for objects in collections.values() {
+        let none = missing(&objects[0].name);
+        if !names(&caller.request(method, &none, &Json::Null)?, &none) {
+            continue;
+        }
+        let unknown = caller.about(suite, method, &none).await?;
+        let addressed = is_addressed(method, &none);
+        let refused = match &unknown {
+            Outcome::Refused { code, reason, .. } => *code == Code::NotFound || reason == "SCOPE_EXCEEDED",
+            // The children of what does not exist are none.
+            Outcome::Done(answer) => is_list(method) && answer.is_empty(),
+        };
+        findings.expect(refused || !addressed, method.name(), || format!("of {none} as {}: {unknown:?}", caller.who));
+        for object in objects {
+            let outcome = caller.about(suite, method, &object.name).await?;
+            let wrong = || format!("tells {} of {}: {outcome:?} and not {unknown:?}", caller.who, object.name);
+            findings.expect(outcome == unknown, method.name(), wrong);
+            tried += 1;
+        }
+    }
+    Ok(tried)
+}
+
+/// Who sees a dealer's objects, as its distributor does, reads them and changes
+/// none.
+async fn seen_and_not_written(suite: &TestSuite) -> Result<Vec<String>> {
+    let upper = Caller::new(suite, "distributor", all_of(suite, DISTRIBUTOR)?, DISTRIBUTOR).await?;
+    let seen = everything(suite, &upper.token).await?;
+    let dealers = seen.values().flatten().filter(|o| o.partner == format!("partners/{DEALER}") && !o.etag.is_empty());
+    let dealers = samples(dealers);
+    let mut findings = Findings::of("seeing is not writing");
+    for method in describe::methods() {
+        let Access::Permission(permission) = describe::access(&method) else { continue };
+        for object in dealers.iter().filter(|object| is_addressed(&method, &object.name)) {
+            let outcome = upper.about(suite, &method, &object.name).await?;
+            let right = match &outcome {
+                Outcome::Done(_) => permission.ends_with(".read"),
+                Outcome::Refused { reason, .. } => !permission.ends_with(".read") && reason == "SCOPE_EXCEEDED",
+            };
+            findings.expect(right, method.name(), || format!("of {}: {outcome:?}", object.name));
+        }
+    }
+    Ok(findings.end())
+}
+
+/// No answer to another tenant mentions anything of ours, whatever it calls.
+async fn mentions(suite: &TestSuite) -> Result<Vec<String>> {
+    let mut findings = Findings::of("mentions");
+    let mut scenario = Scenario::new(suite, other_round("elsewhere", 5));
+    while let Some(call) = scenario.next(suite).await? {
+        let answers = call.run(suite).await?;
+        let text: String = answers.iter().map(ToString::to_string).collect();
+        let ours = [DISTRIBUTOR, DEALER, STRANGER].into_iter().find(|id| text.contains(id));
+        findings.expect(ours.is_none(), call.method.name(), || format!("tells {OTHER_TENANT} of {ours:?}"));
+        scenario.learn(&answers);
+    }
+    Ok(findings.end())
 }
 
 /// Every method with an etag refuses another one than the object has, before it
 /// looks at anything else, and changes nothing.
-#[tokio::test]
-async fn every_etag_guards() -> Result<()> {
-    let suite = network().await?;
-    let admin = suite.admin()?;
-    let before = everything(&suite, &admin).await?;
-    let stale = stoa_kernel::etag::of(999);
-    let mut guarded = BTreeSet::new();
-    for method in methods().filter(|m| !is_list(m) && !m.name().starts_with("Get")) {
-        let has_etag = method.input().get_field_by_name("etag").is_some() || updated(&method).is_some();
-        let of_service = |list: &String| list.starts_with(&format!("{}.", method.parent_service().full_name()));
-        for object in before.iter().filter(|(list, _)| of_service(list)).flat_map(|(_, objects)| objects) {
-            let Some(request) = about(&method, &object.name, &stale).filter(|_| has_etag && !object.etag.is_empty()) else { continue };
-            let status = call(&suite, &method, &request, &admin).await?.err();
-            let status = status.with_context(|| format!("{} takes a stale etag of {}", method.full_name(), object.name))?;
-            if reason(&status) == "INVALID_FIELD" {
-                continue;
-            }
-            assert_eq!(reason(&status), "ETAG_MISMATCH", "{} of {}", method.full_name(), object.name);
-            guarded.insert(method.full_name().to_owned());
+async fn stale_etags(suite: &TestSuite) -> Result<Vec<String>> {
+    let before = everything(suite, &suite.admin()?).await?;
+    let admin = Caller::new(suite, "admin", suite.admin()?, DEALER).await?;
+    let mut findings = Findings::of("etags");
+    for (method, over) in describe::methods().filter_map(|method| stale(&method).map(|over| (method, over))) {
+        let objects = before.values().flatten().filter(|o| !o.etag.is_empty() && is_addressed(&method, &o.name));
+        let only = Route::of(&method).variables.into_values().filter(|pattern| !pattern.contains('*'));
+        let objects: Vec<String> = samples(objects).into_iter().map(|object| object.name.clone()).chain(only).collect();
+        findings.expect(!objects.is_empty(), method.name(), || "has no object to try".to_owned());
+        for object in objects {
+            let request = admin.request(&method, &object, &over)?;
+            let taken = call(suite, &method, &request, &admin.token).await?.err().map(|status| reason(&status));
+            let wrong = || format!("of {object} with a stale etag: {taken:?}");
+            findings.expect(taken.as_deref() == Some("ETAG_MISMATCH"), method.name(), wrong);
         }
     }
-    assert!(guarded.len() > 20, "only {guarded:?}");
-    let after = everything(&suite, &admin).await?;
-    assert_eq!(format!("{before:?}"), format!("{after:?}"), "a refused call changed something");
-    suite.finish().await
+    let mut found = findings.end();
+    let after = everything(suite, &suite.admin()?).await?;
+    found.extend((before != after).then(|| "a refused call changed something".to_owned()));
+    Ok(found)
+}
+
+/// A stale etag if the method takes one, by itself or in the new values.
+fn stale(method: &MethodDescriptor) -> Option<Json> {
+    let etag = Json::String(stoa_kernel::etag::of(999));
+    if method.input().get_field_by_name("etag").is_some() {
+        return Some(serde_json::json!({"etag": etag}));
+    }
+    let resource = route::snake(method.name().strip_prefix("Update")?);
+    let field = method.input().get_field_by_name(&resource)?;
+    Some(serde_json::json!({field.json_name(): {"etag": etag}}))
 }

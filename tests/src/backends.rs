@@ -10,19 +10,25 @@ pub(crate) async fn choose(_: &mut Config, _: &Place, _: bool) {}
 /// PostgreSQL, with JetStream unless the test's own disorder is asked for.
 #[cfg(feature = "backends")]
 pub(crate) async fn choose(config: &mut Config, place: &Place, shuffled: bool) {
-    use stoa_config::{Backend, BusKind, Secret};
+    use stoa_config::{BusKind, Secret};
 
-    for name in stoa::suite::PILLARS {
-        place.store(name).await;
-    }
-    config.store.backend = Backend::Postgres;
-    config.store.url = Secret::from(place.url());
-    config.store.connections_max = 4;
+    postgres(config, place, &place.url()).await;
     if !shuffled {
         config.bus.kind = BusKind::Jetstream;
         config.bus.url = Secret::from(nats());
         config.bus.name = format!("test-{}", stoa_kernel::ids::new_id());
     }
+}
+
+/// Databases of a place, reached at a URL.
+#[cfg(feature = "backends")]
+pub(crate) async fn postgres(config: &mut Config, place: &Place, url: &str) {
+    for name in stoa::suite::PILLARS {
+        place.store(name).await;
+    }
+    config.store.backend = stoa_config::Backend::Postgres;
+    config.store.url = stoa_config::Secret::from(url.to_owned());
+    config.store.connections_max = 4;
 }
 
 #[cfg(feature = "backends")]

@@ -3,10 +3,19 @@
 
 mod answer;
 mod backends;
+pub mod consistency;
+pub mod cost;
+mod needs;
+pub mod network;
+pub mod overrides;
+pub mod requests;
+pub mod route;
+pub mod scenario;
 mod set_up;
 mod snapshot;
 mod suite;
 
 pub use answer::Answer;
+pub use needs::Needs;
 pub use snapshot::check_snapshot;
 pub use suite::{TestSuite, start_time};

@@ -4,13 +4,22 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name)
+}
+
+/// What is checked in by a name; empty where nothing is.
+pub(crate) fn kept(name: &str) -> String {
+    std::fs::read_to_string(path(name)).unwrap_or_default()
+}
+
 /// Compares a text with `tests/snapshots/{name}`; writes the file instead
 /// where the environment has `UPDATE_SNAPSHOTS`.
 ///
 /// # Errors
 /// Where they differ, with the first line that does.
 pub fn check_snapshot(name: &str, text: &str) -> Result<()> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name);
+    let path = path(name);
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not a setting of the suite")]
     let update = std::env::var("UPDATE_SNAPSHOTS").is_ok();
     if update {

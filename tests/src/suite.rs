@@ -1,6 +1,6 @@
 //! A suite for a test.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use axum::{
@@ -9,21 +9,23 @@ use axum::{
 };
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt;
-use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 use stoa::{
-    client::Door,
+    client::Client,
     suite::{Options, Suite},
 };
-use stoa_auth::TokenRequest;
+use stoa_auth::{ServiceKey, ServiceSigner, TokenRequest};
 use stoa_config::Config;
-use stoa_kernel::{Clock, Timestamp, clock::ClockHandle};
+use stoa_kernel::{
+    Clock, Cx, Timestamp,
+    clock::{ClockHandle, wall_now},
+};
 use stoa_testkit::Place;
 use tempfile::TempDir;
 use tonic::{Code, Status, body::Body as GrpcBody};
 use tower::ServiceExt;
 
-use crate::{Answer, backends};
+use crate::{Answer, backends, consistency};
 
 /// Where business time stands when a suite starts: 2026-03-02T09:00:00Z.
 #[must_use]
@@ -31,13 +33,12 @@ pub const fn start_time() -> Timestamp {
     Timestamp::from_micros(1_772_442_000_000_000)
 }
 
-/// Services that keep a copy of onboard's partners.
-const COPIES: [&str; 4] = ["enable", "market", "sell", "incentivize"];
-
-/// Decides in which disorder events come; `SEED=7` repeats a run.
-fn seed() -> u64 {
+/// Decides in which disorder events come; `SEED=7` repeats a run. JetStream
+/// makes its own.
+fn start_seed() -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
-    std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    (!cfg!(feature = "backends")).then_some(seed)
 }
 
 /// All services in this process, on stores of their own. Events move and jobs
@@ -47,10 +48,10 @@ pub struct TestSuite {
     pub suite: Suite,
     /// Drives business time.
     pub clock: ClockHandle,
+    business: Clock,
     http: Router,
     // Removed with the suite.
-    _dir: TempDir,
-    _place: Place,
+    _places: (TempDir, Place),
 }
 
 impl TestSuite {
@@ -60,8 +61,7 @@ impl TestSuite {
     /// # Errors
     /// Where it does not start.
     pub async fn start() -> Result<Self> {
-        let seed = if cfg!(feature = "backends") { None } else { Some(seed()) };
-        Self::start_with(seed, start_time()).await
+        Self::start_with(start_seed(), start_time()).await
     }
 
     /// Starts a suite whose bus shuffles, delays and doubles events by a seed,
@@ -69,20 +69,44 @@ impl TestSuite {
     ///
     /// # Errors
     /// Where it does not start.
-    #[expect(clippy::print_stderr, reason = "a test has no log")]
     pub async fn start_with(shuffle_seed: Option<u64>, now: Timestamp) -> Result<Self> {
+        Self::configured(shuffle_seed, now, |_| {}).await
+    }
+
+    /// As [`TestSuite::start`], with a role more.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn start_with_role(role: &str, permissions: &[&str]) -> Result<Self> {
+        let permissions = permissions.iter().map(|p| (*p).to_owned()).collect();
+        Self::configured(start_seed(), start_time(), |config| drop(config.auth.roles.insert(role.to_owned(), permissions))).await
+    }
+
+    #[expect(clippy::print_stderr, reason = "a test has no log")]
+    async fn configured(shuffle_seed: Option<u64>, now: Timestamp, change: impl FnOnce(&mut Config)) -> Result<Self> {
         eprintln!("events come by seed {shuffle_seed:?}");
-        let dir = TempDir::new()?;
-        let place = Place::new();
+        let (dir, place) = (TempDir::new()?, Place::new());
         let mut config = Config::embedded(dir.path())?;
         backends::choose(&mut config, &place, shuffle_seed.is_some()).await;
+        change(&mut config);
+        Self::run(config, (dir, place), now, Options { shuffle_seed, ..Options::default() }).await
+    }
+
+    /// Starts a suite in places that are removed with it.
+    pub(crate) async fn run(mut config: Config, places: (TempDir, Place), now: Timestamp, options: Options) -> Result<Self> {
         // Tests call faster than people do.
         config.limits.rate_per_caller_per_second = 1_000_000;
         config.limits.rate_burst = 1_000_000;
         let (clock, handle) = Clock::driven(now);
-        let suite = Suite::start(config, Options { clock, shuffle_seed, by_hand: true }).await?;
+        let suite = Suite::start(config, Options { clock: clock.clone(), by_hand: true, ..options }).await?;
         let http = suite.http()?;
-        Ok(Self { suite, clock: handle, http, _dir: dir, _place: place })
+        Ok(Self { suite, clock: handle, business: clock, http, _places: places })
+    }
+
+    /// The instant of business time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.business.now()
     }
 
     /// A token of the tenant `acme`.
@@ -128,7 +152,25 @@ impl TestSuite {
     /// # Errors
     /// Where the local key refuses.
     pub fn other_tenant(&self) -> Result<String> {
-        self.token_of(TokenRequest { tenant: "globex".to_owned(), roles: vec!["admin".to_owned()], ..TokenRequest::default() })
+        self.admin_of("globex")
+    }
+
+    /// The administrator of a tenant.
+    ///
+    /// # Errors
+    /// Where the local key refuses.
+    pub fn admin_of(&self, tenant: &str) -> Result<String> {
+        self.token_of(TokenRequest { tenant: tenant.to_owned(), roles: vec!["admin".to_owned()], ..TokenRequest::default() })
+    }
+
+    /// A service of the suite that acts by itself for a tenant.
+    ///
+    /// # Errors
+    /// Where the key of the services cannot be read.
+    pub fn service(&self, tenant: &str) -> Result<String> {
+        let key = Arc::new(ServiceKey::load(&self.suite.config.service_key_path().0)?);
+        let cx = Cx::service(tenant, "analytics", &Clock::default(), "");
+        Ok(ServiceSigner::new(key, "analytics").sign("onboard", &cx, wall_now())?)
     }
 
     /// A token with what the request leaves open filled in.
@@ -150,8 +192,8 @@ impl TestSuite {
     ///
     /// # Errors
     /// Where the token is no header value.
-    pub fn door(&self, token: &str) -> Result<Door> {
-        Door::new(self.suite.stack.clone(), token)
+    pub fn client(&self, token: &str) -> Result<Client> {
+        Client::new(self.suite.stack.clone(), token)
     }
 
     /// Calls the gateway; a null body is none, an empty token is none.
@@ -210,9 +252,24 @@ impl TestSuite {
     /// # Errors
     /// Where the request cannot be built or the answer not be read.
     pub async fn call(&self, path: &str, message: &[u8], token: &str) -> Result<Result<Bytes, Status>> {
-        let mut framed = vec![0];
-        framed.extend(u32::try_from(message.len())?.to_be_bytes());
-        framed.extend(message);
+        Ok(match self.exchange(path, &[message.to_vec()], token).await? {
+            Ok(answers) => Ok(answers.into_iter().next().context("an answer without a message")?),
+            Err(status) => Err(status),
+        })
+    }
+
+    /// Calls a method with the messages of a stream, or with one, and gives all
+    /// that answer.
+    ///
+    /// # Errors
+    /// Where the request cannot be built or the answer not be read.
+    pub async fn exchange(&self, path: &str, messages: &[Vec<u8>], token: &str) -> Result<Result<Vec<Bytes>, Status>> {
+        let mut framed = Vec::new();
+        for message in messages {
+            framed.push(0);
+            framed.extend(u32::try_from(message.len())?.to_be_bytes());
+            framed.extend(message);
+        }
         let request = Request::builder()
             .method(Method::POST)
             .uri(path)
@@ -227,9 +284,7 @@ impl TestSuite {
         if status.code() != Code::Ok {
             return Ok(Err(status));
         }
-        let bytes = body.to_bytes();
-        ensure!(bytes.len() >= 5, "an answer without a message");
-        Ok(Ok(bytes.slice(5..)))
+        unframed(body.to_bytes()).map(Ok)
     }
 
     /// Everything delivered, nothing parked.
@@ -243,28 +298,32 @@ impl TestSuite {
         Ok(())
     }
 
-    /// Ends the test: everything delivered, nothing parked, every copy of the
-    /// partners like the original.
+    /// Ends the test: everything delivered, nothing parked, every document as
+    /// its last event says, every copy like the original.
     ///
     /// # Errors
     /// Where that is not so.
     pub async fn finish(self) -> Result<()> {
         self.settle().await?;
-        let original = self.versions("onboard", "partner").await?;
-        for service in COPIES {
-            let copy = self.versions(service, "partner_copy").await?;
-            ensure!(copy == original, "the copy of {service} differs: {copy:?} and not {original:?}");
-        }
+        let found = consistency::differences(&self.suite).await?;
+        ensure!(found.is_empty(), "{} things do not fit together:\n{}", found.len(), found.join("\n"));
         self.suite.stop().await;
         Ok(())
     }
+}
 
-    async fn versions(&self, service: &str, table: &str) -> Result<BTreeMap<(String, String), i64>> {
-        let store = self.suite.store(service).with_context(|| format!("no store of {service}"))?;
-        let select = Statement::from_string(store.backend(), format!("SELECT tenant, id, version FROM {table}"));
-        let rows = store.read().query_all_raw(select).await?;
-        rows.iter().map(|row| Ok(((row.try_get("", "tenant")?, row.try_get("", "id")?), row.try_get("", "version")?))).collect()
+/// The messages of an answer's body.
+fn unframed(mut body: Bytes) -> Result<Vec<Bytes>> {
+    let mut messages = Vec::new();
+    while !body.is_empty() {
+        ensure!(body.len() >= 5, "an answer ends within a message");
+        let length = u32::from_be_bytes([body[1], body[2], body[3], body[4]]);
+        let end = 5 + usize::try_from(length)?;
+        ensure!(body.len() >= end, "an answer ends within a message");
+        messages.push(body.slice(5..end));
+        body = body.slice(end..);
     }
+    Ok(messages)
 }
 
 fn status_of(headers: &HeaderMap) -> Status {

@@ -1,0 +1,80 @@
+//! The shape of the code: who depends on whom, what a room's files may do, how
+//! long they are, and whether the documents name what is there.
+
+mod crates;
+mod documents;
+mod rooms;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+const LINES_MAX: usize = 400;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.') || n == "target");
+        if path.is_dir() && !hidden {
+            walk(&path, found)?;
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Files of ours by their name, with their place from the root and their text.
+fn files(name: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>> {
+    let mut all = Vec::new();
+    for dir in ["proto", "shared", "services", "tests"] {
+        walk(&root().join(dir), &mut all)?;
+    }
+    all.retain(|path| path.file_name().is_some_and(|n| name(&n.to_string_lossy())));
+    let place = |path: &Path| -> Result<String> { Ok(path.strip_prefix(root())?.to_string_lossy().into_owned()) };
+    all.into_iter().map(|path| Ok((place(&path)?, std::fs::read_to_string(&path)?))).collect()
+}
+
+/// Code without what only its tests hold.
+fn production(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod ").next().unwrap_or_default()
+}
+
+#[test]
+fn no_file_is_too_long() -> Result<()> {
+    for (place, text) in files(|name| name.ends_with(".rs"))? {
+        let lines = text.lines().count();
+        assert!(lines <= LINES_MAX, "{place} has {lines} lines: it is two things");
+    }
+    Ok(())
+}
+
+/// Events are appended where changes are recorded, and nowhere else.
+#[test]
+fn one_place_appends() -> Result<()> {
+    for (place, text) in files(|name| name.ends_with(".rs"))? {
+        let appends = production(&text).contains("append::append(") || production(&text).contains("\"event_log\"");
+        let is_the_log = place.starts_with("shared/events/") || place.starts_with("tests/");
+        assert!(!appends || is_the_log, "{place} writes to the log by itself");
+    }
+    Ok(())
+}
+
+/// A reason that nobody sends documents what cannot happen.
+#[test]
+fn every_reason_is_sent() -> Result<()> {
+    let sources: String = files(|name| name.ends_with(".rs"))?.into_iter().map(|(_, text)| text).collect();
+    for reasons in stoa_proto::POOL.all_enums().filter(|e| e.name() == "ErrorReason") {
+        for value in reasons.values().filter(|v| v.number() != 0) {
+            let name = value.name().trim_start_matches("ERROR_REASON_").to_owned();
+            let camel: String = name.split('_').map(|w| format!("{}{}", &w[..1], w[1..].to_lowercase())).collect();
+            let sent = [format!("\"{name}\""), format!("Reason::{camel}")].iter().any(|s| sources.contains(s.as_str()));
+            assert!(sent, "nothing sends {} of {}", value.name(), reasons.full_name());
+        }
+    }
+    Ok(())
+}

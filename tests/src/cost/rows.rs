@@ -1,0 +1,50 @@
+//! Batches and streams with as many rows as are asked for.
+
+use prost_reflect::{DynamicMessage, Kind, Value};
+
+use crate::scenario::Call;
+
+/// Fields by which one row differs from the next, at any depth.
+const OWN: [&str; 6] = ["row_id", "partner_id", "remote_id", "account_domain", "activity_id", "date"];
+/// Dates of rows start here.
+const YEAR: u64 = 1900;
+
+/// The messages to send: one, with as many rows in its list; of a stream as many
+/// as rows. A read has no rows.
+pub(super) fn with_rows(call: &Call, count: u64) -> Vec<DynamicMessage> {
+    let request = &call.request;
+    if call.method.is_client_streaming() {
+        return (0..count).map(|n| other(request, n)).collect();
+    }
+    let list = request.fields().find(|(field, _)| field.is_list() && matches!(field.kind(), Kind::Message(_)));
+    let mut request = request.clone();
+    if let Some((field, rows)) = list.map(|(field, rows)| (field, rows.clone()))
+        && let Some(first) = rows.as_list().and_then(<[Value]>::first).and_then(Value::as_message)
+        && call.method.name().contains("Batch") | call.method.name().starts_with("Record")
+    {
+        let rows = (0..count).map(|n| Value::Message(other(first, n))).collect();
+        request.set_field(&field, Value::List(rows));
+    }
+    vec![request]
+}
+
+/// The same row under other ids; the first one as it is.
+fn other(row: &DynamicMessage, n: u64) -> DynamicMessage {
+    let mut next = row.clone();
+    if n == 0 {
+        return next;
+    }
+    for (field, value) in row.fields() {
+        let own = OWN.contains(&field.name());
+        let value = match value {
+            Value::Message(inner) => Value::Message(other(inner, n)),
+            Value::String(date) if own && field.name() == "date" => {
+                Value::String(format!("{}{}", YEAR + n, date.get(4..).unwrap_or_default()))
+            }
+            Value::String(text) if own => Value::String(format!("r{n}-{text}")),
+            value => value.clone(),
+        };
+        next.set_field(&field, value);
+    }
+    next
+}
