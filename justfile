@@ -31,3 +31,7 @@ helm:
 
 ci:
     bash .ci/run
+
+# Lines of every room; `just figures DIR` for another checkout.
+figures dir='.':
+    python3 tests/figures/figures.py {{dir}}
