@@ -3,7 +3,7 @@
 use aip_160::{Arg, Comparator, Expression, Restriction, StringMatch, Value, parse_filter};
 use sea_orm::{
     Condition, ExprTrait,
-    sea_query::{Expr, LikeExpr},
+    sea_query::{Expr, Func, LikeExpr},
 };
 use stoa_kernel::{Error, Result, Timestamp, names};
 use stoa_proto::{common::v1::ErrorReason, resource::ProtoEnum};
@@ -220,7 +220,7 @@ fn state(
     match op {
         Comparator::Equal => Ok(is(state)),
         // A column without a value makes neither true.
-        Comparator::NotEqual => Ok(Expr::from(is(state)).is_not(Expr::cust("TRUE")).into()),
+        Comparator::NotEqual => Ok(Expr::expr(Func::coalesce([Expr::from(is(state)), Expr::val(false)])).not().into()),
         _ => Err(format!("compares {api} by {op}; use = or !=")),
     }
 }
