@@ -1,7 +1,7 @@
 //! Every method of the suite, called successfully: the life of one partner, in
 //! the order in which it happens.
 //!
-//! ```ignore
+//! ```text
 //! let mut scenario = Scenario::new(&suite, Round::new("north", 1));
 //! while let Some(call) = scenario.next(&suite).await? {
 //!     let answers = call.run(&suite).await?; // measured by whoever wants to

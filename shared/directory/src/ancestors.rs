@@ -1,10 +1,12 @@
-//! Who stands above whom in a tenant's network, and which of them see what is
-//! below: a row per partner and ancestor, so that a partner finds what it may
-//! see by an index.
+//! Who is above whom in a tenant's network, and which of them see what is below:
+//! a row per partner and ancestor, so that a partner finds what it may see by an
+//! index. Each partner has a row of itself, so that this is one join: databases
+//! then read a page in the order of its ids if most rows are visible, and the
+//! rows of each visible partner if few are.
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Set,
-    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UnionType},
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement},
 };
 use sea_orm_migration::{MigrationTrait, async_trait, prelude::*, sea_orm::DbErr};
 use stoa_kernel::{Cx, Reach, Result, names};
@@ -45,32 +47,31 @@ pub async fn put(tx: &Tx, tenant: &str, partner: &Partner, is_first: bool) -> Re
     let id = names::last(&partner.name);
     if !is_first {
         let gone = Entity::delete_many().filter(Column::Tenant.eq(tenant)).filter(Column::Partner.eq(id));
-        gone.filter(Column::Ancestor.is_not_in(&partner.ancestors)).exec(tx.conn()).await.db()?;
-    }
-    let rows: Vec<ActiveModel> = partner.ancestors.iter().map(|ancestor| row_of(tenant, ancestor, partner)).collect();
-    if rows.is_empty() {
-        return Ok(());
+        gone.filter(Column::Ancestor.ne(id)).filter(Column::Ancestor.is_not_in(&partner.ancestors)).exec(tx.conn()).await.db()?;
     }
     let known = OnConflict::columns([Column::Tenant, Column::Ancestor, Column::Partner]).update_column(Column::Sees).to_owned();
-    Entity::insert_many(rows).on_conflict(known).exec_without_returning(tx.conn()).await.db().map(|_| ())
+    Entity::insert_many(rows_of(tenant, partner)).on_conflict(known).exec_without_returning(tx.conn()).await.db().map(|_| ())
 }
 
-fn row_of(tenant: &str, ancestor: &str, partner: &Partner) -> ActiveModel {
-    ActiveModel {
+fn rows_of(tenant: &str, partner: &Partner) -> impl Iterator<Item = ActiveModel> {
+    let id = names::last(&partner.name);
+    let row = move |ancestor: &str, sees| ActiveModel {
         tenant: Set(tenant.to_owned()),
         ancestor: Set(ancestor.to_owned()),
-        partner: Set(names::last(&partner.name).to_owned()),
-        sees: Set(partner.visible_to.iter().any(|viewer| viewer == ancestor)),
-    }
+        partner: Set(id.to_owned()),
+        sees: Set(sees),
+    };
+    let above = partner.ancestors.iter().map(move |ancestor| row(ancestor, partner.visible_to.contains(ancestor)));
+    above.chain([row(id, true)])
 }
 
 /// Ids of all partners below one.
 #[must_use]
 pub fn below(cx: &Cx, ancestor: &str) -> SelectStatement {
-    rows_of(cx, ancestor)
+    with_self(cx, ancestor).and_where(Expr::col("partner").ne(ancestor)).to_owned()
 }
 
-fn rows_of(cx: &Cx, ancestor: &str) -> SelectStatement {
+fn with_self(cx: &Cx, ancestor: &str) -> SelectStatement {
     Query::select()
         .column("partner")
         .from("partner_ancestor")
@@ -85,9 +86,7 @@ fn rows_of(cx: &Cx, ancestor: &str) -> SelectStatement {
 #[must_use]
 pub fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
     let Reach::Partner(own) = &cx.caller.reach else { return Condition::all() };
-    let seen = rows_of(cx, own).and_where(Expr::col("sees").eq(true)).to_owned();
-    let mut own = Query::select().expr(Expr::val(own.clone())).to_owned();
-    Condition::all().add(partner.in_subquery(own.union(UnionType::All, seen).to_owned()))
+    Condition::all().add(partner.in_subquery(with_self(cx, own).and_where(Expr::col("sees").eq(true)).to_owned()))
 }
 
 /// The table, filled from the documents of the partners that a store has
@@ -126,11 +125,9 @@ impl MigrationTrait for Ancestors {
             let mut rows = Vec::new();
             for (tenant, id, document) in page {
                 let partner: Partner = decode(self.partners, &id, &document).map_err(|e| DbErr::Custom(e.to_string()))?;
-                rows.extend(partner.ancestors.iter().map(|ancestor| row_of(&tenant, ancestor, &partner)));
+                rows.extend(rows_of(&tenant, &partner));
             }
-            if !rows.is_empty() {
-                Entity::insert_many(rows).exec_without_returning(conn).await?;
-            }
+            Entity::insert_many(rows).exec_without_returning(conn).await?;
         }
     }
 

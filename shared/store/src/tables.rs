@@ -91,8 +91,8 @@ pub async fn drop(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatement>
     Ok(())
 }
 
-/// A migration that adds an index for each order that lists may be asked for:
-/// a table and a column of it.
+/// A migration that adds an index for each order, or condition, that lists may
+/// be asked for: a table and a column of it.
 #[must_use]
 pub fn orders(name: &'static str, of: &'static [(&'static str, &'static str)]) -> Box<dyn MigrationTrait> {
     Box::new(Orders { name, of })
@@ -113,7 +113,7 @@ impl MigrationName for Orders {
 impl MigrationTrait for Orders {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in self.of {
-            let index = format!("CREATE INDEX {table}_{column} ON {table} (tenant, {column}, id)");
+            let index = format!("CREATE INDEX {table}_by_{column} ON {table} (tenant, {column}, id)");
             manager.get_connection().execute_unprepared(&index).await?;
         }
         Ok(())
@@ -121,7 +121,7 @@ impl MigrationTrait for Orders {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in self.of {
-            manager.get_connection().execute_unprepared(&format!("DROP INDEX {table}_{column}")).await?;
+            manager.get_connection().execute_unprepared(&format!("DROP INDEX {table}_by_{column}")).await?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Who stands above whom: a row per partner and ancestor, beside the partners or
-//! their copies.
+//! Who is above whom: a row per partner and ancestor, the partner itself
+//! included, beside the partners or their copies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +30,7 @@ pub(super) async fn differences(stored: &Stored, services: &BTreeMap<&str, Store
             let viewers = ids(&last.state, "visible_to");
             let rows = ids(&last.state, "ancestors").into_iter();
             expected.extend(rows.map(|ancestor| (tenant.clone(), ancestor.clone(), partner.to_owned(), viewers.contains(&ancestor))));
+            expected.insert((tenant.clone(), partner.to_owned(), partner.to_owned(), true));
         }
     }
     let lacks = expected.difference(&kept).map(|row| format!("{}: {TABLE} lacks {row:?}", stored.service));

@@ -11,8 +11,9 @@ use crate::network::{OTHER_TENANT, TENANT};
 
 /// Columns of which a network has many values: most copies get one of their own.
 /// All others keep theirs, as 10,000 requests of one budget do.
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
     "partner",
+    "ancestor",
     "parent",
     "lineage",
     "visible_to",
