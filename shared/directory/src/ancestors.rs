@@ -5,7 +5,7 @@
 //! rows of each visible partner if few are.
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Set,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement},
 };
 use sea_orm_migration::{MigrationTrait, async_trait, prelude::*, sea_orm::DbErr};
@@ -14,7 +14,7 @@ use stoa_proto::onboard::v1::Partner;
 use stoa_store::{
     DbResult, Tx, decode,
     tables::{flag, table},
-    text_key,
+    text_key, upsert,
 };
 
 mod row {
@@ -36,7 +36,7 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-use row::{ActiveModel, Column, Entity};
+use row::{ActiveModel, Column, Entity, Model};
 
 /// Keeps the ancestors that a version of a partner has. `is_first` if the
 /// partner had no row before.
@@ -46,21 +46,17 @@ use row::{ActiveModel, Column, Entity};
 pub async fn put(tx: &Tx, tenant: &str, partner: &Partner, is_first: bool) -> Result<()> {
     let id = names::last(&partner.name);
     if !is_first {
+        tx.write_held().await?;
         let gone = Entity::delete_many().filter(Column::Tenant.eq(tenant)).filter(Column::Partner.eq(id));
         gone.filter(Column::Ancestor.ne(id)).filter(Column::Ancestor.is_not_in(&partner.ancestors)).exec(tx.conn()).await.db()?;
     }
     let known = OnConflict::columns([Column::Tenant, Column::Ancestor, Column::Partner]).update_column(Column::Sees).to_owned();
-    Entity::insert_many(rows_of(tenant, partner)).on_conflict(known).exec_without_returning(tx.conn()).await.db().map(|_| ())
+    upsert::<Entity>(tx, rows_of(tenant, partner), &known).await
 }
 
-fn rows_of(tenant: &str, partner: &Partner) -> impl Iterator<Item = ActiveModel> {
+fn rows_of(tenant: &str, partner: &Partner) -> impl Iterator<Item = Model> {
     let id = names::last(&partner.name);
-    let row = move |ancestor: &str, sees| ActiveModel {
-        tenant: Set(tenant.to_owned()),
-        ancestor: Set(ancestor.to_owned()),
-        partner: Set(id.to_owned()),
-        sees: Set(sees),
-    };
+    let row = move |ancestor: &str, sees| Model { tenant: tenant.to_owned(), ancestor: ancestor.to_owned(), partner: id.to_owned(), sees };
     let above = partner.ancestors.iter().map(move |ancestor| row(ancestor, partner.visible_to.contains(ancestor)));
     above.chain([row(id, true)])
 }
@@ -125,7 +121,7 @@ impl MigrationTrait for Ancestors {
             let mut rows = Vec::new();
             for (tenant, id, document) in page {
                 let partner: Partner = decode(self.partners, &id, &document).map_err(|e| DbErr::Custom(e.to_string()))?;
-                rows.extend(rows_of(&tenant, &partner));
+                rows.extend(rows_of(&tenant, &partner).map(|row| ActiveModel::from(row).reset_all()));
             }
             Entity::insert_many(rows).exec_without_returning(conn).await?;
         }

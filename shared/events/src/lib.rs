@@ -37,7 +37,7 @@ pub use append::decode;
 pub use apply::DELIVERIES_MAX;
 pub use log::{EventLog, has_facts};
 pub use migration::migrations;
-pub use record::{Step, changed, created, erased, record, record_first};
+pub use record::{Step, changed, created, erased, record, record_each_first, record_first};
 pub use relay::Relay;
 pub use remote::RemoteLog;
 pub use shuffle::ShufflingSource;

@@ -132,14 +132,32 @@ where
 /// # Errors
 /// If the store cannot be written.
 pub async fn record_first<T: Documents>(tx: &Tx, cx: &Cx, step: Step<T::Document>) -> Result<Option<T::Document>> {
-    let Step { mut state, at, fact } = step;
-    state.touch(etag::of(1), cx.now.proto(), true);
-    let document = state.encode_to_vec();
-    if !documents::insert_first::<T>(tx, cx, &state, document.clone()).await? {
-        return Ok(None);
+    Ok(record_each_first::<T>(tx, cx, [step]).await?.pop().flatten())
+}
+
+/// As [`record_first`], of many aggregates in one statement. The answers are in
+/// the order of the steps; of two with one name, the first is recorded.
+///
+/// # Errors
+/// If the store cannot be written.
+pub async fn record_each_first<T: Documents>(
+    tx: &Tx,
+    cx: &Cx,
+    steps: impl IntoIterator<Item = Step<T::Document>>,
+) -> Result<Vec<Option<T::Document>>> {
+    let mut steps: Vec<Step<T::Document>> = steps.into_iter().collect();
+    for step in &mut steps {
+        step.state.touch(etag::of(1), cx.now.proto(), true);
     }
-    append::append(tx, cx, fact.entry(&state, &document, &[], at.unwrap_or(cx.now)));
-    Ok(Some(state))
+    let documents = steps.iter().map(|step| (&step.state, step.state.encode_to_vec())).collect();
+    let is_new = documents::insert_first::<T>(tx, cx, documents).await?;
+    let record = |(Step { state, at, fact }, is_new): (Step<T::Document>, bool)| {
+        is_new.then(|| {
+            append::append(tx, cx, fact.entry(&state, &state.encode_to_vec(), &[], at.unwrap_or(cx.now)));
+            state
+        })
+    };
+    Ok(steps.into_iter().zip(is_new).map(record).collect())
 }
 
 /// Records the next version of an aggregate, by its one event; the version

@@ -10,10 +10,7 @@ use sea_orm::{
 };
 use stoa_kernel::{Error, Result};
 
-use crate::{DbResult, is_unique_violation};
-
-/// Rows of one statement: databases bound the values that a statement has.
-const ROWS_PER_STATEMENT_MAX: usize = 200;
+use crate::{DbResult, held::ROWS_PER_STATEMENT_MAX, is_unique_violation};
 
 /// A table that rows are appended to.
 #[derive(Debug)]

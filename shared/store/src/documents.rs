@@ -4,6 +4,8 @@
 //! Every function takes the caller's context: a query is bound to its tenant
 //! and to what the caller may see.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sea_orm::{
     Condition, ConnectionTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query},
@@ -11,7 +13,12 @@ use sea_orm::{
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
 use stoa_proto::resource::Aggregate;
 
-use crate::{DbResult, Tx, decode, filter::Field, rows};
+use crate::{
+    DbResult, Tx, decode,
+    filter::Field,
+    held::{self, ROWS_PER_STATEMENT_MAX, Write},
+    rows,
+};
 
 /// The columns that every table of documents begins with.
 #[derive(Debug, Clone)]
@@ -117,6 +124,25 @@ pub async fn find<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str)
     Ok(found.map(|document| T::at(document, cx.now)))
 }
 
+/// As [`find`], of all ids of a list, by their ids.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn find_all<T: Documents, C: ConnectionTrait>(
+    conn: &C,
+    cx: &Cx,
+    ids: impl IntoIterator<Item = &str>,
+) -> Result<BTreeMap<String, T::Document>> {
+    let ids: BTreeSet<&str> = ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found: Vec<(String, Vec<u8>)> =
+        select::<T>(cx).filter(column::<T>("id").is_in(ids)).filter(T::scope(cx)).into_tuple().all(conn).await.db()?;
+    let read = |(id, bytes): (String, Vec<u8>)| Ok((id.clone(), T::at(read::<T>((id, bytes))?, cx.now)));
+    found.into_iter().map(read).collect()
+}
+
 /// The document of a name as it is at the caller's instant.
 ///
 /// # Errors
@@ -144,6 +170,7 @@ pub async fn refer<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, field: &
 /// # Errors
 /// If the store cannot be read.
 pub async fn lock<T: Documents>(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<T::Document>> {
+    tx.write_held().await?;
     one(tx.conn(), by_id::<T>(cx, id).filter(T::scope(cx)).lock_exclusive()).await
 }
 
@@ -175,10 +202,11 @@ pub async fn due<T: Documents, C: ConnectionTrait>(
     due.select_only().expr(column::<T>("tenant")).expr(column::<T>("id")).into_tuple().all(conn).await.db()
 }
 
-/// The whole row of a document.
-pub(crate) fn row<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<T::Model> {
+/// The id of a document and its whole row.
+pub(crate) fn row<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<(String, T::Model)> {
     let id = names::key("name", T::Document::PATTERN, document.resource_name()).map_err(Error::internal)?;
-    Ok(T::row(Key { tenant: cx.tenant.clone(), id, version: etag::version(document.etag()), document: bytes }, document))
+    let key = Key { tenant: cx.tenant.clone(), id: id.clone(), version: etag::version(document.etag()), document: bytes };
+    Ok((id, T::row(key, document)))
 }
 
 /// Inserts a document with its first version. For `stoa_events::record` only,
@@ -187,27 +215,39 @@ pub(crate) fn row<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>)
 /// # Errors
 /// What [`Documents::taken`] says if one of its unique keys is taken.
 pub async fn insert<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<()> {
-    let insert = insertion::<T>(cx, document, bytes)?;
+    let (id, row) = row::<T>(cx, document, bytes)?;
+    if tx.held().keep::<T>(&row, Some(&id), Write::Insert(T::taken(document))) {
+        return Ok(());
+    }
+    let insert = insertion::<T>(&[row])?;
     rows::inserted(tx.conn().execute(&insert).await, || T::taken(document))
 }
 
-/// As [`insert`], but a document that is there with this name stays; tells
-/// whether there was none. For `stoa_events::record_first` only.
+/// Inserts documents unless there is one of the name, or a copy of it before in
+/// the list. Returns which were inserted. For `stoa_events::record_first` only.
 ///
 /// # Errors
 /// If the store cannot be written.
-pub async fn insert_first<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<bool> {
-    let mut insert = insertion::<T>(cx, document, bytes)?;
-    insert.on_conflict(OnConflict::columns(["tenant", "id"]).do_nothing().to_owned());
-    Ok(tx.conn().execute(&insert).await.db()?.rows_affected() == 1)
+pub async fn insert_first<T: Documents>(tx: &Tx, cx: &Cx, documents: Vec<(&T::Document, Vec<u8>)>) -> Result<Vec<bool>> {
+    let rows: Vec<_> = documents.into_iter().map(|(document, bytes)| row::<T>(cx, document, bytes)).collect::<Result<_>>()?;
+    let mut inserted = BTreeSet::new();
+    for rows in rows.chunks(ROWS_PER_STATEMENT_MAX) {
+        let mut insert = insertion::<T>(rows.iter().map(|(_, row)| row))?;
+        insert.on_conflict(OnConflict::columns(["tenant", "id"]).do_nothing().to_owned()).returning_col("id");
+        for row in tx.conn().query_all(&insert).await.db()? {
+            inserted.insert(row.try_get::<String>("", "id").db()?);
+        }
+    }
+    Ok(rows.iter().map(|(id, _)| inserted.remove(id)).collect())
 }
 
-fn insertion<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<InsertStatement> {
-    use sea_orm::{ColumnTrait, Iterable};
-    let row = row::<T>(cx, document, bytes)?;
+fn insertion<'a, T: Documents>(rows: impl IntoIterator<Item = &'a T::Model>) -> Result<InsertStatement> {
+    use sea_orm::Iterable;
     let mut insert = Query::insert();
     insert.into_table(T::default()).columns(T::Column::iter());
-    insert.values(T::Column::iter().map(|c| c.save_as(Expr::val(row.get(c))))).map_err(Error::internal)?;
+    for row in rows {
+        insert.values(held::values::<T>(row)).map_err(Error::internal)?;
+    }
     Ok(insert)
 }
 
@@ -218,13 +258,15 @@ fn insertion<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> R
 /// ABORTED `ETAG_MISMATCH` if the row has another version by now.
 pub async fn save<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>, before: i64) -> Result<()> {
     use sea_orm::{ColumnTrait, IdenStatic, Iterable};
-    let row = row::<T>(cx, document, bytes)?;
+    let (id, row) = row::<T>(cx, document, bytes)?;
+    if tx.held().keep::<T>(&row, Some(&id), Write::Replace(document.resource_name().to_owned())) {
+        return Ok(());
+    }
     let mut update = Query::update();
     update.table(T::default());
     for c in T::Column::iter().filter(|c| !matches!(c.as_str(), "tenant" | "id")) {
         update.value(c, c.save_as(Expr::val(row.get(c))));
     }
-    let id = names::key("name", T::Document::PATTERN, document.resource_name()).map_err(Error::internal)?;
     update.and_where(Expr::col("tenant").eq(cx.tenant.clone())).and_where(Expr::col("id").eq(id));
     update.and_where(Expr::col("version").eq(before));
     rows::saved(tx.conn().execute(&update).await, document.resource_name())
@@ -236,6 +278,7 @@ pub async fn save<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes:
 /// # Errors
 /// ABORTED `ETAG_MISMATCH` if the row has another version by now.
 pub async fn delete<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document) -> Result<()> {
+    tx.write_held().await?;
     let id = names::key("name", T::Document::PATTERN, document.resource_name()).map_err(Error::internal)?;
     let mut delete = Query::delete();
     delete.from_table(T::default()).and_where(Expr::col("tenant").eq(cx.tenant.clone())).and_where(Expr::col("id").eq(id));

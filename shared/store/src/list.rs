@@ -99,7 +99,7 @@ impl<'a> Ordering<'a> {
         let id = names::key("name", T::Document::PATTERN, last.resource_name()).unwrap_or_default();
         let Some(field) = self.field else { return vec![id] };
         let column = <T::Column as Iterable>::iter().find(|c| c.as_str() == field.column);
-        let row = documents::row::<T>(cx, last, Vec::new()).ok();
+        let row = documents::row::<T>(cx, last, Vec::new()).map(|(_, row)| row).ok();
         let value = row.zip(column).map(|(row, column)| row.get(column));
         vec![value.map(written).unwrap_or_default(), id]
     }

@@ -15,6 +15,7 @@ use crate::{
     at_end::AtEnd,
     config::Target,
     connect,
+    held::Held,
     migration::{self, Migrator},
     once, postgres,
     writer::Queue,
@@ -234,12 +235,32 @@ impl fmt::Debug for Store {
 #[derive(Debug)]
 pub struct Tx {
     transaction: DatabaseTransaction,
+    held: Held,
     at_end: AtEnd,
 }
 
 impl Tx {
     pub(crate) fn new(transaction: DatabaseTransaction) -> Self {
-        Self { transaction, at_end: AtEnd::default() }
+        Self { transaction, held: Held::default(), at_end: AtEnd::default() }
+    }
+
+    /// From now on, documents wait until [`Tx::write_held`] or the end of the
+    /// operation, then all of a table are written in one statement. Locking one
+    /// writes them, too; other queries do not see them: a batch reads first.
+    pub fn hold_rows(&self) {
+        self.held.start();
+    }
+
+    /// Writes the documents that wait, before a query that has to see them.
+    ///
+    /// # Errors
+    /// As writing each of them.
+    pub async fn write_held(&self) -> Result<()> {
+        self.held.write(&self.transaction).await
+    }
+
+    pub(crate) const fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Adds a row to a table when the operation is done, together with all
@@ -256,6 +277,7 @@ impl Tx {
 
     /// Writes what the operation left for its end.
     pub(crate) async fn finish(&self) -> Result<()> {
+        self.write_held().await?;
         self.at_end.write(&self.transaction).await
     }
 

@@ -1,8 +1,11 @@
-//! What finance does with rates.
+//! Commands on exchange rates.
 
-use stoa_events::{Step, changed, record_first};
-use stoa_kernel::{Cx, Error, Kind, Result, etag};
+use std::collections::BTreeMap;
+
+use stoa_events::{Step, changed, record_each_first, record_first};
+use stoa_kernel::{Cx, Error, Kind, Reason, Result, etag, names};
 use stoa_proto::{
+    common::v1::ErrorReason as Common,
     incentivize::v1::{
         BatchCreateExchangeRatesRequest, BatchCreateExchangeRatesResponse, CreateExchangeRateRequest, ErrorReason, ExchangeRate,
         ExchangeRateRejection, ExchangeRateSet, ExchangeRateUpdated, UpdateExchangeRateRequest,
@@ -16,63 +19,79 @@ use super::{corrected, new, store::ExchangeRates};
 /// Rates that one call sets.
 const BATCH_MAX: usize = 1000;
 
-/// Sets a rate, and tells whether it is new. The same rate again is no change.
-async fn set(tx: &Tx, cx: &Cx, rate: ExchangeRate) -> Result<(ExchangeRate, bool)> {
+pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateExchangeRateRequest) -> Result<ExchangeRate> {
+    cx.require_tenant_reach()?;
+    let rate = new("exchange_rate", &request.exchange_rate.clone().unwrap_or_default())?;
     if let Some(set) = record_first::<ExchangeRates>(tx, cx, Step::new::<ExchangeRateSet>(rate.clone())).await? {
-        return Ok((set, true));
+        return Ok(set);
     }
-    let known = documents::get::<ExchangeRates, _>(tx.conn(), cx, &rate.name).await?;
+    same(documents::get::<ExchangeRates, _>(tx.conn(), cx, &rate.name).await?, &rate)
+}
+
+/// The known rate, if the one to be set is the same.
+fn same(known: ExchangeRate, rate: &ExchangeRate) -> Result<ExchangeRate> {
     if known.rate_nanos == rate.rate_nanos {
-        return Ok((known, false));
+        return Ok(known);
     }
     let message = format!(
-        "{} holds the rate {} already; correct it with UpdateExchangeRate, or set one of a later date",
+        "{} already holds the rate {}. Correct it with UpdateExchangeRate, or set one for a later date.",
         rate.name, known.rate_nanos
     );
     Err(Error::new(Kind::AlreadyExists, ErrorReason::ExchangeRateConflict, message)
         .with_field("rate_nanos", "differs from the rate that is known for this date"))
 }
 
-pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateExchangeRateRequest) -> Result<ExchangeRate> {
-    cx.require_tenant_reach()?;
-    let rate = new("exchange_rate", &request.exchange_rate.clone().unwrap_or_default())?;
-    Ok(set(tx, cx, rate).await?.0)
-}
-
 pub(super) async fn batch_create(tx: &Tx, cx: &Cx, request: &BatchCreateExchangeRatesRequest) -> Result<BatchCreateExchangeRatesResponse> {
     cx.require_tenant_reach()?;
     if request.exchange_rates.len() > BATCH_MAX {
-        let message = format!("must have at most {BATCH_MAX} entries, has {}", request.exchange_rates.len());
+        let message = format!("must have at most {BATCH_MAX} entries, not {}", request.exchange_rates.len());
         return Err(Error::invalid("exchange_rates", message));
     }
     let mut answer = BatchCreateExchangeRatesResponse::default();
+    let mut rates = Vec::with_capacity(request.exchange_rates.len());
     for (index, input) in (0_i32..).zip(&request.exchange_rates) {
-        let broken = validate::violations(input);
-        if !broken.is_empty() {
-            answer.rejections.extend(broken.into_iter().map(|v| ExchangeRateRejection {
-                index,
-                field: v.field,
-                reason: "INVALID_FIELD".to_owned(),
-                message: v.message,
-            }));
-            continue;
+        match checked(index, input) {
+            Ok(rate) => rates.push((index, rate)),
+            Err(rejections) => answer.rejections.extend(rejections),
         }
-        let done = match new("", input) {
-            Ok(rate) => set(tx, cx, rate).await,
-            Err(error) => Err(error),
-        };
-        match done {
-            Ok((rate, is_new)) => {
+    }
+    let steps = rates.iter().map(|(_, rate)| Step::new::<ExchangeRateSet>(rate.clone()));
+    let new = record_each_first::<ExchangeRates>(tx, cx, steps).await?;
+    let known = known(tx, cx, rates.iter().zip(&new).filter(|(_, new)| new.is_none()).map(|((_, rate), _)| rate)).await?;
+    for ((index, rate), new) in rates.into_iter().zip(new) {
+        let is_new = new.is_some();
+        let rate = new.map_or_else(|| same(known.get(&rate.name).cloned().unwrap_or_default(), &rate), Ok);
+        match rate {
+            Ok(rate) => {
                 answer.created_count += i32::from(is_new);
                 answer.exchange_rates.push(rate);
             }
-            Err(error) if matches!(error.kind(), Kind::InvalidArgument | Kind::AlreadyExists) => {
-                answer.rejections.push(rejected(index, &error))
-            }
-            Err(error) => return Err(error),
+            Err(error) => answer.rejections.push(rejected(index, &error)),
         }
     }
+    answer.rejections.sort_by_key(|rejection| rejection.index);
     Ok(answer)
+}
+
+/// The rate that an entry sets, or what is wrong with it.
+fn checked(index: i32, input: &ExchangeRate) -> Result<ExchangeRate, Vec<ExchangeRateRejection>> {
+    let invalid = |violation: validate::Violation| ExchangeRateRejection {
+        index,
+        field: violation.field,
+        reason: Reason::from(Common::InvalidField).to_string(),
+        message: violation.message,
+    };
+    let violations = validate::violations(input);
+    if !violations.is_empty() {
+        return Err(violations.into_iter().map(invalid).collect());
+    }
+    new("", input).map_err(|error| vec![rejected(index, &error)])
+}
+
+/// The known rates of the names of some, by name.
+async fn known(tx: &Tx, cx: &Cx, rates: impl Iterator<Item = &ExchangeRate>) -> Result<BTreeMap<String, ExchangeRate>> {
+    let found = documents::find_all::<ExchangeRates, _>(tx.conn(), cx, rates.map(|rate| names::last(&rate.name))).await?;
+    Ok(found.into_values().map(|rate| (rate.name.clone(), rate)).collect())
 }
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateExchangeRateRequest) -> Result<ExchangeRate> {
@@ -86,5 +105,5 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateExchangeRateRequest
 
 fn rejected(index: i32, error: &Error) -> ExchangeRateRejection {
     let field = error.fields().first().map(|f| f.field.clone()).unwrap_or_default();
-    ExchangeRateRejection { index, field, reason: error.reason().as_str().to_owned(), message: error.message().to_owned() }
+    ExchangeRateRejection { index, field, reason: error.reason().to_string(), message: error.message().to_owned() }
 }

@@ -15,20 +15,11 @@ use stoa_proto::{
     validate,
 };
 use stoa_service::{Deps, batch};
-use stoa_store::{Store, Tx, documents};
+use stoa_store::{Store, Tx};
 use tonic::{Status, Streaming};
 
-use super::{enroll, lapse::standing, new, store};
-use crate::{
-    agreement, onboarding_plan,
-    partner::{
-        self,
-        store::{Partners, lock_hierarchy},
-    },
-    program::store::Programs,
-    scope::require_writer,
-    tenant_settings,
-};
+use super::{bulk_group::Group, new};
+use crate::{agreement, onboarding_plan};
 
 /// Rows written in one transaction.
 const ROWS_PER_WRITE_MAX: usize = 100;
@@ -41,11 +32,6 @@ struct Enrolling {
     deps: Deps,
     cx: Cx,
     row_count: i64,
-}
-
-/// Rows of one transaction.
-struct Group {
-    rows: Vec<BulkEnrollRequest>,
 }
 
 /// Answers rows as they come.
@@ -71,51 +57,43 @@ async fn next_group(mut on: Enrolling, rows: Vec<BulkEnrollRequest>) -> Result<(
 
 /// Answers to a group of rows, in their order, as of the context's instant.
 pub(crate) async fn answer(store: &Store, cx: &Cx, rows: Vec<BulkEnrollRequest>) -> Result<Vec<BulkEnrollResponse>> {
-    batch::write_rows(rows, |rows| store.run(cx, Group { rows }, write), rejected).await
+    batch::write_rows(rows, |rows| store.run(cx, rows, write), rejected).await
 }
 
-async fn write(tx: &Tx, cx: &Cx, Group { rows }: &Group) -> Result<Vec<BulkEnrollResponse>> {
-    let mut partners = rows.iter().filter_map(|request| request.row.as_ref()?.partner.as_ref());
-    if partners.any(|partner| !partner.parent.is_empty()) {
-        // Before any partner's row, which earlier rows of the group write.
-        lock_hierarchy(tx, cx).await?;
-    }
+async fn write(tx: &Tx, cx: &Cx, rows: &Vec<BulkEnrollRequest>) -> Result<Vec<BulkEnrollResponse>> {
+    let mut group = Group::read(tx, cx, rows).await?;
     let mut answers = Vec::with_capacity(rows.len());
     for request in rows {
-        answers.push(write_row(tx, cx, request).await?);
+        answers.push(write_row(tx, cx, request, &mut group).await?);
     }
+    group.finish(tx, cx).await?;
     Ok(answers)
 }
 
 /// Answers one row. An error rolls the transaction back.
-async fn write_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest) -> Result<BulkEnrollResponse> {
+async fn write_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, group: &mut Group) -> Result<BulkEnrollResponse> {
     let row = request.row.clone().unwrap_or_default();
     let broken = validate::violations(&row);
     if !broken.is_empty() {
         return Ok(invalid(&row, broken));
     }
     let hash = digest::digest(&digest::SHA256, &row.encode_to_vec()).as_ref().to_vec();
-    if let Some((known, answer)) = store::bulk_answer(tx, cx, &request.bulk_enrollment_id, &row.row_id).await? {
-        return Ok(if known == hash { BulkEnrollResponse { replayed: true, ..answer } } else { rejected(request, &changed(&row.row_id)) });
+    if let Some((known, answer)) = group.answer(request, &row.row_id) {
+        let again = || BulkEnrollResponse { replayed: true, ..answer.clone() };
+        return Ok(if *known == hash { again() } else { rejected(request, &changed(&row.row_id)) });
     }
-    let answer = enroll_row(tx, cx, request, &row).await?;
-    store::keep_bulk_answer(tx, cx, &request.bulk_enrollment_id, hash, &answer).await?;
+    let answer = enroll_row(tx, cx, request, &row, group).await?;
+    group.keep_answer(request, hash, &answer);
     Ok(answer)
 }
 
-async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnrollRow) -> Result<BulkEnrollResponse> {
-    let program = program_of(tx, cx, row).await?;
-    let tier = enroll::choose_tier(tx, cx, &program, &row.tier).await?;
+async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnrollRow, group: &mut Group) -> Result<BulkEnrollResponse> {
+    let program = group.program(tx, cx, row).await?;
+    let tier = group.tier(tx, cx, &program, row).await?;
     let from = cx.occurred("effective_time", row.effective_time.as_ref())?;
-    let partner = match documents::find::<Partners, _>(tx.conn(), cx, &row.partner_id).await? {
-        Some(found) => {
-            require_writer(tx.conn(), cx, &found.name, &row.partner_id).await?;
-            found.name
-        }
-        None => partner::create(tx, cx, &row.partner_id, &row.partner.clone().unwrap_or_default()).await?.name,
-    };
-    if let Some(standing) = standing(tx, cx, &row.partner_id, names::last(&program)).await? {
-        return Ok(reply(row, Outcome::Unchanged, standing.name));
+    let partner = group.partner(tx, cx, row).await?;
+    if let Some(member) = group.member(tx, cx, row, &program).await? {
+        return Ok(reply(row, Outcome::Unchanged, member.name));
     }
     let id = ids::derived(&[&cx.tenant, &request.bulk_enrollment_id, &row.row_id]);
     let signed = Agreement {
@@ -128,22 +106,11 @@ async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnr
     let in_force = agreement::record_effective(tx, cx, signed, from).await?;
     let mut enrollment = new(&id, &in_force, tier, &[], cx.now);
     enrollment.imported = from < cx.now.plus_days(-HISTORY_DAYS);
-    let enrollment = enroll::record(tx, cx, enrollment).await?;
+    let enrollment = group.enroll(tx, cx, row, enrollment).await?;
     if !enrollment.imported {
         onboarding_plan::start(tx, cx, &enrollment).await?;
     }
     Ok(reply(row, Outcome::Enrolled, enrollment.name))
-}
-
-async fn program_of(tx: &Tx, cx: &Cx, row: &BulkEnrollRow) -> Result<String> {
-    let name = match row.program.as_str() {
-        "" => tenant_settings::store::settings(tx.conn(), cx).await?.default_program,
-        named => named.to_owned(),
-    };
-    if name.is_empty() {
-        return Err(Error::invalid("program", "must be named, because the tenant has no default program"));
-    }
-    Ok(documents::refer::<Programs, _>(tx.conn(), cx, "program", &name).await?.name)
 }
 
 fn changed(row_id: &str) -> Error {

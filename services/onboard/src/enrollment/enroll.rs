@@ -33,6 +33,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateEnrollmentRequest) 
         prospect::convert(tx, cx, prospect, &partner).await?;
     }
     let enrollment = record(tx, cx, new(&id, &in_force, tier, &request.product_lines, cx.now)).await?;
+    refresh_visibility(tx, cx, names::last(&enrollment.partner)).await?;
     onboarding_plan::start(tx, cx, &enrollment).await?;
     Ok(enrollment)
 }
@@ -89,12 +90,10 @@ async fn refuse_second(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result
     Err(Error::new(Kind::AlreadyExists, ErrorReason::AlreadyEnrolled, message).with_metadata("enrollment", other.name))
 }
 
-/// Records a new enrollment, and opens the view that its program gives to those
-/// above the partner.
+/// Records a new enrollment. Its program may let those above the partner see
+/// it: see [`refresh_visibility`].
 pub(super) async fn record(tx: &Tx, cx: &Cx, enrollment: Enrollment) -> Result<Enrollment> {
     let from = Timestamp::stored(enrollment.effective_time.as_ref()).unwrap_or(cx.now);
     let step = Step::new::<EnrollmentCreated>(enrollment).at(from);
-    let enrollment = stoa_events::record::<Enrollments>(tx, cx, None, [step]).await?;
-    refresh_visibility(tx, cx, names::last(&enrollment.partner)).await?;
-    Ok(enrollment)
+    stoa_events::record::<Enrollments>(tx, cx, None, [step]).await
 }

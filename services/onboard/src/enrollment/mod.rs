@@ -14,6 +14,7 @@
 
 mod api;
 pub(crate) mod bulk;
+mod bulk_group;
 mod enroll;
 mod lapse;
 mod operations;

@@ -1,10 +1,12 @@
 //! Rows of enrollments, and the answers that bulk enrollments gave. `status` is
 //! the last recorded one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use prost::Message;
 use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
 use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, names};
-use stoa_proto::onboard::v1::{BulkEnrollResponse, Enrollment, EnrollmentStatus as Status, ErrorReason};
+use stoa_proto::onboard::v1::{BulkEnrollRequest, BulkEnrollResponse, Enrollment, EnrollmentStatus as Status, ErrorReason};
 use stoa_store::{DbResult, Documents, Key, Tx, decode, documents, filter::Field};
 
 use crate::scope::visible;
@@ -136,20 +138,42 @@ pub(crate) async fn partners_of<C: ConnectionTrait>(conn: &C, cx: &Cx, program: 
     Ok(found.into_iter().map(|enrollment| names::last(&enrollment.partner).to_owned()).collect())
 }
 
-/// The answer that a row of a bulk enrollment got before, with the row's hash.
-pub(super) async fn bulk_answer(tx: &Tx, cx: &Cx, bulk: &str, row_id: &str) -> Result<Option<(Vec<u8>, BulkEnrollResponse)>> {
-    let key = (cx.tenant.clone(), bulk.to_owned(), row_id.to_owned());
-    let Some(row) = bulk_row::Entity::find_by_id(key).one(tx.conn()).await.db()? else { return Ok(None) };
-    Ok(Some((row.row_hash, decode("bulk_enroll_row", row_id, &row.answer)?)))
+/// The live enrollments of partners, locked in the order of their ids.
+pub(super) async fn lock_live_of<'a>(tx: &Tx, cx: &Cx, partners: impl Iterator<Item = &'a str>) -> Result<Vec<Enrollment>> {
+    let theirs = documents::select::<Enrollments>(cx).filter(Column::Partner.is_in(partners)).filter(live());
+    documents::all(tx.conn(), theirs.order_by_asc(Column::Id).lock_exclusive()).await
 }
 
-pub(super) async fn keep_bulk_answer(tx: &Tx, cx: &Cx, bulk: &str, row_hash: Vec<u8>, answer: &BulkEnrollResponse) -> Result<()> {
-    let row = bulk_row::ActiveModel {
+/// The hash of a row of a bulk enrollment, and the answer that it got.
+pub(super) type BulkAnswer = (Vec<u8>, BulkEnrollResponse);
+
+/// The answers that rows got before, by the ids of the bulk enrollment and the
+/// row.
+pub(super) async fn bulk_answers(tx: &Tx, cx: &Cx, requests: &[BulkEnrollRequest]) -> Result<BTreeMap<(String, String), BulkAnswer>> {
+    use bulk_row::{Column, Entity};
+    let bulks: BTreeSet<&str> = requests.iter().map(|request| request.bulk_enrollment_id.as_str()).collect();
+    let rows = requests.iter().filter_map(|request| Some(request.row.as_ref()?.row_id.as_str()));
+    let found = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::BulkEnrollment.is_in(bulks));
+    let found = found.filter(Column::RowId.is_in(rows)).all(tx.conn()).await.db()?;
+    let read = |row: bulk_row::Model| {
+        let answer = decode("bulk_enroll_row", &row.row_id, &row.answer)?;
+        Ok(((row.bulk_enrollment, row.row_id), (row.row_hash, answer)))
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// Keeps answers, as many as a group of rows has.
+pub(super) async fn keep_bulk_answers(tx: &Tx, cx: &Cx, answers: Vec<((String, String), BulkAnswer)>) -> Result<()> {
+    if answers.is_empty() {
+        return Ok(());
+    }
+    let row = |((bulk, row_id), (row_hash, answer)): ((String, String), BulkAnswer)| bulk_row::ActiveModel {
         tenant: Set(cx.tenant.clone()),
-        bulk_enrollment: Set(bulk.to_owned()),
-        row_id: Set(answer.row_id.clone()),
+        bulk_enrollment: Set(bulk),
+        row_id: Set(row_id),
         row_hash: Set(row_hash),
         answer: Set(answer.encode_to_vec()),
     };
-    bulk_row::Entity::insert(row).exec_without_returning(tx.conn()).await.db().map(|_| ())
+    let insert = bulk_row::Entity::insert_many(answers.into_iter().map(row));
+    insert.exec_without_returning(tx.conn()).await.db().map(|_| ())
 }

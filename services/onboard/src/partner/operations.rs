@@ -44,5 +44,6 @@ pub(crate) async fn place(tx: &Tx, cx: &Cx, id: &str, parent: &str) -> Result<Ve
     if parent.is_empty() {
         return Ok(Vec::new());
     }
+    tx.write_held().await?;
     hierarchy::below(id, &documents::refer::<Partners, _>(tx.conn(), cx, "partner.parent", parent).await?)
 }
