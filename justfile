@@ -1,4 +1,4 @@
-# The same steps as .ci/run, by name.
+# The steps of .ci/run, by name.
 
 # Format, lint and test: what a change must pass.
 all: fmt lint proto test
@@ -17,11 +17,11 @@ test:
 proto:
     cd proto && buf lint && buf breaking --against '../.git#branch=main,subdir=proto'
 
-# Against real PostgreSQL and NATS servers; see CONTRIBUTING.md for the two URLs.
+# Tests on real PostgreSQL and NATS servers. See CONTRIBUTING.md for the two URLs.
 backends:
     .ci/backends
 
-# Rewrites the checked-in snapshots: access matrix, OpenAPI description.
+# Rewrites the checked-in snapshots: access matrix, costs, OpenAPI description.
 snapshots:
     UPDATE_SNAPSHOTS=1 cargo test -p stoa-tests
 
@@ -32,6 +32,6 @@ helm:
 ci:
     bash .ci/run
 
-# Lines of every room; `just figures DIR` for another checkout.
+# Counts the lines of every room. `just figures DIR` does so for another checkout.
 figures dir='.':
     python3 tests/figures/figures.py {{dir}}

@@ -1,5 +1,5 @@
 -- One database and one role per service: no service can read another's store.
--- Run once, by the image of PostgreSQL, when its volume is empty.
+-- The PostgreSQL image runs this once, when its volume is empty.
 \set ON_ERROR_STOP on
 \getenv password STOA_DB_PASSWORD
 
@@ -17,7 +17,7 @@ CREATE DATABASE stoa_sell OWNER stoa_sell;
 CREATE DATABASE stoa_incentivize OWNER stoa_incentivize;
 CREATE DATABASE stoa_analytics OWNER stoa_analytics;
 
--- Owners keep their access; by default everybody may connect to every database.
+-- Owners keep their access. By default, everybody may connect to every database.
 REVOKE CONNECT ON DATABASE
     stoa_onboard, stoa_enable, stoa_market, stoa_sell, stoa_incentivize, stoa_analytics
     FROM PUBLIC;

@@ -1,4 +1,5 @@
-//! Compiles the API without protoc: protox reads the files, tonic-prost-build generates.
+//! Compiles the API without protoc: protox parses the files, and
+//! tonic-prost-build generates the code.
 use std::{
     env,
     error::Error,
@@ -60,12 +61,12 @@ fn mutations(set: &prost_types::FileDescriptorSet) -> String {
     code
 }
 
-/// `impl Call` for the request of every unary method, `impl Exchange` for that
-/// of every method that streams both ways.
+/// `impl Call` for the request of every unary method, and `impl Exchange` for
+/// the request of every bidirectional stream.
 fn calls(set: &prost_types::FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     let rust = |proto: &str| match proto.strip_prefix(".stoa.") {
         Some(name) => Ok(format!("crate::{}", name.replace('.', "::"))),
-        None => Err(format!("{proto} is not a message of this API: a method needs its own")),
+        None => Err(format!("{proto} is not a message of this API. Give the method its own message.")),
     };
     let mut code = String::new();
     for file in set.file.iter().filter(|f| f.package().starts_with("stoa.")) {

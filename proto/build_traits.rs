@@ -1,14 +1,15 @@
-//! Code that follows from the descriptors, beside what prost generates: one
-//! function per trait of `src/resource.rs`.
+//! Code generated from the descriptors in addition to prost's: one function per
+//! trait in `src/resource.rs`.
 
 use std::fmt::Write;
 
 use prost_reflect::{DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
-/// What bookkeeping changes with every version: never a change by itself.
+/// Fields that change with every version and are therefore no change by
+/// themselves.
 const BOOKKEEPING: [&str; 3] = ["etag", "create_time", "update_time"];
 
-/// All implementations, as the source of one file.
+/// All implementations, as the source code of one file.
 pub(crate) fn traits(pool: &DescriptorPool) -> Result<String, Box<dyn std::error::Error>> {
     let mut code = String::new();
     for message in pool.all_messages().filter(|m| m.package_name().starts_with("stoa.") && m.parent_message().is_none()) {
@@ -23,7 +24,7 @@ pub(crate) fn traits(pool: &DescriptorPool) -> Result<String, Box<dyn std::error
     }
     reasons.sort();
     reasons.dedup();
-    writeln!(code, "/// Every reason of the API, without its prefix, in order.\npub const REASONS: &[&str] = &{reasons:?};")?;
+    writeln!(code, "/// Every error reason of the API, sorted and without its prefix.\npub const REASONS: &[&str] = &{reasons:?};")?;
     for service in pool.services().filter(|s| s.full_name().starts_with("stoa.")) {
         for method in service.methods().filter(|m| !m.is_client_streaming() && !m.is_server_streaming()) {
             request(&mut code, &method)?;
@@ -32,12 +33,12 @@ pub(crate) fn traits(pool: &DescriptorPool) -> Result<String, Box<dyn std::error
     Ok(code)
 }
 
-/// A resource with versions has a name and an etag, and is not what a method is
-/// asked with.
+/// Whether a message is a versioned resource: it has a name and an etag, and is
+/// not the request of a method.
 fn is_aggregate(pool: &DescriptorPool, message: &MessageDescriptor) -> bool {
     let text = |name: &str| message.get_field_by_name(name).is_some_and(|f| f.kind() == Kind::String && !f.is_list());
-    let is_asked = || pool.services().any(|s| s.methods().any(|m| m.input() == *message));
-    text("name") && text("etag") && !is_asked()
+    let is_request = || pool.services().any(|s| s.methods().any(|m| m.input() == *message));
+    text("name") && text("etag") && !is_request()
 }
 
 fn aggregate(code: &mut String, pool: &DescriptorPool, message: &MessageDescriptor) -> Result<(), Box<dyn std::error::Error>> {
@@ -80,21 +81,22 @@ fn has_time(message: &MessageDescriptor, name: &str) -> bool {
     message.get_field_by_name(name).is_some_and(|f| matches!(f.kind(), Kind::Message(m) if m.full_name() == "google.protobuf.Timestamp"))
 }
 
-/// An event holds its aggregate in field 1, or a projection of it: the fields
-/// of the same name.
+/// `impl Event`. Field 1 of an event is its aggregate or a projection of it: a
+/// message with some of the aggregate's fields, under the same names.
 fn event(code: &mut String, pool: &DescriptorPool, message: &MessageDescriptor) -> Result<(), Box<dyn std::error::Error>> {
     let Some(option) = option(pool, message.options(), "stoa.options.v1.event") else { return Ok(()) };
     let text = |name: &str| option.get_field_by_name(name).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     let state = message.get_field(1).ok_or_else(|| format!("{} has no field 1", message.full_name()))?;
-    let Kind::Message(held) = state.kind() else { return Err(format!("{}: field 1 is no message", message.full_name()).into()) };
+    let Kind::Message(held) = state.kind() else { return Err(format!("{}: field 1 is not a message", message.full_name()).into()) };
     let (aggregate, data) = match text("resource") {
         name if name.is_empty() => (held.clone(), "resource::wrapped(document)".to_owned()),
         name => {
-            let of = pool.get_message_by_name(&format!("{}.{name}", message.package_name())).ok_or_else(|| format!("no message {name}"))?;
+            let resource =
+                pool.get_message_by_name(&format!("{}.{name}", message.package_name())).ok_or_else(|| format!("no message {name}"))?;
             let kept: Vec<String> = held.fields().map(|f| format!("{0}: aggregate.{0}.clone()", f.name())).collect();
             let projection = format!("{} {{ {} }}", path(held.full_name()), kept.join(", "));
             (
-                of,
+                resource,
                 format!(
                     "{{ let _ = document; prost::Message::encode_to_vec(&{} {{ {}: Some({projection}) }}) }}",
                     path(message.full_name()),
@@ -104,7 +106,7 @@ fn event(code: &mut String, pool: &DescriptorPool, message: &MessageDescriptor) 
         }
     };
     if !is_aggregate(pool, &aggregate) {
-        return Err(format!("{}: {} is no resource with a version", message.full_name(), aggregate.full_name()).into());
+        return Err(format!("{}: {} is not a versioned resource", message.full_name(), aggregate.full_name()).into());
     }
     let unused = if data.starts_with("resource") { "_aggregate" } else { "aggregate" };
     writeln!(
@@ -182,7 +184,8 @@ fn option(pool: &DescriptorPool, options: DynamicMessage, name: &str) -> Option<
     options.has_extension(&extension).then(|| options.get_extension(&extension).as_message().cloned()).flatten()
 }
 
-/// Path of a generated type: `stoa.onboard.v1.Program` is `onboard::v1::Program`.
+/// Path of the generated type, for example `onboard::v1::Program` for
+/// `stoa.onboard.v1.Program`.
 fn path(full_name: &str) -> String {
     full_name.trim_start_matches("stoa.").replace('.', "::")
 }

@@ -1,4 +1,4 @@
-//! What a field is to who sends it, as `google.api.field_behavior` says it.
+//! What callers may do with a field, according to `google.api.field_behavior`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,22 +9,22 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectM
 
 use crate::{POOL, describe};
 
-/// Values of `google.api.FieldBehavior` that the suite uses.
+/// The values of `google.api.FieldBehavior` that the API uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Behavior {
-    /// May be sent.
+    /// A caller may set it.
     Optional,
-    /// Must be sent.
+    /// A caller must set it.
     Required,
-    /// Is the service's to set: what a caller sends is cleared.
+    /// Only the service sets it. A caller's value is cleared.
     OutputOnly,
-    /// Is taken by a create and fixed afterwards.
+    /// A caller may set it on creation only.
     Immutable,
-    /// Names the resource.
+    /// It identifies the resource.
     Identifier,
 }
 
-/// Behaviors of a field, in the order of its annotation.
+/// Returns the behaviors of a field, in the order of its annotation.
 #[must_use]
 pub fn behaviors(field: &FieldDescriptor) -> Vec<Behavior> {
     let Some(extension) = POOL.get_extension_by_name("google.api.field_behavior") else { return Vec::new() };
@@ -39,18 +39,18 @@ pub fn behaviors(field: &FieldDescriptor) -> Vec<Behavior> {
     field.options().get_extension(&extension).as_list().unwrap_or_default().iter().filter_map(known).collect()
 }
 
-/// Fields of a message by what they are to who sends it, in the message's order.
+/// Fields of a message by behavior, each list in the order of the message.
 #[derive(Debug, Default)]
 pub struct Fields {
-    /// What the service sets.
+    /// Fields that only the service sets.
     pub output_only: Vec<FieldDescriptor>,
-    /// What a create takes and nothing changes.
+    /// Fields that can be set only on creation.
     pub immutable: Vec<FieldDescriptor>,
-    /// What must be there.
+    /// Fields that must be set.
     pub required: Vec<FieldDescriptor>,
-    /// What an update may change.
+    /// Fields that an update may change.
     pub changeable: Vec<FieldDescriptor>,
-    /// Fields whose messages have output-only fields, at any depth.
+    /// Fields whose messages contain output-only fields, at any depth.
     pub nested: Vec<FieldDescriptor>,
 }
 
@@ -59,27 +59,26 @@ static FIELDS: LazyLock<HashMap<String, Fields>> =
 
 static REQUESTS: LazyLock<HashSet<String>> = LazyLock::new(|| describe::methods().map(|m| m.input().full_name().to_owned()).collect());
 
-/// Fields of a message of the suite by behavior.
+/// Returns the fields of a message of the API by behavior.
 #[must_use]
 pub fn of(message: &MessageDescriptor) -> Option<&'static Fields> {
     FIELDS.get(message.full_name())
 }
 
-/// Names of the fields that an update may change.
+/// Returns the names of the fields that an update may change.
 #[must_use]
 pub fn changeable(message: &MessageDescriptor) -> Vec<&'static str> {
     of(message).map(|fields| fields.changeable.iter().map(FieldDescriptor::name).collect()).unwrap_or_default()
 }
 
-/// Whether a message is what a method takes. Its name does not tell: an
-/// `MdfRequest` is an answer.
+/// Whether a message is the request of a method. The name alone does not tell:
+/// `MdfRequest` is a resource.
 #[must_use]
 pub fn is_request(full_name: &str) -> bool {
     REQUESTS.contains(full_name)
 }
 
-/// Clears what only the service sets, at any depth. Returns whether there was
-/// any.
+/// Clears output-only fields, at any depth. Returns whether any was set.
 pub fn clear_output_only(message: &mut DynamicMessage) -> bool {
     let Some(fields) = of(&message.descriptor()) else { return false };
     let mut cleared = false;
@@ -133,7 +132,7 @@ fn read(message: &MessageDescriptor) -> Fields {
     fields
 }
 
-/// Whether there are output-only fields below a field.
+/// Whether the message in a field contains output-only fields, at any depth.
 fn holds_output_only(field: &FieldDescriptor, seen: &mut HashSet<String>) -> bool {
     let kind = field.kind();
     let Some(message) = kind.as_message().filter(|message| is_ours(message)) else { return false };

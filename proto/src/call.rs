@@ -1,20 +1,21 @@
-//! Which method takes which request, so that one function can call them all.
+//! The method that each request belongs to, so that one function can call them
+//! all.
 
 use prost::{Message, Name};
 
-/// The request of a method that answers once. Implemented for all of them.
+/// The request of a unary method. Implemented for all of them.
 pub trait Call: Message + 'static {
     /// Path of the method: `/package.Service/Method`.
     const PATH: &'static str;
-    /// What the method answers with.
+    /// The method's response.
     type Response: Message + Name + Default + 'static;
 }
 
-/// The request of a method that streams both ways. Implemented for all of them.
+/// The request of a bidirectional stream. Implemented for all of them.
 pub trait Exchange: Message + 'static {
     /// Path of the method: `/package.Service/Method`.
     const PATH: &'static str;
-    /// What the method answers each request with.
+    /// The method's response to each request.
     type Response: Message + Name + Default + 'static;
 }
 include!(concat!(env!("OUT_DIR"), "/calls.rs"));
@@ -24,7 +25,7 @@ mod tests {
     use crate::describe;
 
     #[test]
-    fn every_method_can_be_called_but_those_that_stream_one_way() {
+    fn every_method_can_be_called_except_one_way_streams() {
         let generated = include_str!(concat!(env!("OUT_DIR"), "/calls.rs"));
         let mut missing = Vec::new();
         for method in describe::methods() {
@@ -40,6 +41,6 @@ mod tests {
             }
         }
         assert!(missing.is_empty(), "{missing:?}");
-        assert!(generated.contains("impl Exchange for "), "no method streams both ways");
+        assert!(generated.contains("impl Exchange for "), "there is no bidirectional stream");
     }
 }

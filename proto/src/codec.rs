@@ -1,6 +1,6 @@
-//! The codec of every generated client and server. While it decodes a request it
-//! clears what only the service sets, and validates the rest, so that no handler
-//! can be reached by a message that breaks what the proto files say.
+//! The codec of every generated client and server. When decoding a request, it
+//! clears output-only fields and validates the rest, so that no message that
+//! violates the proto files can reach a handler.
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ use tonic::{
 
 use crate::{behavior, validate};
 
-/// Protobuf codec that validates what methods take.
+/// Protobuf codec that validates requests.
 pub struct Codec<T, U>(PhantomData<fn() -> (T, U)>);
 
 impl<T, U> Default for Codec<T, U> {
@@ -49,11 +49,11 @@ impl<T: Message> Encoder for ProtoEncoder<T> {
     type Error = Status;
 
     fn encode(&mut self, item: T, dst: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.encode(dst).map_err(|e| Status::internal(format!("response cannot be encoded: {e}")))
+        item.encode(dst).map_err(|e| Status::internal(format!("the response cannot be encoded: {e}")))
     }
 }
 
-/// Decodes a message; a request is held to what its proto file says.
+/// Decodes messages, and validates those that are requests.
 pub struct ValidatingDecoder<U>(PhantomData<fn() -> U>);
 
 impl<U: Message + Name + Default> Decoder for ValidatingDecoder<U> {
@@ -63,14 +63,14 @@ impl<U: Message + Name + Default> Decoder for ValidatingDecoder<U> {
     fn decode(&mut self, src: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let bytes = src.copy_to_bytes(src.remaining());
         let name = U::full_name();
-        let bytes = if behavior::is_request(&name) { sound(&name, bytes)? } else { bytes };
+        let bytes = if behavior::is_request(&name) { accepted(&name, bytes)? } else { bytes };
         U::decode(bytes).map(Some).map_err(|e| validate::undecodable(&name, e))
     }
 }
 
-/// A request as handlers may see it. It is written anew only if something had
-/// to be cleared.
-fn sound(name: &str, bytes: Bytes) -> Result<Bytes, Status> {
+/// Returns the request as handlers may see it. Encodes it again only if a field
+/// had to be cleared.
+fn accepted(name: &str, bytes: Bytes) -> Result<Bytes, Status> {
     let mut message = validate::decode(name, &bytes).map_err(|e| validate::undecodable(name, e))?;
     let cleared = behavior::clear_output_only(&mut message);
     validate::check(&message)?;

@@ -1,4 +1,4 @@
-//! What the proto files say about methods, events and fields.
+//! Options that the proto files set on methods, events and fields.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,9 +12,9 @@ use crate::POOL;
 /// Who may call a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// Nobody: the method has no rule.
+    /// No one: the method has no rule.
     None,
-    /// Anybody, without a token.
+    /// Anyone, without a token.
     Public,
     /// Another service of the suite.
     Internal,
@@ -26,18 +26,18 @@ fn extension(name: &str) -> Option<ExtensionDescriptor> {
     POOL.get_extension_by_name(&format!("stoa.options.v1.{name}"))
 }
 
-/// Path of a method as gRPC sends it, `/package.Service/Method`.
+/// Returns the path of a method in gRPC, `/package.Service/Method`.
 #[must_use]
 pub fn path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 
-/// All methods of the suite, in the order of the files.
+/// Returns all methods of the API, in the order of the files.
 pub fn methods() -> impl Iterator<Item = MethodDescriptor> {
     POOL.services().filter(|s| s.full_name().starts_with("stoa.")).flat_map(|s| s.methods().collect::<Vec<_>>())
 }
 
-/// The access rule of a method.
+/// Returns the access rule of a method.
 #[must_use]
 pub fn access(method: &MethodDescriptor) -> Access {
     let Some(extension) = extension("access") else { return Access::None };
@@ -59,15 +59,15 @@ pub fn access(method: &MethodDescriptor) -> Access {
     }
 }
 
-/// The field that holds the resource in the request of an update: of
-/// `UpdateTierRequest`, the `Tier`.
+/// Returns the field with the resource in an update request, for example the
+/// `Tier` in `UpdateTierRequest`.
 #[must_use]
 pub fn updated(request: &MessageDescriptor) -> Option<FieldDescriptor> {
     let noun = request.name().strip_prefix("Update")?.strip_suffix("Request")?;
     request.fields().find(|field| field.kind().as_message().is_some_and(|message| message.name() == noun))
 }
 
-/// The response field by which a server stream is resumed.
+/// Returns the name of the response field that resumes a server stream.
 #[must_use]
 pub fn resume_field(method: &MethodDescriptor) -> Option<String> {
     let extension = extension("resume")?;
@@ -75,7 +75,7 @@ pub fn resume_field(method: &MethodDescriptor) -> Option<String> {
     options.has_extension(&extension).then(|| options.get_extension(&extension).as_str().unwrap_or_default().to_owned())
 }
 
-/// `service.noun.fact` of an event message.
+/// Returns the subject of an event message, `service.noun.fact`.
 #[must_use]
 pub fn event_subject(message: &MessageDescriptor) -> Option<String> {
     let extension = extension("event")?;
@@ -86,7 +86,7 @@ pub fn event_subject(message: &MessageDescriptor) -> Option<String> {
     options.get_extension(&extension).as_message().map(|m| text(m, "subject"))
 }
 
-/// Subjects of all event messages by full name.
+/// Subjects of all event messages, by the full name of the message.
 pub static EVENT_SUBJECTS: LazyLock<BTreeMap<String, String>> =
     LazyLock::new(|| POOL.all_messages().filter_map(|m| event_subject(&m).map(|s| (m.full_name().to_owned(), s))).collect());
 
@@ -99,7 +99,7 @@ pub fn is_personal(field: &FieldDescriptor) -> bool {
     })
 }
 
-/// Whether a message has personal fields, at any depth.
+/// Whether a message contains personal data, at any depth.
 #[must_use]
 pub fn holds_personal(message: &MessageDescriptor) -> bool {
     fn search(message: &MessageDescriptor, seen: &mut BTreeSet<String>) -> bool {
@@ -113,7 +113,8 @@ pub fn holds_personal(message: &MessageDescriptor) -> bool {
     search(message, &mut BTreeSet::new())
 }
 
-/// Replaces personal fields, at any depth, by `[redacted]`.
+/// Redacts personal data, at any depth: single strings become `[redacted]`, and
+/// other fields are cleared.
 pub fn redact(message: &mut DynamicMessage) {
     let fields: Vec<FieldDescriptor> = message.fields().map(|(f, _)| f).collect();
     for field in fields {

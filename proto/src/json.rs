@@ -5,14 +5,14 @@ use prost_reflect::{DynamicMessage, SerializeOptions};
 
 use crate::POOL;
 
-/// How messages are written everywhere: canonical names, defaults left in, so
-/// that a reader sees every field.
+/// Options for all JSON output: canonical names, including fields with default
+/// values, so that a reader sees every field.
 pub const WRITE: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
 
-/// Writes a message as a JSON value.
+/// Converts a message to a JSON value.
 ///
 /// # Errors
-/// When the message is not part of [`POOL`] or cannot be written as JSON.
+/// If the message is not in [`POOL`] or has no JSON form.
 pub fn to_value<M: Message + Name>(message: &M) -> Result<serde_json::Value, String> {
     let name = M::full_name();
     let descriptor = POOL.get_message_by_name(&name).ok_or_else(|| format!("{name} is not in the descriptor pool"))?;
@@ -20,10 +20,10 @@ pub fn to_value<M: Message + Name>(message: &M) -> Result<serde_json::Value, Str
     dynamic.serialize_with_options(serde_json::value::Serializer, &WRITE).map_err(|e| e.to_string())
 }
 
-/// Reads a message from canonical JSON; unknown fields are refused.
+/// Parses a message from canonical JSON. Unknown fields are errors.
 ///
 /// # Errors
-/// What the JSON has wrong, with its place.
+/// What is wrong with the JSON, and where.
 pub fn from_str<M: Message + Name + Default>(text: &str) -> Result<M, String> {
     let name = M::full_name();
     let descriptor = POOL.get_message_by_name(&name).ok_or_else(|| format!("{name} is not in the descriptor pool"))?;

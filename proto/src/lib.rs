@@ -1,9 +1,9 @@
-//! The API of the suite, as the files under `stoa/` describe it.
+//! The API of the suite, defined by the files in `stoa/`.
 //!
-//! Messages and services are generated at build time. Everything that the proto
-//! files say beyond shapes (who may call, limits, event subjects, personal
-//! fields, fields that only the service sets) is read from the descriptors at run
-//! time: see [`describe`], [`behavior`] and [`validate`].
+//! Messages and services are generated at build time. Everything else in the
+//! proto files (access rules, limits, event subjects, personal data, output-only
+//! fields) is read from the descriptors at run time: see [`describe`],
+//! [`behavior`] and [`validate`].
 
 pub mod behavior;
 pub mod call;
@@ -38,22 +38,23 @@ mod traits {
 }
 pub use traits::REASONS;
 
-/// Encoded descriptors of all files, with imports, comments and custom options.
+/// Encoded descriptors of all files, including imports, comments and custom
+/// options.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stoa.fds.bin"));
 
 /// Descriptors of the whole API.
 pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the bytes are ours, checked by every test")]
+    #[expect(clippy::expect_used, reason = "the build embeds the bytes, and every test decodes them")]
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("the build embeds a valid descriptor set")
 });
 
-/// A request that changes something and can be retried by its request id
-/// (AIP-155). Implemented for every request that has the field.
+/// A request that changes something and can be retried with the same request ID
+/// (AIP-155). Implemented for every request with a `request_id`.
 pub trait Mutation {
     /// Package and name of the method, for example `stoa.sell.v1.CreateDeal`.
     const METHOD: &'static str;
 
-    /// Id that the caller gave the request; empty where it gave none.
+    /// The request ID, or an empty string if the caller gave none.
     fn request_id(&self) -> &str;
 }
 include!(concat!(env!("OUT_DIR"), "/mutations.rs"));

@@ -1,88 +1,90 @@
-//! What code knows about messages beyond their fields. Implemented from the
-//! descriptors when the crate is built, so that nothing here is written by hand
-//! for a noun.
+//! Traits of resources, events, enums and requests. Their implementations are
+//! generated from the descriptors when the crate is built, so that none is
+//! written by hand.
 
 use prost::{Message, Name};
 
-/// A resource whose states are versions: a message with `name` and `etag`.
+/// A versioned resource: a message with `name` and `etag`.
 pub trait Aggregate: Message + Name + Default + Clone + PartialEq + Send + Sync + 'static {
-    /// Pattern of its names, for example `programs/{program}/tiers/{tier}`.
+    /// Pattern of its resource names, for example
+    /// `programs/{program}/tiers/{tier}`.
     const PATTERN: &'static str;
-    /// Its fields by number, in the order of the proto file. The name, the etag
-    /// and the times of creation and update are left out: they are no changes.
+    /// Numbers and names of its fields, in the order of the proto file. Excludes
+    /// the name, the etag and the times of creation and update, which never count
+    /// as changes.
     const FIELDS: &'static [(u32, &'static str)];
 
     /// Its resource name.
     fn resource_name(&self) -> &str;
 
-    /// The etag of its version; empty before the first.
+    /// The etag of its version. Empty before the first version.
     fn etag(&self) -> &str;
 
-    /// Name of the partner whose resource it is; empty for none.
+    /// Resource name of the partner that it belongs to. Empty if none.
     fn owner(&self) -> &str;
 
-    /// Makes it the version of an etag, as of an instant: sets the etag and the
-    /// time of the update, and with the `first` version the time of creation.
+    /// Marks a new version: sets the etag and the update time, and for the `first`
+    /// version the creation time.
     fn touch(&mut self, etag: String, at: prost_types::Timestamp, first: bool);
 }
 
-/// A fact that a version of an aggregate is.
+/// An event that records one version of an aggregate.
 pub trait Event: Name {
-    /// What the fact is about.
+    /// The aggregate that the event is about.
     type Aggregate: Aggregate;
     /// `service.noun.fact`.
     const SUBJECT: &'static str;
 
-    /// The encoded event, from the aggregate and its encoding.
+    /// Encodes the event. `document` is the encoded aggregate.
     fn data(aggregate: &Self::Aggregate, document: &[u8]) -> Vec<u8>;
 }
 
 /// An enum of the API.
 pub trait ProtoEnum: Copy + Eq + Into<i32> + TryFrom<i32> + Send + Sync + 'static {
-    /// What the names of its values begin with.
+    /// Prefix of the names of its values.
     const PREFIX: &'static str;
 
     /// Name of the value, as in the proto file.
     fn value_name(self) -> &'static str;
 
-    /// The value of a name.
+    /// The value with a name, as in the proto file.
     fn from_value_name(name: &str) -> Option<Self>;
 }
 
-/// An enum whose values are reasons of failures.
+/// An enum of error reasons.
 pub trait ReasonEnum: ProtoEnum {}
 
-/// Asks for one resource by its name.
+/// A request for one resource.
 pub trait GetRequest {
-    /// Name of the resource.
+    /// Resource name.
     fn name(&self) -> &str;
 }
 
-/// Asks for one page of resources. A field that the request does not have is
+/// A request for one page of resources. Fields that the request message lacks are
 /// empty.
 pub trait ListRequest {
-    /// What is listed.
+    /// The listed resource.
     type Item;
-    /// The page.
+    /// The response with one page.
     type Response;
     /// Name of the method.
     const METHOD: &'static str;
 
-    /// Resources per page; 0 for the default.
+    /// Resources per page. 0 means the default.
     fn page_size(&self) -> i32;
-    /// Where the page begins; empty for the first.
+    /// Token of the page. Empty for the first page.
     fn page_token(&self) -> &str;
-    /// Name of the resource below which the listed ones stand.
+    /// Name of the parent of the listed resources.
     fn parent(&self) -> &str;
-    /// Which resources are listed (AIP-160); empty for all.
+    /// Filter (AIP-160). Empty for all resources.
     fn filter(&self) -> &str;
-    /// The order (AIP-132); empty for the order of ids.
+    /// Sort order (AIP-132). Empty for the default order.
     fn order_by(&self) -> &str;
-    /// The page with these resources.
+    /// The response with these resources.
     fn response(items: Vec<Self::Item>, next_page_token: String) -> Self::Response;
 }
 
-/// The message whose field 1 is a message with this encoding.
+/// Encodes a message whose field 1 is the message with this encoding.
 pub(crate) fn wrapped(document: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(document.len() + 6);
     prost::encoding::encode_key(1, prost::encoding::WireType::LengthDelimited, &mut data);

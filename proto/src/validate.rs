@@ -1,8 +1,7 @@
-//! Checks messages against the `buf.validate` annotations of the proto files.
+//! Validates messages against the `buf.validate` annotations of the proto files.
 //!
-//! The rules of all messages are compiled once from the descriptors. A rule
-//! that this module does not know stops the program at start, so that no limit
-//! is written down without being kept.
+//! The rules of all messages are compiled once from the descriptors. An unknown
+//! rule stops the program at startup, so that every annotated limit is enforced.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,19 +16,19 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{POOL, describe};
 
-/// A field that breaks a rule.
+/// A field that violates a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// Path of the field, for example `partner.display_name` or `rows[2].amount`.
     pub field: String,
-    /// What is wrong and what would be right.
+    /// What the field must be, and what it is.
     pub message: String,
 }
 
-/// Violations listed in one answer; whoever looks for them stops there.
+/// Maximum number of violations in one response. Validation stops there.
 const VIOLATIONS_MAX: usize = 20;
 
-/// What a message was found to break.
+/// The violations found so far.
 #[derive(Default)]
 struct Found(Vec<Violation>);
 
@@ -38,23 +37,23 @@ impl Found {
         self.0.len() >= VIOLATIONS_MAX
     }
 
-    fn note(&mut self, field: &str, message: String) {
+    fn add(&mut self, field: &str, message: String) {
         if !self.is_full() {
             self.0.push(Violation { field: field.to_owned(), message });
         }
     }
 }
 
-/// The fields of a resource that an update is about (AIP-134).
+/// The fields of a resource that an update changes (AIP-134).
 enum Mask {
-    /// The populated ones: the request names none.
+    /// Populated fields, because the request names none.
     Populated,
-    /// Those below which a path begins.
+    /// Fields that a path starts with.
     Named(BTreeSet<String>),
 }
 
 impl Mask {
-    /// The mask of a request; `None` if it is about all fields.
+    /// The mask of a request, or `None` if it covers all fields.
     fn of(request: &DynamicMessage) -> Option<Self> {
         let mask = request.get_field_by_name("update_mask")?;
         let paths = mask.as_message()?.get_field_by_name("paths")?;
@@ -66,9 +65,8 @@ impl Mask {
         (!heads.contains("*")).then_some(Self::Named(heads))
     }
 
-    /// Whether the update is about a field. What identifies the resource
-    /// always counts.
-    fn takes(&self, field: &str, present: bool) -> bool {
+    /// Whether the update covers a field. Name and etag are always covered.
+    fn covers(&self, field: &str, present: bool) -> bool {
         matches!(field, "name" | "etag")
             || match self {
                 Self::Populated => present,
@@ -103,7 +101,7 @@ struct FieldRules {
 
 struct MessageRules {
     fields: Vec<FieldRules>,
-    /// The field that holds the resource, in a request with an update mask.
+    /// The field with the resource, in a request with an update mask.
     updated: Option<FieldDescriptor>,
 }
 
@@ -111,20 +109,20 @@ static RULES: LazyLock<HashMap<String, MessageRules>> = LazyLock::new(|| {
     POOL.all_messages().filter(|m| m.package_name().starts_with("stoa.")).map(|m| (m.full_name().to_owned(), compile(&m))).collect()
 });
 
-/// Compiles all rules now, so that a bad rule is found at start and not at the
-/// first request.
+/// Compiles all rules, so that an unknown rule is found at startup rather than at
+/// the first request.
 pub fn prepare() {
     LazyLock::force(&RULES);
 }
 
-/// What a message breaks, in field order; empty when it is sound.
+/// Returns the violations of a message, in field order. Empty if it is valid.
 #[must_use]
 pub fn violations<M: Message + Name>(message: &M) -> Vec<Violation> {
     decode(&M::full_name(), &message.encode_to_vec())
         .map_or_else(|e| vec![Violation { field: String::new(), message: e }], |message| message_violations(&message))
 }
 
-/// Checks an encoded message.
+/// Validates an encoded message.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every field violation, reason `INVALID_FIELD`.
@@ -132,7 +130,7 @@ pub fn check_bytes(full_name: &str, bytes: &[u8]) -> Result<(), Status> {
     check(&decode(full_name, bytes).map_err(|e| undecodable(full_name, e))?)
 }
 
-/// Checks a message that is decoded already.
+/// Validates a decoded message.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every field violation, reason `INVALID_FIELD`.
@@ -141,15 +139,15 @@ pub(crate) fn check(message: &DynamicMessage) -> Result<(), Status> {
     if found.is_empty() { Ok(()) } else { Err(status(&found)) }
 }
 
-/// The answer to bytes that are no such message; they have no field to name.
+/// The status for bytes that cannot be decoded, which names no field.
 pub(crate) fn undecodable(full_name: &str, error: impl std::fmt::Display) -> Status {
     let mut details = ErrorDetails::new();
     details.set_error_info("INVALID_FIELD", "stoa", HashMap::new());
-    let message = format!("the message cannot be decoded: {error}; send it as {full_name}");
+    let message = format!("the message cannot be decoded: {error}. Send it as {full_name}.");
     Status::with_error_details(tonic::Code::InvalidArgument, message, details)
 }
 
-/// The answer that names the violations.
+/// The status that lists the violations.
 #[must_use]
 pub fn status(violations: &[Violation]) -> Status {
     let mut details = ErrorDetails::new();
@@ -157,12 +155,13 @@ pub fn status(violations: &[Violation]) -> Status {
     for violation in violations {
         details.add_bad_request_violation(violation.field.clone(), violation.message.clone());
     }
-    // The message is a header: it names the first few, the details name all.
+    // The message is sent in a header, so it lists only the first few violations.
+    // The details list all of them.
     let text: Vec<String> = violations.iter().take(5).map(|v| format!("{}: {}", v.field, v.message)).collect();
     Status::with_error_details(tonic::Code::InvalidArgument, text.join("; "), details)
 }
 
-/// A message as its descriptor shows it.
+/// Decodes a message by its descriptor.
 pub(crate) fn decode(full_name: &str, bytes: &[u8]) -> Result<DynamicMessage, String> {
     let descriptor = POOL.get_message_by_name(full_name).ok_or_else(|| format!("{full_name} is not in the descriptor pool"))?;
     DynamicMessage::decode(descriptor, bytes).map_err(|e| e.to_string())
@@ -182,7 +181,7 @@ fn check_message(message: &DynamicMessage, prefix: &str, mask: Option<&Mask>, fo
             return;
         }
         let (name, present) = (rule.field.name(), message.has_field(&rule.field));
-        if mask.is_some_and(|mask| !mask.takes(name, present)) {
+        if mask.is_some_and(|mask| !mask.covers(name, present)) {
             continue;
         }
         let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
@@ -191,7 +190,7 @@ fn check_message(message: &DynamicMessage, prefix: &str, mask: Option<&Mask>, fo
     }
 }
 
-/// Checks one field of a message; `mask` is for the message in the field.
+/// Checks one field of a message. `mask` applies to the message in the field.
 fn check_field(message: &DynamicMessage, rule: &FieldRules, path: &str, mask: Option<&Mask>, found: &mut Found) {
     let present = message.has_field(&rule.field);
     if !present && rule.field.supports_presence() && !rule.checks.iter().any(|c| matches!(c, Check::Required)) {
@@ -199,9 +198,9 @@ fn check_field(message: &DynamicMessage, rule: &FieldRules, path: &str, mask: Op
     }
     let value = message.get_field(&rule.field);
     for check in &rule.checks {
-        let Some(text) = broken(check, &value, present, &rule.field) else { continue };
-        found.note(path, text);
-        // What is too long is not looked into.
+        let Some(text) = violation(check, &value, present, &rule.field) else { continue };
+        found.add(path, text);
+        // The items of a list that is too long are not checked.
         if matches!(check, Check::ItemsMax(_)) {
             return;
         }
@@ -223,8 +222,8 @@ fn check_items(items: &[Value], rule: &FieldRules, path: &str, found: &mut Found
         if found.is_full() {
             return;
         }
-        if let Some(text) = checks.iter().find_map(|check| broken(check, item, true, &rule.field)) {
-            found.note(&format!("{path}[{i}]"), text);
+        if let Some(text) = checks.iter().find_map(|check| violation(check, item, true, &rule.field)) {
+            found.add(&format!("{path}[{i}]"), text);
         }
         if let (true, Value::Message(inner)) = (rule.descend, item) {
             check_message(inner, &format!("{path}[{i}]"), None, found);
@@ -232,15 +231,15 @@ fn check_items(items: &[Value], rule: &FieldRules, path: &str, found: &mut Found
     }
 }
 
-/// What is wrong, or nothing.
-fn broken(check: &Check, value: &Value, present: bool, field: &FieldDescriptor) -> Option<String> {
+/// Returns the message of the violation, or `None` if the value passes.
+fn violation(check: &Check, value: &Value, present: bool, field: &FieldDescriptor) -> Option<String> {
     let chars = || value.as_str().map_or(0, |s| s.chars().count() as u64);
     let count = || value.as_list().map_or_else(|| value.as_map().map_or(0, |m| m.len() as u64), |l| l.len() as u64);
     match check {
-        Check::Required => (!present).then(|| "is required; set it".to_owned()),
+        Check::Required => (!present).then(|| "must be set".to_owned()),
         Check::StringConst(c) => (value.as_str() != Some(c)).then(|| format!("must be `{c}`")),
         Check::StringLenMin(n) => (chars() < *n).then(|| match n {
-            1 => "must not be empty; set it".to_owned(),
+            1 => "must not be empty".to_owned(),
             n => format!("must have at least {n} characters, has {}", chars()),
         }),
         Check::StringLenMax(n) => (chars() > *n).then(|| format!("must have at most {n} characters, has {}", chars())),
@@ -257,12 +256,12 @@ fn broken(check: &Check, value: &Value, present: bool, field: &FieldDescriptor) 
             .map(|n| format!("must be {} {bound}, is {n}", if *exclusive { "less than" } else { "at most" })),
         Check::NumberIn(list) => number(value).filter(|n| !list.contains(n)).map(|_| format!("must be one of {}", choices(field, list))),
         Check::NumberNotIn(list) => {
-            number(value).filter(|n| list.contains(n)).map(|_| format!("must not be {}; choose a value", choices(field, list)))
+            number(value).filter(|n| list.contains(n)).map(|_| format!("must not be {}. Choose another value.", choices(field, list)))
         }
         Check::EnumDefined => match field.kind() {
             Kind::Enum(e) => number(value)
                 .filter(|n| i32::try_from(*n).is_ok_and(|n| e.get_value(n).is_none()))
-                .map(|n| format!("{n} is not a value of {}", e.full_name())),
+                .map(|n| format!("must be a value of {}, not {n}", e.full_name())),
             _ => None,
         },
         Check::ItemsMin(n) => (count() < *n).then(|| format!("must have at least {n} entries, has {}", count())),
@@ -293,7 +292,7 @@ fn number(value: &Value) -> Option<i64> {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a mask that cannot be kept must stop the program at start")]
+#[expect(clippy::expect_used, reason = "a mask that cannot be applied must stop the program at startup")]
 fn compile(message: &MessageDescriptor) -> MessageRules {
     let fields = message.fields().filter_map(|field| {
         let (checks, ignored) = field_checks(&field);
@@ -302,11 +301,11 @@ fn compile(message: &MessageDescriptor) -> MessageRules {
         (descend || !checks.is_empty()).then_some(FieldRules { field, checks, descend })
     });
     let masked = message.get_field_by_name("update_mask").is_some();
-    let updated = masked.then(|| describe::updated(message).expect("a request with an update mask holds what it updates"));
+    let updated = masked.then(|| describe::updated(message).expect("a request with an update mask holds the resource that it updates"));
     MessageRules { fields: fields.collect(), updated }
 }
 
-#[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be kept must stop the program at start")]
+#[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be enforced must stop the program at startup")]
 fn field_checks(field: &FieldDescriptor) -> (Vec<Check>, bool) {
     let extension = POOL.get_extension_by_name("buf.validate.field").expect("buf.validate is vendored");
     let options = field.options();
@@ -320,17 +319,17 @@ fn field_checks(field: &FieldDescriptor) -> (Vec<Check>, bool) {
     for (rule, value) in rules.fields() {
         match (rule.name(), value) {
             ("required", v) if v.as_bool() == Some(true) => checks.push(Check::Required),
-            // IGNORE_ALWAYS: the handler checks the field by itself.
+            // IGNORE_ALWAYS: the handler validates the field itself.
             ("ignore", v) if v.as_enum_number() == Some(3) => ignored = true,
             (_, Value::Message(typed)) => typed_checks(field, typed, &mut checks),
-            (name, _) => panic!("{}: rule {name} is not known", field.full_name()),
+            (name, _) => panic!("{}: unknown rule {name}", field.full_name()),
         }
     }
     (checks, ignored)
 }
 
-/// `repeated.items.ignore = IGNORE_ALWAYS`: the list is bounded, its entries are
-/// checked by the handler, each by itself.
+/// Whether `repeated.items.ignore = IGNORE_ALWAYS`: the length of the list is
+/// limited here, and the handler validates each entry by itself.
 fn items_are_ignored(field: &FieldDescriptor) -> bool {
     let Some(extension) = POOL.get_extension_by_name("buf.validate.field") else { return false };
     let options = field.options();
@@ -340,7 +339,7 @@ fn items_are_ignored(field: &FieldDescriptor) -> bool {
     items.and_then(|items| inner(&items, "ignore")).is_some_and(|v| v.as_enum_number() == Some(3))
 }
 
-#[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be kept must stop the program at start")]
+#[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be enforced must stop the program at startup")]
 fn typed_checks(field: &FieldDescriptor, typed: &DynamicMessage, checks: &mut Vec<Check>) {
     let kind = typed.descriptor().name().to_owned();
     for (rule, value) in typed.fields() {
@@ -374,7 +373,7 @@ fn typed_checks(field: &FieldDescriptor, typed: &DynamicMessage, checks: &mut Ve
             ("Int32Rules" | "Int64Rules", "gt") => Check::NumberMin { bound: amount(), exclusive: true },
             ("Int32Rules" | "Int64Rules", "lte") => Check::NumberMax { bound: amount(), exclusive: false },
             ("Int32Rules" | "Int64Rules", "lt") => Check::NumberMax { bound: amount(), exclusive: true },
-            (kind, rule) => panic!("{}: rule {kind}.{rule} is not known", field.full_name()),
+            (kind, rule) => panic!("{}: unknown rule {kind}.{rule}", field.full_name()),
         });
     }
 }

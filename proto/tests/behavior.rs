@@ -1,4 +1,4 @@
-//! What is done with the fields that the service sets.
+//! How output-only fields of requests are handled.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ use stoa_proto::{
 };
 use tonic::{Request, Response, Status};
 
-/// The message without what only the service sets; nothing if that is all of it.
+/// The message without output-only fields, or `None` if it has none.
 fn cleared<M: Message + Name + Default>(message: &M) -> Option<M> {
     let descriptor = POOL.get_message_by_name(&M::full_name()).unwrap();
     let mut dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).unwrap();
@@ -34,7 +34,7 @@ fn names(list: &[prost_reflect::FieldDescriptor]) -> Vec<&str> {
 }
 
 #[test]
-fn what_only_the_service_sets_is_cleared_and_nothing_else() {
+fn only_output_only_fields_are_cleared() {
     let sound = Deal {
         name: "deals/d".into(),
         display_name: "Fleet".into(),
@@ -57,7 +57,7 @@ fn what_only_the_service_sets_is_cleared_and_nothing_else() {
 }
 
 #[test]
-fn what_stands_deeper_is_cleared_too() {
+fn nested_output_only_fields_are_cleared() {
     let request = |partner| BulkEnrollRequest {
         bulk_enrollment_id: "b".into(),
         row: Some(BulkEnrollRow { row_id: "1".into(), partner: Some(partner), ..Default::default() }),
@@ -68,7 +68,7 @@ fn what_stands_deeper_is_cleared_too() {
 }
 
 #[test]
-fn fields_are_told_apart_by_what_they_are() {
+fn fields_are_grouped_by_behavior() {
     let fields = behavior::of(&POOL.get_message_by_name("stoa.incentivize.v1.ExchangeRate").unwrap()).unwrap();
     assert_eq!(names(&fields.immutable), ["base_currency", "quote_currency", "date"]);
     assert_eq!(names(&fields.required), ["rate_nanos"]);
@@ -78,7 +78,7 @@ fn fields_are_told_apart_by_what_they_are() {
     assert_eq!(behavior::changeable(&program), ["display_name", "description", "descendants_visible"]);
 }
 
-/// Keeps what reaches it, as a handler that resets nothing would.
+/// A handler that keeps whatever it receives.
 struct Careless;
 
 #[tonic::async_trait]
@@ -89,16 +89,16 @@ impl ProductLineService for Careless {
     }
 
     async fn get_product_line(&self, _: Request<GetProductLineRequest>) -> Result<Response<ProductLine>, Status> {
-        Err(Status::unimplemented("not asked for"))
+        Err(Status::unimplemented("not called"))
     }
 
     async fn list_product_lines(&self, _: Request<ListProductLinesRequest>) -> Result<Response<ListProductLinesResponse>, Status> {
-        Err(Status::unimplemented("not asked for"))
+        Err(Status::unimplemented("not called"))
     }
 }
 
-/// What a future gives that waits for nothing.
-fn at_once<F: Future>(future: F) -> Option<F::Output> {
+/// The output of a future that is ready on the first poll.
+fn ready<F: Future>(future: F) -> Option<F::Output> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
@@ -106,18 +106,18 @@ fn at_once<F: Future>(future: F) -> Option<F::Output> {
 }
 
 #[test]
-fn no_handler_sees_what_only_the_service_sets() {
+fn no_handler_receives_output_only_fields() {
     let line = ProductLine { display_name: "Edge".into(), etag: "\"1\"".into(), ..Default::default() };
     let sent = ProductLine { create_time: Some(Timestamp { seconds: 1, nanos: 0 }), ..line.clone() };
     let request = CreateProductLineRequest { product_line: Some(sent), ..Default::default() };
     let mut client = ProductLineServiceClient::new(ProductLineServiceServer::new(Careless));
-    let answer = at_once(client.create_product_line(request)).unwrap().unwrap().into_inner();
+    let answer = ready(client.create_product_line(request)).unwrap().unwrap().into_inner();
     assert_eq!(answer, ProductLine { update_time: Some(Timestamp::default()), ..line });
 }
 
-/// Answers come through the same codec: they are never cleared.
+/// Responses pass through the same codec but must not be cleared.
 #[test]
-fn an_answer_is_no_request_whatever_its_name() {
+fn a_resource_whose_name_ends_in_request_is_not_a_request() {
     assert!(behavior::is_request("stoa.incentivize.v1.CreateMdfRequestRequest"));
     assert!(!behavior::is_request("stoa.incentivize.v1.MdfRequest"));
 }

@@ -1,4 +1,4 @@
-//! What the annotations refuse, and how the refusal reads.
+//! What the annotations reject, and what the error says.
 
 use prost_types::FieldMask;
 use stoa_proto::{
@@ -12,31 +12,31 @@ use stoa_proto::{
 };
 use tonic_types::StatusExt;
 
-fn field(violations: &[Violation]) -> Vec<&str> {
+fn fields(violations: &[Violation]) -> Vec<&str> {
     violations.iter().map(|v| v.field.as_str()).collect()
 }
 
 #[test]
-fn a_sound_message_passes() {
+fn a_valid_message_passes() {
     let program = Program { display_name: "Gold".into(), ..Default::default() };
     assert_eq!(violations(&CreateProgramRequest { program: Some(program), ..Default::default() }), []);
 }
 
 #[test]
-fn every_broken_field_is_named_with_its_path() {
+fn every_invalid_field_is_named_by_its_path() {
     let request = CreateProgramRequest {
         program_id: "Not An Id".into(),
         program: Some(Program { display_name: "x".repeat(201), ..Default::default() }),
         request_id: "r".repeat(101),
     };
     let found = violations(&request);
-    assert_eq!(field(&found), ["program_id", "program.display_name", "request_id"]);
+    assert_eq!(fields(&found), ["program_id", "program.display_name", "request_id"]);
     assert_eq!(found[1].message, "must have at most 200 characters, has 201");
 }
 
 #[test]
 fn a_missing_message_is_required() {
-    assert_eq!(field(&violations(&UpdateProgramRequest::default())), ["program"]);
+    assert_eq!(fields(&violations(&UpdateProgramRequest::default())), ["program"]);
 }
 
 fn mask(paths: &[&str]) -> Option<FieldMask> {
@@ -44,21 +44,21 @@ fn mask(paths: &[&str]) -> Option<FieldMask> {
 }
 
 #[test]
-fn a_partial_update_is_held_to_its_masked_fields() {
+fn only_the_masked_fields_of_an_update_are_validated() {
     let program = Program { name: "programs/p".into(), description: "x".repeat(4001), ..Default::default() };
     let masked = |update_mask| UpdateProgramRequest { program: Some(program.clone()), update_mask, ..Default::default() };
-    assert_eq!(field(&violations(&masked(mask(&["descendants_visible"])))), [""; 0]);
-    assert_eq!(field(&violations(&masked(mask(&["description"])))), ["program.description"]);
-    assert_eq!(field(&violations(&masked(mask(&["description", "*"])))), ["program.display_name", "program.description"]);
-    // Without a mask, an update is about what is populated.
-    assert_eq!(field(&violations(&masked(None))), ["program.description"]);
-    assert_eq!(field(&violations(&masked(mask(&[])))), ["program.description"]);
+    assert_eq!(fields(&violations(&masked(mask(&["descendants_visible"])))), [""; 0]);
+    assert_eq!(fields(&violations(&masked(mask(&["description"])))), ["program.description"]);
+    assert_eq!(fields(&violations(&masked(mask(&["description", "*"])))), ["program.display_name", "program.description"]);
+    // Without a mask, an update covers the populated fields.
+    assert_eq!(fields(&violations(&masked(None))), ["program.description"]);
+    assert_eq!(fields(&violations(&masked(mask(&[])))), ["program.description"]);
 }
 
-type Break = (&'static str, fn(&mut Prospect));
+type Breakage = (&'static str, fn(&mut Prospect));
 
-/// Fields of a prospect, and what breaks each.
-const BREAK: [Break; 5] = [
+/// Fields of a prospect, and a change that makes each invalid.
+const BREAKAGES: [Breakage; 5] = [
     ("display_name", |p| p.display_name = "x".repeat(201)),
     ("domain", |p| p.domain = "x".repeat(254)),
     ("country_code", |p| p.country_code = "usd".into()),
@@ -67,18 +67,18 @@ const BREAK: [Break; 5] = [
 ];
 
 #[test]
-fn every_mask_finds_what_is_broken_below_it() {
-    let chosen = |bits: usize| (0..BREAK.len()).filter(move |i| bits & (1 << i) != 0);
+fn every_mask_finds_exactly_its_invalid_fields() {
+    let chosen = |bits: usize| (0..BREAKAGES.len()).filter(move |i| bits & (1 << i) != 0);
     for (broken, masked) in (0..32).flat_map(|broken| (0..32).map(move |masked| (broken, masked))) {
         let mut prospect = Prospect { name: "n".repeat(101), etag: "e".repeat(101), ..Default::default() };
-        chosen(broken).for_each(|i| BREAK[i].1(&mut prospect));
-        let paths: Vec<&str> = chosen(masked).map(|i| BREAK[i].0).collect();
+        chosen(broken).for_each(|i| BREAKAGES[i].1(&mut prospect));
+        let paths: Vec<&str> = chosen(masked).map(|i| BREAKAGES[i].0).collect();
         let request = UpdateProspectRequest { prospect: Some(prospect), update_mask: mask(&paths), request_id: "r".repeat(101) };
-        // A name that is masked and empty is broken, too.
+        // A display_name that is masked but empty is also invalid.
         let counts =
             |i: &usize| if masked == 0 { broken & (1 << i) != 0 } else { masked & (1 << i) != 0 && (broken & (1 << i) != 0 || *i == 0) };
-        let fields = (0..BREAK.len()).filter(counts).map(|i| format!("prospect.{}", BREAK[i].0));
-        let mut expected: Vec<String> = fields.chain(["prospect.name".into(), "prospect.etag".into(), "request_id".into()]).collect();
+        let invalid = (0..BREAKAGES.len()).filter(counts).map(|i| format!("prospect.{}", BREAKAGES[i].0));
+        let mut expected: Vec<String> = invalid.chain(["prospect.name".into(), "prospect.etag".into(), "request_id".into()]).collect();
         let mut found: Vec<String> = violations(&request).into_iter().map(|v| v.field).collect();
         expected.sort();
         found.sort();
@@ -87,7 +87,7 @@ fn every_mask_finds_what_is_broken_below_it() {
 }
 
 #[test]
-fn what_is_not_masked_hides_nothing() {
+fn unmasked_fields_hide_no_violation() {
     let deal = Deal {
         name: "deals/d".into(),
         credits: vec![Credit::default(); 20],
@@ -98,24 +98,23 @@ fn what_is_not_masked_hides_nothing() {
     };
     let masked = |paths: &[&str]| UpdateDealRequest { deal: Some(deal.clone()), update_mask: mask(paths), ..Default::default() };
     let found = violations(&masked(&["customer", "close_date", "kind"]));
-    assert_eq!(field(&found), ["deal.customer.display_name", "deal.customer.country_code", "deal.close_date", "deal.kind"]);
+    assert_eq!(fields(&found), ["deal.customer.display_name", "deal.customer.country_code", "deal.close_date", "deal.kind"]);
     assert_eq!(violations(&masked(&["display_name"])), []);
-    // One that counts is as good as forty: it is refused.
     assert_eq!(violations(&masked(&["credits"])).len(), 20);
     assert_eq!(violations(&masked(&[])).len(), 20);
 }
 
 #[test]
-fn a_list_that_is_too_long_is_not_looked_into() {
+fn the_items_of_a_list_that_is_too_long_are_not_validated() {
     let proofs = SubmitMdfClaimRequest { proof_references: vec![String::new(); 200_000], ..Default::default() };
-    assert_eq!(field(&violations(&proofs)), ["name", "proof_references"]);
+    assert_eq!(fields(&violations(&proofs)), ["name", "proof_references"]);
     let deal = Deal { credits: vec![Credit::default(); 200_000], ..Default::default() };
     let found = violations(&CreateDealRequest { deal: Some(deal), ..Default::default() });
-    assert_eq!(field(&found), ["deal.credits"]);
+    assert_eq!(fields(&found), ["deal.credits"]);
 }
 
 #[test]
-fn nobody_looks_for_more_violations_than_are_listed() {
+fn validation_stops_at_the_maximum_number_of_violations() {
     let connector = CrmConnector {
         display_name: "CRM".into(),
         currency_code: "USD".into(),
@@ -124,11 +123,11 @@ fn nobody_looks_for_more_violations_than_are_listed() {
         ..Default::default()
     };
     let found = violations(&CreateCrmConnectorRequest { crm_connector: Some(connector), ..Default::default() });
-    let of = |i| [format!("crm_connector.product_map[{i}].remote_product"), format!("crm_connector.product_map[{i}].product_line")];
-    assert_eq!(field(&found), (0..10).flat_map(of).collect::<Vec<_>>());
+    let pair = |i| [format!("crm_connector.product_map[{i}].remote_product"), format!("crm_connector.product_map[{i}].product_line")];
+    assert_eq!(fields(&found), (0..10).flat_map(pair).collect::<Vec<_>>());
     let proofs = SubmitMdfClaimRequest { proof_references: vec![String::new(); 20], ..Default::default() };
     let items = (0..19).map(|i| format!("proof_references[{i}]"));
-    assert_eq!(field(&violations(&proofs)), ["name".to_owned()].into_iter().chain(items).collect::<Vec<_>>());
+    assert_eq!(fields(&violations(&proofs)), ["name".to_owned()].into_iter().chain(items).collect::<Vec<_>>());
 }
 
 #[test]
@@ -136,7 +135,7 @@ fn nested_limits_hold() {
     let money = Money { minor_units: 1, currency_code: "usd".into() };
     let tier = Tier { display_name: "Gold".into(), rank: 101, revenue_threshold: Some(money), ..Default::default() };
     let found = violations(&CreateTierRequest { parent: "programs/p".into(), tier: Some(tier), ..Default::default() });
-    assert_eq!(field(&found), ["tier.rank", "tier.revenue_threshold.currency_code"]);
+    assert_eq!(fields(&found), ["tier.rank", "tier.revenue_threshold.currency_code"]);
     assert_eq!(found[0].message, "must be at most 100, is 101");
 }
 
@@ -150,7 +149,7 @@ fn the_status_carries_reason_and_fields() {
 }
 
 #[test]
-fn garbage_is_refused() {
+fn garbage_is_rejected() {
     let status = check_bytes("stoa.onboard.v1.UpdateProgramRequest", &[0xff, 0xff]).unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument);
     let details = status.get_error_details();
@@ -160,9 +159,9 @@ fn garbage_is_refused() {
 }
 
 #[test]
-fn a_batch_is_bounded_though_its_rows_are_checked_one_by_one() {
+fn a_batch_is_limited_although_its_rows_are_validated_one_by_one() {
     use stoa_proto::sell::v1::{BatchPushChangesRequest, CrmRow};
     let batch = |count| BatchPushChangesRequest { connector: "crmConnectors/c".into(), rows: vec![CrmRow::default(); count] };
     assert_eq!(violations(&batch(1000)), []);
-    assert_eq!(field(&violations(&batch(1001))), ["rows"]);
+    assert_eq!(fields(&violations(&batch(1001))), ["rows"]);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Counts lines of the rooms of a checkout: `figures.py [DIR]`, by default this one.
+"""Counts the lines of the rooms of a checkout, by default this one: `figures.py [DIR]`.
 
-Production lines: everything up to the first `#[cfg(test)]` before a `mod`; files
-of tests are left out.
+Counts production lines: everything before the first `#[cfg(test)]` of a `mod`.
+Test files are left out.
 """
 import re
 import sys

@@ -1,4 +1,4 @@
-//! Every method against every kind of caller.
+//! Calls every method as every kind of caller.
 
 use anyhow::Result;
 use serde_json::Value as Json;
@@ -23,13 +23,13 @@ fn is_shut(status: &Status) -> bool {
 }
 
 #[test]
-fn the_access_matrix_is_what_is_checked_in() -> Result<()> {
+fn the_access_matrix_matches_its_snapshot() -> Result<()> {
     let rules = Rules::of_api().map_err(|e| anyhow::anyhow!("{e:?}"))?;
     stoa_tests::check_snapshot("access_matrix.txt", &stoa_auth::matrix(&rules, &Roles::standard()))
 }
 
 #[test]
-fn every_method_asks_for_a_token() {
+fn every_method_requires_a_token() {
     let open = |access: &Access| matches!(access, Access::None | Access::Public);
     let open: Vec<String> = describe::methods().filter(|m| open(&describe::access(m))).map(|m| describe::path(&m)).collect();
     assert_eq!(open, Vec::<String>::new());
@@ -48,11 +48,11 @@ async fn without_a_token_no_method_answers() -> Result<()> {
     suite.finish().await
 }
 
-/// A role is let through to what its permissions name, and to nothing else;
-/// streams and internal methods are no different. Nobody signs a user's token
-/// with the role of services.
+/// A role has access to the methods that its permissions name and to no others,
+/// streams and internal methods included. The role of services is left out: no
+/// user's token is signed with it.
 #[tokio::test]
-async fn every_role_is_let_through_where_the_matrix_says() -> Result<()> {
+async fn every_role_has_access_to_what_the_matrix_says() -> Result<()> {
     let suite = TestSuite::start().await?;
     let roles = Roles::standard();
     let mut requests = Requests::new("role", suite.now());
@@ -68,9 +68,9 @@ async fn every_role_is_let_through_where_the_matrix_says() -> Result<()> {
     suite.finish().await
 }
 
-/// What is for services is for services of the suite alone.
+/// Internal methods answer the services of the suite.
 #[tokio::test]
-async fn services_are_let_through_to_internal_methods() -> Result<()> {
+async fn services_have_access_to_internal_methods() -> Result<()> {
     let suite = TestSuite::start().await?;
     let (service, mut requests) = (suite.service("acme")?, Requests::new("service", suite.now()));
     for method in describe::methods().filter(|m| describe::access(m) == Access::Internal) {

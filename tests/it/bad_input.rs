@@ -1,11 +1,11 @@
-//! Bad input through the gateway: the right status, reason and field, and
-//! nothing changed.
+//! Bad input through the gateway gets the right status, reason and field, and
+//! changes nothing.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use stoa_tests::{Answer, TestSuite};
 
-/// A suite with an enrolled partner and the deal `deals/one`.
+/// Starts a suite with an enrolled partner and the deal `deals/one`.
 async fn with_a_deal() -> Result<(TestSuite, Value)> {
     let suite = TestSuite::start().await?;
     suite.set_up_program().await?;
@@ -14,7 +14,7 @@ async fn with_a_deal() -> Result<(TestSuite, Value)> {
     Ok((suite, deal))
 }
 
-/// Neither the deal nor the number of deals is another one.
+/// Checks that neither the deal nor the number of deals has changed.
 async fn unchanged(suite: &TestSuite, deal: &Value) -> Result<()> {
     let now = suite.get("/v1/deals/one").await?;
     ensure!(now == *deal, "the deal was changed: {now}");
@@ -40,7 +40,7 @@ fn a_deal(change: impl FnOnce(&mut Value)) -> Value {
 }
 
 #[tokio::test]
-async fn a_token_that_is_none() -> Result<()> {
+async fn invalid_tokens_are_refused() -> Result<()> {
     let (suite, deal) = with_a_deal().await?;
     let admin = suite.admin()?;
     let (head, signature) = admin.rsplit_once('.').unwrap_or_default();
@@ -56,9 +56,9 @@ async fn a_token_that_is_none() -> Result<()> {
     suite.finish().await
 }
 
-/// Whether an id exists elsewhere cannot be told from the answer.
+/// The answer does not reveal whether an id exists elsewhere.
 #[tokio::test]
-async fn the_id_of_another_tenant_or_partner() -> Result<()> {
+async fn ids_of_another_tenant_or_partner_are_not_found() -> Result<()> {
     let (suite, deal) = with_a_deal().await?;
     suite.enroll("south").await?;
     for token in [suite.other_tenant()?, suite.partner("south")?] {
@@ -81,7 +81,7 @@ async fn the_id_of_another_tenant_or_partner() -> Result<()> {
 }
 
 #[tokio::test]
-async fn fields_that_are_unknown_or_out_of_bounds() -> Result<()> {
+async fn unknown_and_out_of_bounds_fields_are_refused() -> Result<()> {
     let (suite, deal) = with_a_deal().await?;
     let admin = suite.admin()?;
     let long = "x".repeat(201);
@@ -111,7 +111,7 @@ async fn fields_that_are_unknown_or_out_of_bounds() -> Result<()> {
 }
 
 #[tokio::test]
-async fn updates_that_are_refused() -> Result<()> {
+async fn invalid_updates_are_refused() -> Result<()> {
     let (suite, deal) = with_a_deal().await?;
     let admin = suite.admin()?;
     let stale = json!({"displayName": "Renamed", "etag": "\"ff\""});
@@ -133,7 +133,7 @@ async fn updates_that_are_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_request_id_with_another_body() -> Result<()> {
+async fn a_request_id_with_another_body_is_refused() -> Result<()> {
     let (suite, deal) = with_a_deal().await?;
     let (admin, key) = (suite.admin()?, [("idempotency-key", "once")]);
     let path = "/v1/deals/one?updateMask=displayName";
@@ -150,7 +150,7 @@ async fn a_request_id_with_another_body() -> Result<()> {
 }
 
 #[tokio::test]
-async fn lists_that_are_refused() -> Result<()> {
+async fn invalid_list_requests_are_refused() -> Result<()> {
     let (suite, deal) = with_a_deal().await?;
     let admin = suite.admin()?;
     let deep = format!("{}a=1{}", "(".repeat(500), ")".repeat(500));
@@ -176,7 +176,7 @@ async fn lists_that_are_refused() -> Result<()> {
 
 /// A page token is bound to the caller's query.
 #[tokio::test]
-async fn a_page_token_of_another_query() -> Result<()> {
+async fn a_page_token_of_another_query_is_refused() -> Result<()> {
     let (suite, _) = with_a_deal().await?;
     suite.create_deal("two", "north").await?;
     let first = suite.get("/v1/deals?pageSize=1").await?;
@@ -192,7 +192,7 @@ async fn a_page_token_of_another_query() -> Result<()> {
 }
 
 #[tokio::test]
-async fn paths_and_verbs_that_are_none() -> Result<()> {
+async fn unknown_paths_and_verbs_are_refused() -> Result<()> {
     let (suite, deal) = with_a_deal().await?;
     let admin = suite.admin()?;
     let verb = suite.http("DELETE", "/v1/deals/one", &Value::Null, &admin).await?;

@@ -1,4 +1,4 @@
-//! Every method, called as it is meant to be.
+//! Calls every method as it is meant to be called.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,16 @@ use stoa_tests::{
     start_time,
 };
 
-/// A request can be built for any method, of objects that nobody knows.
+/// A valid request can be built for any method, even if no object is known.
 #[test]
 fn every_method_has_a_valid_request() -> Result<()> {
     let mut requests = Requests::new("any", start_time());
     for method in describe::methods() {
         requests.build(&method, &Value::Null)?;
     }
-    assert_eq!(overrides::idle(), Vec::<&str>::new(), "overrides of methods that are none");
+    assert_eq!(overrides::idle(), Vec::<&str>::new(), "overrides of methods that do not exist");
     let names: Vec<String> = describe::methods().map(|m| m.name().to_owned()).collect();
-    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "overrides and steps know a method by its name");
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "overrides and steps identify a method by its name");
     Ok(())
 }
 

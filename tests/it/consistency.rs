@@ -1,4 +1,4 @@
-//! What the end of every test finds, tried on stores that were spoiled.
+//! The check at the end of every test, tried on stores that were corrupted.
 
 use std::path::Path;
 
@@ -14,8 +14,8 @@ use stoa_tests::{
     scenario::{Round, Scenario},
 };
 
-/// Writes past the service.
-async fn spoil(suite: &TestSuite, service: &str, sql: &str, document: Option<Vec<u8>>) -> Result<()> {
+/// Changes a row of a store behind the service's back.
+async fn corrupt(suite: &TestSuite, service: &str, sql: &str, document: Option<Vec<u8>>) -> Result<()> {
     let store = suite.suite.store(service).context("a store")?;
     let values: Vec<Value> = document.into_iter().map(Value::from).collect();
     let rows = store
@@ -24,7 +24,7 @@ async fn spoil(suite: &TestSuite, service: &str, sql: &str, document: Option<Vec
             async move { Ok(tx.conn().execute_raw(statement).await.db()?.rows_affected()) }.boxed()
         })
         .await?;
-    anyhow::ensure!(rows == 1, "{sql} hit {rows} rows");
+    anyhow::ensure!(rows == 1, "{sql} changed {rows} rows");
     Ok(())
 }
 
@@ -33,8 +33,9 @@ fn line(id: &str) -> Vec<u8> {
         .encode_to_vec()
 }
 
-/// Service, what is done to its store, document for it, what is found.
-fn mistakes() -> Vec<(&'static str, &'static str, Option<Vec<u8>>, &'static str)> {
+/// Service, statement on its store, document for the statement, expected
+/// finding.
+fn corruptions() -> Vec<(&'static str, &'static str, Option<Vec<u8>>, &'static str)> {
     let last_fact = "DELETE FROM fact WHERE aggregate = 'deals/north-won' AND version = \
                      (SELECT MAX(version) FROM fact WHERE aggregate = 'deals/north-won')";
     let ghost = "INSERT INTO partner_copy (tenant, id, version, visible_to, document) \
@@ -50,7 +51,7 @@ fn mistakes() -> Vec<(&'static str, &'static str, Option<Vec<u8>>, &'static str)
             None,
             "sell: deals/north-lost of acme is stored as version 3",
         ),
-        // A document that was saved otherwise than it was told.
+        // A document that differs from its event.
         (
             "sell",
             "UPDATE product_line SET document = $1 WHERE id = 'north-core'",
@@ -65,15 +66,15 @@ fn mistakes() -> Vec<(&'static str, &'static str, Option<Vec<u8>>, &'static str)
             None,
             "agreements/north-void of acme has no event of version 1",
         ),
-        // Copies that were not updated, or never made, or never unmade.
+        // Copies that were not updated, not created or not deleted.
         (
             "enable",
             "UPDATE partner_copy SET version = version - 1 WHERE id = 'north'",
             None,
             "enable: partner_copy has north of acme at version",
         ),
-        ("market", ghost, None, "market: partner_copy has ghost of acme, which its owner has not"),
-        ("market", other, None, "market: directory_copy has another enrollments/north-first"),
+        ("market", ghost, None, "market: partner_copy has ghost of acme, which its owner does not have"),
+        ("market", other, None, "market: directory_copy has other content in enrollments/north-first"),
         (
             "incentivize",
             "DELETE FROM directory_copy WHERE name = 'programs/north-first/tiers/gold'",
@@ -97,31 +98,31 @@ fn mistakes() -> Vec<(&'static str, &'static str, Option<Vec<u8>>, &'static str)
 }
 
 #[tokio::test]
-async fn every_mistake_is_found() -> Result<()> {
+async fn every_corruption_is_found() -> Result<()> {
     let suite = TestSuite::start().await?;
     Scenario::play(&suite, Round::new("north", 1)).await?;
     assert_eq!(consistency::differences(&suite.suite).await?, Vec::<String>::new());
-    for (service, sql, document, _) in mistakes() {
-        spoil(&suite, service, sql, document).await?;
+    for (service, sql, document, _) in corruptions() {
+        corrupt(&suite, service, sql, document).await?;
     }
     let mut found = consistency::differences(&suite.suite).await?;
-    for (.., expected) in mistakes() {
+    for (.., expected) in corruptions() {
         let at = found.iter().position(|text| text.contains(expected));
         found.remove(at.with_context(|| format!("`{expected}` is not among {found:?}"))?);
     }
-    assert_eq!(found, Vec::<String>::new(), "found besides");
+    assert_eq!(found, Vec::<String>::new(), "unexpected findings");
     suite.suite.stop().await;
     Ok(())
 }
 
-/// Every test that starts a suite ends it, itself or by a function of its file:
-/// what a suite stored is compared nowhere else.
+/// Every test that starts a suite finishes it, itself or through a function of
+/// its file: what a suite stored is compared nowhere else.
 #[test]
 fn every_test_finishes_its_suite() -> Result<()> {
     let mut without = Vec::new();
     for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("it"))? {
         let path = file?.path();
-        // A folder holds what runs without a suite.
+        // A folder holds tests that need no suite.
         if path.is_dir() {
             continue;
         }
@@ -129,11 +130,12 @@ fn every_test_finishes_its_suite() -> Result<()> {
         let functions: Vec<(&str, &str)> = text.split("fn ").skip(1).filter_map(|body| Some((body.split('(').next()?, body))).collect();
         let ends = |body: &str| body.contains("finish().await") || body.contains("suite.stop().await");
         let enders: Vec<&str> = functions.iter().filter(|(_, body)| ends(body)).map(|(name, _)| *name).collect();
-        // Who hands a suite on leaves the end to whoever calls it.
-        let hands_on = |body: &str| body.lines().next().and_then(|head| head.split("->").nth(1)).is_some_and(|to| to.contains("TestSuite"));
-        let starters = functions.iter().filter(|(_, body)| hands_on(body)).map(|(name, _)| format!("{name}("));
+        // A function that returns a suite leaves finishing it to its caller.
+        let returns_suite =
+            |body: &str| body.lines().next().and_then(|head| head.split("->").nth(1)).is_some_and(|to| to.contains("TestSuite"));
+        let starters = functions.iter().filter(|(_, body)| returns_suite(body)).map(|(name, _)| format!("{name}("));
         let starters: Vec<String> = ["TestSuite::start".to_owned(), "network().await".to_owned()].into_iter().chain(starters).collect();
-        for (name, body) in functions.iter().filter(|(_, body)| !hands_on(body)) {
+        for (name, body) in functions.iter().filter(|(_, body)| !returns_suite(body)) {
             let starts = starters.iter().any(|starter| body.contains(starter));
             let ended = ends(body) || enders.iter().any(|ender| body.contains(&format!("{ender}(")));
             without.extend((starts && !ended).then(|| (*name).to_owned()));

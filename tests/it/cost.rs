@@ -1,4 +1,4 @@
-//! What each method costs, and that it costs no more in a bigger store.
+//! What each method costs, and that it does not cost more in a bigger store.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,20 @@ use stoa_tests::{
 
 use crate::cost_exceptions::{EXCEPTIONS, FEW};
 
-/// The dearest call of a method by somebody of the vendor or of a partner.
-fn dearest<'a>(calls: &'a Calls, method: &str, by_partner: bool) -> Option<&'a Seen> {
+/// Returns the most expensive call of a method by the vendor's or by a
+/// partner's people.
+fn costliest<'a>(calls: &'a Calls, method: &str, by_partner: bool) -> Option<&'a Seen> {
     calls.get(method)?.iter().filter(|seen| seen.by_partner == by_partner).max_by_key(|seen| seen.cost)
 }
 
-/// What each method costs; all of them have to be there, and lists full.
+/// Returns what each method costs. Every method must have been called, and
+/// lists must be full.
 fn costs(measured: &Measured) -> Result<BTreeMap<String, Cost>> {
     let (mut costs, mut wrong) = (BTreeMap::new(), Vec::new());
     for method in describe::methods() {
         let name = format!("{}/{}", method.parent_service().full_name(), method.name());
         let sizes = |by_partner| {
-            let cost = |calls| dearest(calls, &name, by_partner).map(|seen| seen.cost);
+            let cost = |calls| costliest(calls, &name, by_partner).map(|seen| seen.cost);
             Some(Sizes { one: cost(&measured.one)?, many: cost(&measured.many)? })
         };
         let vendor = sizes(false).with_context(|| format!("{name} was never called"))?;
@@ -30,7 +32,7 @@ fn costs(measured: &Measured) -> Result<BTreeMap<String, Cost>> {
         let full = !method.name().starts_with("List") || entries as u64 >= PAGE;
         let few = FEW.iter().any(|(listed, _)| *listed == name);
         if full == few {
-            wrong.push(format!("{name} answers {entries} of {PAGE}; listed in FEW: {few}"));
+            wrong.push(format!("{name} returns {entries} of {PAGE} entries; listed in FEW: {few}"));
         }
         costs.insert(name.clone(), Cost { vendor, partner: sizes(true) });
     }
@@ -38,7 +40,7 @@ fn costs(measured: &Measured) -> Result<BTreeMap<String, Cost>> {
     Ok(costs)
 }
 
-/// Methods that cost more in a bigger store.
+/// Returns the methods that cost more in a bigger store.
 fn growing(costs: &BTreeMap<String, Cost>, measured: &Measured, finding: Finding<'static>) -> Findings<'static> {
     let describe = |method: &str, cost: &Cost| {
         let all =
@@ -49,10 +51,11 @@ fn growing(costs: &BTreeMap<String, Cost>, measured: &Measured, finding: Finding
     grown.map(|(method, cost)| ((method.clone(), finding), describe(method, cost))).collect()
 }
 
-/// The statements of a method's dearest calls, and how often each was run.
+/// Formats the statements of a method's costliest calls, and how often each was
+/// run.
 fn counted(calls: &Calls, method: &str) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for seen in [false, true].into_iter().filter_map(|by_partner| dearest(calls, method, by_partner)) {
+    for seen in [false, true].into_iter().filter_map(|by_partner| costliest(calls, method, by_partner)) {
         seen.texts.iter().for_each(|text| *counts.entry(text).or_default() += 1);
     }
     counts.into_iter().map(|(text, count)| format!("    {count} x {text}\n")).collect()

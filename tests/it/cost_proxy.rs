@@ -1,4 +1,4 @@
-//! What the proxy counts of a real server.
+//! What the proxy counts with a real server.
 
 use anyhow::{Context, Result};
 use sea_orm::{ConnectionTrait, Statement};

@@ -1,4 +1,5 @@
-//! A CRM export: imported twice, with other rules, and counted again by hand.
+//! A CRM export: imported twice, imported with other rules, and counted again
+//! by hand.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -66,14 +67,15 @@ async fn quality(suite: &TestSuite) -> Result<NetworkQuality> {
 }
 
 #[tokio::test]
-async fn an_export_is_taken_once() -> Result<()> {
+async fn an_export_is_imported_once() -> Result<()> {
     let dir = write_files(&FILES)?;
     let suite = TestSuite::start().await?;
     let first = import(&suite, dir.path()).await?;
     assert_eq!((first.rows, first.taken, first.created, first.rejected), (5, 4, 4, 1), "{}", first.text());
     assert_eq!(first.partners_enrolled, 3, "one office and two agents");
     refused(&first)?;
-    // Without an account, and without account and date: taken, and said.
+    // Without an account, and without account and date: imported, with a
+    // finding.
     for id in ["A3", "A4"] {
         assert!(first.findings.iter().any(|f| f.id == id), "{id} has no finding: {}", first.text());
     }
@@ -99,7 +101,7 @@ fn refused(summary: &Summary) -> Result<()> {
 }
 
 #[tokio::test]
-async fn other_rules_change_the_registration_and_refuse_no_neighbors() -> Result<()> {
+async fn other_rules_change_the_registration_and_reject_no_other_row() -> Result<()> {
     let dir = write_files(&FILES)?;
     let suite = TestSuite::start().await?;
     import(&suite, dir.path()).await?;
@@ -110,7 +112,8 @@ async fn other_rules_change_the_registration_and_refuse_no_neighbors() -> Result
     let again = import_by(&suite, dir.path(), &mapping).await?;
     assert_eq!(again.changes, 0, "{}", again.text());
 
-    // The organizations are enrolled and stay so; the rest of the import goes on.
+    // The organizations stay enrolled as they are; the rest of the import
+    // continues.
     mapping.enrollment_effective = "2016-10-01".to_owned();
     let refused = import_by(&suite, dir.path(), &mapping).await?;
     assert_eq!((refused.changes, refused.partners_rejected, refused.unchanged, refused.rejected), (0, 3, 4, 1), "{}", refused.text());
@@ -122,7 +125,7 @@ async fn other_rules_change_the_registration_and_refuse_no_neighbors() -> Result
 }
 
 #[tokio::test]
-async fn dates_are_days_of_the_tenant() -> Result<()> {
+async fn dates_are_days_in_the_tenants_time_zone() -> Result<()> {
     let dir = write_files(&FILES)?;
     let suite = TestSuite::start().await?;
     let client = suite.client(&suite.admin()?)?;
@@ -145,11 +148,11 @@ async fn dates_are_days_of_the_tenant() -> Result<()> {
     suite.finish().await
 }
 
-/// First day of the generated export, on which everybody is enrolled.
+/// First day of the generated export, on which all partners are enrolled.
 const FIRST_DAY: &str = "2016-10-20";
 const DAYS: u64 = 430;
 
-/// Numbers that follow from a seed (splitmix64).
+/// A generator of numbers that depend only on a seed (splitmix64).
 struct Dice(u64);
 
 impl Dice {
@@ -166,7 +169,7 @@ impl Dice {
     }
 }
 
-/// A line of the generated pipeline; days are counted from the first.
+/// A line of the generated pipeline. Days are counted from the first day.
 #[derive(Debug, Clone, Default)]
 struct Opportunity {
     agent: String,
@@ -179,7 +182,7 @@ struct Opportunity {
 }
 
 fn opportunity(dice: &mut Dice) -> Opportunity {
-    // Some agents sell much more than others, and one has nothing.
+    // Some agents sell much more than others, and one sells nothing.
     let agent = (dice.below(11) * dice.below(11)) / 10;
     let product = ["GTX Basic", "GTXPro", "MG Special", "MG Advanced"][usize::try_from(dice.below(4)).unwrap_or_default()];
     let stage = ["Prospecting", "Engaging", "Engaging", "Won", "Won", "Won", "Won", "Lost", "Lost"];
@@ -198,9 +201,9 @@ fn opportunity(dice: &mut Dice) -> Opportunity {
     }
 }
 
-/// The line as the export has it, and whether it can be understood: agent,
-/// product and account are known, and what is closed has an end.
-fn is_sound(o: &Opportunity) -> bool {
+/// Whether a line can be imported: agent, product and account are known, and a
+/// closed deal has a closing date.
+fn is_valid(o: &Opportunity) -> bool {
     let closes = matches!(o.stage, "Won" | "Lost");
     o.agent != "Nobody Known" && o.product != "Nonsense" && o.account != "Nowhere Inc" && (!closes || o.closed.is_some())
 }
@@ -209,7 +212,7 @@ fn day(days: u64) -> Result<Timestamp> {
     Ok(FIRST_DAY.parse::<Timestamp>()?.plus_days(i64::try_from(days)?))
 }
 
-/// Day-month-year with two digits.
+/// Formats a day as day-month-year with two digits each.
 fn written(days: Option<u64>) -> Result<String> {
     let Some(days) = days else { return Ok(String::new()) };
     let date = day(days)?.to_string();
@@ -235,16 +238,17 @@ fn generated(opportunities: &[Opportunity]) -> Result<tempfile::TempDir> {
     write_files(&[("accounts.csv", &accounts), ("sales_teams.csv", &teams), ("products.csv", products), ("sales_pipeline.csv", &pipeline)])
 }
 
-/// Enrolled, active, channel revenue of 365 days in cents, and of it the part
-/// of the three active with most; from the rows alone.
+/// Computes from the rows alone: enrolled partners, active partners, channel
+/// revenue of 365 days in cents, and the part of it that comes from the three
+/// active partners with the most revenue.
 fn recomputed(opportunities: &[Opportunity], as_of: u64) -> (i64, i64, i64, i64) {
-    let sound = || opportunities.iter().filter(|o| is_sound(o));
+    let valid = || opportunities.iter().filter(|o| is_valid(o));
     let within = |day: u64, days: u64| day < as_of && day + days >= as_of;
-    // Who is registered has an account; the rest are unregistered deals.
-    let registered = sound().filter(|o| !o.account.is_empty() && o.engaged.is_some_and(|engaged| within(engaged, 90)));
+    // A registration needs an account; the other deals are unregistered.
+    let registered = valid().filter(|o| !o.account.is_empty() && o.engaged.is_some_and(|engaged| within(engaged, 90)));
     let active: BTreeSet<&str> = registered.map(|o| o.agent.as_str()).collect();
     let mut revenue: BTreeMap<&str, i64> = BTreeMap::new();
-    for o in sound().filter(|o| o.stage == "Won" && o.closed.is_some_and(|closed| within(closed, 365))) {
+    for o in valid().filter(|o| o.stage == "Won" && o.closed.is_some_and(|closed| within(closed, 365))) {
         *revenue.entry(&o.agent).or_default() += i64::try_from(o.value.unwrap_or_default()).unwrap_or_default() * 100;
     }
     let mut ranked: Vec<i64> = active.iter().map(|agent| revenue.get(agent).copied().unwrap_or_default()).collect();
@@ -254,25 +258,25 @@ fn recomputed(opportunities: &[Opportunity], as_of: u64) -> (i64, i64, i64, i64)
     (if as_of > 0 { 15 } else { 0 }, i64::try_from(active.len()).unwrap_or_default(), revenue.values().sum(), top)
 }
 
-/// The days to ask about: some of all times, and those on which something
-/// enters a window or leaves it: an agent's first and last registration, and
-/// one deal won in every ten.
+/// Returns the days to check: a sample of the whole period, and those on which
+/// something enters or leaves a window: the first and last registration of each
+/// agent, and every tenth won deal.
 fn instants(opportunities: &[Opportunity]) -> BTreeSet<u64> {
     let mut days = BTreeSet::from([0, 1, 45, 120, 200, 300, 366, 400, 520, 700, 900]);
     let mut registered: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for o in opportunities.iter().filter(|o| is_sound(o) && !o.account.is_empty()) {
+    for o in opportunities.iter().filter(|o| is_valid(o) && !o.account.is_empty()) {
         registered.entry(&o.agent).or_default().extend(o.engaged);
     }
-    for days_of_one in registered.values() {
-        days.extend(days_of_one.iter().min().into_iter().flat_map(|day| [*day, day + 1]));
-        days.extend(days_of_one.iter().max().into_iter().flat_map(|day| [day + 90, day + 91]));
+    for days_of_agent in registered.values() {
+        days.extend(days_of_agent.iter().min().into_iter().flat_map(|day| [*day, day + 1]));
+        days.extend(days_of_agent.iter().max().into_iter().flat_map(|day| [day + 90, day + 91]));
     }
-    let won = opportunities.iter().filter(|o| is_sound(o) && o.stage == "Won").filter_map(|o| o.closed);
+    let won = opportunities.iter().filter(|o| is_valid(o) && o.stage == "Won").filter_map(|o| o.closed);
     days.extend(won.step_by(10).flat_map(|day| [day, day + 1, day + 365, day + 366]));
     days
 }
 
-#[expect(clippy::print_stderr, reason = "a failure is looked into by its seed")]
+#[expect(clippy::print_stderr, reason = "a failure is reproduced by its seed")]
 async fn compare(seed: u64) -> Result<()> {
     eprintln!("seed {seed}");
     let mut dice = Dice(seed);
@@ -280,9 +284,9 @@ async fn compare(seed: u64) -> Result<()> {
     let dir = generated(&opportunities)?;
     let suite = TestSuite::start().await?;
     let summary = import(&suite, dir.path()).await?;
-    let sound = opportunities.iter().filter(|o| is_sound(o)).count() as u64;
-    ensure!((summary.rows, summary.created, summary.rejected) == (400, sound, 400 - sound), "{}", summary.text());
-    ensure!(sound < 400 && !summary.overlaps.is_empty(), "the seed makes nothing to refuse or to overlap");
+    let valid = opportunities.iter().filter(|o| is_valid(o)).count() as u64;
+    ensure!((summary.rows, summary.created, summary.rejected) == (400, valid, 400 - valid), "{}", summary.text());
+    ensure!(valid < 400 && !summary.overlaps.is_empty(), "the seed creates nothing to reject or nothing that overlaps");
     let overlapping: u64 = summary.overlaps.iter().map(|o| o.count).sum();
     ensure!(summary.finding_counts.get("OVERLAP") == Some(&overlapping), "{}", summary.text());
 
@@ -295,20 +299,20 @@ async fn compare(seed: u64) -> Result<()> {
         let (enrolled, active, total, of_top) = recomputed(&opportunities, as_of);
         ensure!(
             (figures.enrolled_count, figures.active_count, revenue) == (enrolled, active, total),
-            "day {as_of}: ({}, {}, {revenue}) and not ({enrolled}, {active}, {total})",
+            "day {as_of}: ({}, {}, {revenue}) instead of ({enrolled}, {active}, {total})",
             figures.enrolled_count,
             figures.active_count,
         );
         let expected = (active > 0 && total > 0).then_some((of_top, total));
-        ensure!(top == expected, "day {as_of}: the top three have {top:?} and not {expected:?}");
+        ensure!(top == expected, "day {as_of}: the top three have {top:?} instead of {expected:?}");
     }
     let again = import(&suite, dir.path()).await?;
-    ensure!((again.changes, again.unchanged) == (0, sound), "{}", again.text());
+    ensure!((again.changes, again.unchanged) == (0, valid), "{}", again.text());
     suite.finish().await
 }
 
 #[tokio::test]
-async fn the_report_of_an_export_is_what_its_rows_say() -> Result<()> {
+async fn the_report_of_an_export_agrees_with_its_rows() -> Result<()> {
     for seed in [20_161_020, 7] {
         compare(seed).await.with_context(|| format!("seed {seed}"))?;
     }

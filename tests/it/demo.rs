@@ -1,4 +1,4 @@
-//! A small demo lived through twice.
+//! A small demo, simulated twice.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ async fn live(seed: u64) -> Result<(NetworkQuality, BTreeMap<String, usize>)> {
     simulate(&suite.suite, client.clone(), &suite.clock, demo, start_time(), &ProgressBar::hidden()).await?;
     let request = GetNetworkQualityRequest { breakdowns: vec![1, 2, 3], ..Default::default() };
     let mut report = client.call(request).await?;
-    // How many events it took is no part of the report.
+    // How many events it took is not part of the report.
     report.folded_positions.clear();
     let mut states = BTreeMap::new();
     for (list, field) in [("deals", "pipelineStage"), ("deals", "registrationState"), ("marketingCampaigns", "state")] {
@@ -37,7 +37,8 @@ async fn the_same_seed_gives_the_same_report() -> Result<()> {
     let (first, second) = (live(5).await?, live(5).await?);
     assert_eq!(first, second);
     let (report, states) = first;
-    // The rules may refuse what the schedule wants; every pillar must live all the same.
+    // The rules may refuse what the schedule wants, but every pillar must be
+    // active.
     for state in ["PIPELINE_STAGE_WON", "REGISTRATION_STATE_APPROVED", "MARKETING_CAMPAIGN_STATE_RESULTS_REPORTED"] {
         assert!(states.contains_key(state), "nothing is {state}: {states:?}");
     }

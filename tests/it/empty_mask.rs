@@ -1,4 +1,4 @@
-//! An update without a mask changes what is populated (AIP-134), and nothing
+//! An update without a mask changes the populated fields (AIP-134) and nothing
 //! else.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use stoa_tests::TestSuite;
 use tonic::Status;
 use tonic_types::StatusExt;
 
-/// An object of every noun that can be updated, in [`network`].
+/// An object in [`network`] of every noun that can be updated.
 const OBJECTS: [(&str, &str); 10] = [
     ("Course", "courses/edge"),
     ("CrmConnector", "crmConnectors/crm"),
@@ -45,7 +45,7 @@ async fn network() -> Result<TestSuite> {
     Ok(suite)
 }
 
-/// Another value than the objects of the network have.
+/// Returns a value that the objects of the network do not have.
 fn another(field: &FieldDescriptor) -> Value {
     let text = match field.name() {
         "close_date" => "2026-06-01",
@@ -67,7 +67,8 @@ fn another(field: &FieldDescriptor) -> Value {
     }
 }
 
-/// Fields that change with one because they are computed from it.
+/// Returns the fields that change with a field because they are computed from
+/// it.
 fn computed_from(field: &str) -> &'static [&'static str] {
     match field {
         "parent" => &["ancestors", "visible_to"],
@@ -87,14 +88,14 @@ async fn call(suite: &TestSuite, method: &MethodDescriptor, request: &DynamicMes
     })
 }
 
-/// An update of one field of an object.
+/// Builds an update of one field of an object.
 fn update(method: &MethodDescriptor, name: &str, field: &FieldDescriptor, value: Value, mask: &[&str]) -> Result<DynamicMessage> {
-    let holds = describe::updated(&method.input()).with_context(|| format!("{} holds no resource", method.input().full_name()))?;
+    let resource = describe::updated(&method.input()).with_context(|| format!("{} has no resource", method.input().full_name()))?;
     let mut object = DynamicMessage::new(method.output());
     object.set_field_by_name("name", Value::String(name.to_owned()));
     object.set_field(field, value);
     let mut request = DynamicMessage::new(method.input());
-    request.set_field(&holds, Value::Message(object));
+    request.set_field(&resource, Value::Message(object));
     if !mask.is_empty() {
         let paths = mask.iter().map(|path| Value::String((*path).to_owned())).collect();
         let kind = method.input().get_field_by_name("update_mask").map(|field| field.kind());
@@ -105,15 +106,16 @@ fn update(method: &MethodDescriptor, name: &str, field: &FieldDescriptor, value:
     Ok(request)
 }
 
-/// Names of the fields that differ, without those that every write changes.
+/// Returns the names of the fields that differ, without those that every write
+/// changes.
 fn differing(before: &DynamicMessage, after: &DynamicMessage, method: &MethodDescriptor) -> BTreeSet<String> {
     let resource = method.output();
     let differ = resource.fields().filter(|field| before.get_field(field) != after.get_field(field));
     differ.map(|field| field.name().to_owned()).filter(|name| !["etag", "update_time"].contains(&name.as_str())).collect()
 }
 
-/// Changes every text and number of an object, one at a time; gives the names
-/// of those that can be changed.
+/// Changes every text and number of an object, one at a time, and returns the
+/// names of those that can be changed.
 async fn change_each(suite: &TestSuite, method: &MethodDescriptor, name: &str) -> Result<Vec<String>> {
     let noun = method.output().name().to_owned();
     let get = method.parent_service().methods().find(|m| m.name() == format!("Get{noun}")).context("it can be read")?;
@@ -132,11 +134,11 @@ async fn change_each(suite: &TestSuite, method: &MethodDescriptor, name: &str) -
         let request = update(method, name, &field, another(&field), &[])?;
         let answer = call(suite, method, &request).await?.with_context(|| format!("{} alone, without a mask", field.full_name()))?;
         let after = call(suite, &get, &named).await??;
-        ensure!(answer == after, "{} answers with something else than it wrote", method.full_name());
+        ensure!(answer == after, "{} returns something other than what it wrote", method.full_name());
         let mut found = differing(&before, &after, method);
         ensure!(found.remove(field.name()), "{} did not change", field.full_name());
         found.retain(|other| !computed_from(field.name()).contains(&other.as_str()));
-        ensure!(found.is_empty(), "with {} changed {found:?}", field.full_name());
+        ensure!(found.is_empty(), "{} also changed {found:?}", field.full_name());
         changed.push(field.name().to_owned());
         before = after;
     }
@@ -144,7 +146,7 @@ async fn change_each(suite: &TestSuite, method: &MethodDescriptor, name: &str) -
 }
 
 #[tokio::test]
-async fn every_update_without_a_mask_changes_what_is_populated() -> Result<()> {
+async fn every_update_without_a_mask_changes_the_populated_fields() -> Result<()> {
     let suite = network().await?;
     let is_update = |m: &MethodDescriptor| m.name().starts_with("Update") && m.input().get_field_by_name("update_mask").is_some();
     let mut left: BTreeSet<&str> = OBJECTS.iter().map(|(noun, _)| *noun).collect();

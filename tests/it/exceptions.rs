@@ -1,5 +1,5 @@
-//! What the sweeps pass over, and why. The list may only shrink: an entry that
-//! a sweep did not need fails it.
+//! What the sweeps pass over, and why. The list may only shrink: a sweep fails
+//! if it did not need one of its entries.
 
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("mentions", "ReadEvents", "services read the log of all tenants"),
 ];
 
-const RECRUITMENT: &str = "recruitment is the vendor's: it is the roles alone that keep partners from it";
+const RECRUITMENT: &str = "recruitment is the vendor's: only the roles keep partners out of it";
 
-const PARKED: &str = "events are parked by a fault only, and then the suite does not settle";
+const PARKED: &str = "events are parked only after a fault, and then the suite does not settle";
 
 /// What a sweep found wrong, and the exceptions that excuse some of it.
 pub(crate) struct Findings {
@@ -32,12 +32,12 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Of a sweep, by its name in the table.
+    /// Creates the findings of a sweep, by its name in the table.
     pub(crate) const fn of(sweep: &'static str) -> Self {
         Self { sweep, needed: BTreeSet::new(), found: Vec::new() }
     }
 
-    /// Something is wrong with a method, unless it is excused.
+    /// Adds what is wrong with a method, unless an exception excuses it.
     pub(crate) fn add(&mut self, method: &str, wrong: &str) {
         match EXCEPTIONS.iter().find(|(sweep, name, _)| *sweep == self.sweep && *name == method) {
             Some((_, name, _)) => drop(self.needed.insert(name)),
@@ -45,23 +45,24 @@ impl Findings {
         }
     }
 
-    /// As [`Findings::add`], unless a condition holds.
+    /// Like [`Findings::add`], unless a condition holds.
     pub(crate) fn expect(&mut self, holds: bool, method: &str, wrong: impl FnOnce() -> String) {
         if !holds {
             self.add(method, &wrong());
         }
     }
 
-    /// Ends the sweep: an exception that was not needed is wrong, too.
+    /// Ends the sweep and returns what is wrong, including exceptions that were
+    /// not needed.
     pub(crate) fn end(mut self) -> Vec<String> {
         let listed = EXCEPTIONS.iter().filter(|(sweep, ..)| *sweep == self.sweep).map(|(_, method, _)| *method);
         let idle = listed.filter(|method| !self.needed.contains(method));
-        self.found.extend(idle.map(|method| format!("{}: the exception of {method} is not needed any more", self.sweep)));
+        self.found.extend(idle.map(|method| format!("{}: the exception of {method} is no longer needed", self.sweep)));
         self.found
     }
 }
 
-/// Fails with all that was found.
+/// Fails with all findings, if there are any.
 pub(crate) fn assert_none(found: &[String]) {
     assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
 }

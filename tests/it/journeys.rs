@@ -1,4 +1,4 @@
-//! What people do with the suite, from one end to the other.
+//! What people do with the suite, end to end.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -51,7 +51,8 @@ async fn sell(suite: &TestSuite, deal: &str, partner: &str) -> Result<()> {
     Ok(())
 }
 
-/// Recruited, enrolled, onboarded by what it does, sold, and seen in the report.
+/// A partner is recruited, enrolled, onboarded by what it does, sells, and
+/// appears in the report.
 async fn from_prospect_to_report(shuffle_seed: Option<u64>) -> Result<()> {
     let suite = TestSuite::start_with(shuffle_seed, start_time()).await?;
     suite.set_up_program().await?;
@@ -75,7 +76,7 @@ async fn from_prospect_to_report(shuffle_seed: Option<u64>) -> Result<()> {
         assert_eq!(milestone(&plan, kind), "MILESTONE_STATE_COMPLETED", "{kind} with seed {shuffle_seed:?}: {plan}");
     }
     for kind in ["KICK_OFF", "FIRST_REVIEW"] {
-        assert_ne!(milestone(&plan, kind), "MILESTONE_STATE_COMPLETED", "{kind} is nobody's fact");
+        assert_ne!(milestone(&plan, kind), "MILESTONE_STATE_COMPLETED", "no fact completes {kind}");
         suite.post("/v1/onboardingPlans/north:completeMilestone", json!({"kind": format!("MILESTONE_KIND_{kind}")})).await?;
     }
     assert!(suite.get("/v1/onboardingPlans/north").await?["completeTime"].is_string());
@@ -84,7 +85,8 @@ async fn from_prospect_to_report(shuffle_seed: Option<u64>) -> Result<()> {
     suite.finish().await
 }
 
-/// 4 % of 1,000 USD, balanced; one active partner of one, with its revenue.
+/// A commission of 4 % of 1,000 USD, balanced; one active partner out of one,
+/// with its revenue.
 async fn money_and_report(suite: &TestSuite) -> Result<()> {
     let commissions = suite.get("/v1/commissions").await?;
     assert_eq!(commissions["commissions"].as_array().map(Vec::len), Some(1), "{commissions}");
@@ -114,7 +116,7 @@ async fn a_partner_is_recruited_onboarded_and_sells() -> Result<()> {
     from_prospect_to_report(None).await
 }
 
-/// Events come late, twice and in any order; nothing differs.
+/// Events arrive late, twice and in any order, and the result is the same.
 #[tokio::test]
 async fn the_order_of_events_makes_no_difference() -> Result<()> {
     for seed in 1..=3 {
@@ -134,7 +136,7 @@ async fn marketing_funds_from_request_to_payment() -> Result<()> {
         "partner": "partners/north", "displayName": "Fair", "amount": funds(500),
         "usageStartDate": "2026-03-02", "usageEndDate": "2026-04-02",
     });
-    // A partner sees no budget: it names none, and whoever approves does.
+    // A partner sees no budget and cannot name one. The approver does.
     let mut named = request.clone();
     named["mdfBudget"] = json!("mdfBudgets/main");
     let named = suite.http("POST", "/v1/mdfRequests", &named, &partner).await?;
@@ -160,7 +162,7 @@ async fn marketing_funds_from_request_to_payment() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_partner_sees_its_own_deals_only() -> Result<()> {
+async fn a_partner_sees_only_its_own_deals() -> Result<()> {
     let suite = TestSuite::start().await?;
     suite.set_up_program().await?;
     for id in ["north", "south"] {
@@ -185,7 +187,7 @@ async fn a_partner_sees_its_own_deals_only() -> Result<()> {
         assert_eq!(suite.http("GET", &filter, &Value::Null, &token).await?.ok()?["deals"], json!([]));
         let commissions = suite.http("GET", "/v1/commissions", &Value::Null, &token).await?.ok()?;
         assert_eq!(commissions["commissions"].as_array().map(Vec::len), Some(1), "{commissions}");
-        // As if the other one did not exist.
+        // The answer is the same as if the other partner did not exist.
         let deal = json!({"displayName": "Theirs", "partner": format!("partners/{other}"), "pipelineStage": "PIPELINE_STAGE_PROSPECTING"});
         suite.http("POST", "/v1/deals", &deal, &token).await?.refused(400, "REFERENCE_NOT_FOUND", "deal.partner")?;
         suite.http("GET", "/v1/networkQuality", &Value::Null, &token).await?.refused(403, "PERMISSION_MISSING", "")?;
@@ -194,7 +196,7 @@ async fn a_partner_sees_its_own_deals_only() -> Result<()> {
 }
 
 #[tokio::test]
-async fn many_are_enrolled_at_once_and_a_bad_row_stands_alone() -> Result<()> {
+async fn a_bulk_enrollment_rejects_a_bad_row_and_enrolls_the_others() -> Result<()> {
     let suite = TestSuite::start().await?;
     suite.set_up_program().await?;
     let row = |id: &str, kind: &str| {

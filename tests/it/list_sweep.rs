@@ -1,4 +1,4 @@
-//! Every list, asked by everybody.
+//! Calls every list as every kind of caller.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::{
 /// Objects by the list that shows them.
 type Lists = BTreeMap<String, Vec<Object>>;
 
-/// A list has something to hide and a page to turn; it hides it and turns it.
+/// The network gives every list something to hide and more than one page.
 #[tokio::test]
 async fn every_list_shows_all_that_its_caller_may_see_and_nothing_else() -> Result<()> {
     let suite = network().await?;
@@ -34,32 +34,33 @@ async fn every_list_shows_all_that_its_caller_may_see_and_nothing_else() -> Resu
     found.extend(vendors.end());
     let mut turned = Findings::of("pages");
     for method in lists() {
-        turn(&suite, &method, &mut turned).await?;
+        turn_pages(&suite, &method, &mut turned).await?;
     }
     found.extend(turned.end());
     assert_none(&found);
     suite.finish().await
 }
 
-/// Every list has two objects at least; those of partners two of one partner
-/// and one of another, unless a partner can only have one.
+/// Checks that every list has at least two objects. Lists of partners' objects
+/// need two of one partner, or one if a partner can only have one, and one of
+/// another partner.
 fn enough(ours: &Lists) -> Vec<String> {
     let (mut two, mut of_one) = (Findings::of("lists"), Findings::of("lists of partners"));
     for method in lists() {
         let objects = ours.get(method.name()).map(Vec::as_slice).unwrap_or_default();
-        two.expect(objects.len() >= 2, method.name(), || format!("shows {objects:?}: fill the network"));
+        two.expect(objects.len() >= 2, method.name(), || format!("shows only {objects:?}: fill the network"));
         if objects.iter().all(|object| object.partner.is_empty()) {
             continue;
         }
-        let of = |partner: &str| objects.iter().filter(|o| o.partner == format!("partners/{partner}")).count();
+        let count_of = |partner: &str| objects.iter().filter(|o| o.partner == format!("partners/{partner}")).count();
         let least = if objects.iter().all(Object::is_its_partners_only) { 1 } else { 2 };
-        let wrong = || format!("shows {} of {DEALER} and {} of {STRANGER}: fill the network", of(DEALER), of(STRANGER));
-        of_one.expect(of(DEALER) >= least && of(STRANGER) >= 1, method.name(), wrong);
+        let wrong = || format!("shows {} of {DEALER} and {} of {STRANGER}: fill the network", count_of(DEALER), count_of(STRANGER));
+        of_one.expect(count_of(DEALER) >= least && count_of(STRANGER) >= 1, method.name(), wrong);
     }
     [two.end(), of_one.end()].concat()
 }
 
-/// Another tenant sees its own, and nothing of ours.
+/// Checks that another tenant sees its own objects, and none of ours.
 async fn strangers(suite: &TestSuite, ours: &Lists) -> Result<Vec<String>> {
     let theirs = everything(suite, &suite.other_tenant()?).await?;
     let mut findings = Findings::of("lists of the other tenant");
@@ -67,15 +68,15 @@ async fn strangers(suite: &TestSuite, ours: &Lists) -> Result<Vec<String>> {
         let names: BTreeSet<&str> = objects.iter().map(|o| o.name.as_str()).collect();
         let objects = theirs.get(list).map(Vec::as_slice).unwrap_or_default();
         let shared: Vec<&Object> = objects.iter().filter(|o| names.contains(o.name.as_str())).collect();
-        findings.expect(shared.is_empty(), list, || format!("shows both tenants {shared:?}"));
-        findings.expect(objects.len() >= 2, list, || format!("shows the other tenant {objects:?}: fill the network"));
+        findings.expect(shared.is_empty(), list, || format!("shows {shared:?} to both tenants"));
+        findings.expect(objects.len() >= 2, list, || format!("shows the other tenant only {objects:?}: fill the network"));
     }
     Ok(findings.end())
 }
 
-/// A partner sees all that belongs to it and to those below, and nothing of
-/// another; what belongs to nobody it sees or does not. Lists that no partner's
-/// role is meant for may show it less.
+/// Checks that a partner sees all objects of its own and of its descendants,
+/// and none of another partner; objects that belong to no partner do not
+/// matter. Lists that are not meant for partners' roles may show less.
 async fn partners_own(suite: &TestSuite, ours: &Lists, partner: &str, findings: &mut Findings) -> Result<()> {
     let token = all_of(suite, partner)?;
     let mut visible = BTreeSet::from([format!("partners/{partner}")]);
@@ -107,8 +108,9 @@ fn is_meant_for_partners(method: &MethodDescriptor) -> bool {
     }
 }
 
-/// Pages are the whole in parts, and a page token is of no use to anybody else.
-async fn turn(suite: &TestSuite, method: &MethodDescriptor, findings: &mut Findings) -> Result<()> {
+/// Checks that pages add up to the whole list, and that another tenant cannot
+/// use a page token.
+async fn turn_pages(suite: &TestSuite, method: &MethodDescriptor, findings: &mut Findings) -> Result<()> {
     let (admin, stranger) = (suite.admin()?, suite.other_tenant()?);
     let mut tokens = 0;
     for which in 0..pages(method, 1000, "")?.len() {
@@ -125,9 +127,9 @@ async fn turn(suite: &TestSuite, method: &MethodDescriptor, findings: &mut Findi
             tokens += 1;
             let request = pages(method, size, &token)?.swap_remove(which);
             let taken = call(suite, method, &request, &stranger).await?.err().map(|status| reason(&status));
-            findings.expect(taken.as_deref() == Some("PAGE_TOKEN_INVALID"), method.name(), || format!("answers a stranger {taken:?}"));
+            findings.expect(taken.as_deref() == Some("PAGE_TOKEN_INVALID"), method.name(), || format!("answers a stranger with {taken:?}"));
         }
-        findings.expect(found == expected, method.name(), || format!("has in pages {found:?} and as a whole {expected:?}"));
+        findings.expect(found == expected, method.name(), || format!("shows {found:?} in pages, but {expected:?} as a whole"));
     }
     findings.expect(tokens > 0, method.name(), || "has no second page".to_owned());
     Ok(())
@@ -136,5 +138,5 @@ async fn turn(suite: &TestSuite, method: &MethodDescriptor, findings: &mut Findi
 async fn page(suite: &TestSuite, method: &MethodDescriptor, which: usize, size: usize, after: &str, token: &str) -> Result<DynamicMessage> {
     let request = pages(method, size, after)?.swap_remove(which);
     let answers = call(suite, method, &request, token).await?.map_err(|status| anyhow::anyhow!("{}: {status:?}", method.full_name()))?;
-    answers.into_iter().next().context("a list answers with a page")
+    answers.into_iter().next().context("a list returns a page")
 }

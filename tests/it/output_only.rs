@@ -1,4 +1,4 @@
-//! What only the service sets, sent by a caller: it is taken for nothing.
+//! Output-only fields that a caller sends are ignored.
 
 use anyhow::{Context, Result, ensure};
 use prost_reflect::{
@@ -9,7 +9,7 @@ use serde_json::json;
 use stoa_proto::{POOL, behavior, describe};
 use stoa_tests::TestSuite;
 
-/// A request of every method that takes a resource, as JSON. `%` is 1 in the
+/// A request for every method that takes a resource, as JSON. `%` is 1 in the
 /// first call and 2 in the second.
 const REQUESTS: &[(&str, &str)] = &[
     ("CreateCertification", r#"{"certification": {"displayName": "Sales", "validityDays": 365}}"#),
@@ -72,7 +72,7 @@ const REQUESTS: &[(&str, &str)] = &[
     ("CreateProductLine", r#"{"productLine": {"displayName": "Line"}}"#),
 ];
 
-/// A partner with a request for money that can be claimed.
+/// Starts a suite with a partner and an MDF request that can be claimed.
 async fn network() -> Result<TestSuite> {
     let suite = TestSuite::start().await?;
     suite.set_up_program().await?;
@@ -91,14 +91,14 @@ async fn network() -> Result<TestSuite> {
 
 fn request(method: &MethodDescriptor, round: u8) -> Result<DynamicMessage> {
     let known = REQUESTS.iter().find(|(name, _)| *name == method.name());
-    let (_, text) = known.with_context(|| format!("{} takes a resource: say here what a request of it is", method.full_name()))?;
+    let (_, text) = known.with_context(|| format!("{} takes a resource: add a request for it here", method.full_name()))?;
     let text = text.replace('%', &round.to_string());
     let mut reader = serde_json::Deserializer::from_str(&text);
     DynamicMessage::deserialize(method.input(), &mut reader).with_context(|| format!("{}: {text}", method.full_name()))
 }
 
-/// A value that no service sets and no rule refuses.
-fn soil(field: &FieldDescriptor) -> Value {
+/// Returns a value that no service sets and no rule refuses.
+fn foreign_value(field: &FieldDescriptor) -> Value {
     let one = match field.kind() {
         Kind::String if field.name() == "currency_code" => Value::String("XTS".to_owned()),
         Kind::String => Value::String("soil".to_owned()),
@@ -109,7 +109,7 @@ fn soil(field: &FieldDescriptor) -> Value {
         Kind::Message(message) => {
             let mut inner = DynamicMessage::new(message.clone());
             for field in message.fields().filter(|f| f.kind().as_message().is_none()) {
-                inner.set_field(&field, soil(&field));
+                inner.set_field(&field, foreign_value(&field));
             }
             Value::Message(inner)
         }
@@ -118,18 +118,18 @@ fn soil(field: &FieldDescriptor) -> Value {
     if field.is_list() { Value::List(vec![one]) } else { one }
 }
 
-/// Sets every output-only field of the messages that are there.
-fn soiled(message: &mut DynamicMessage) {
+/// Sets every output-only field of a message and of the messages in it.
+fn set_output_only(message: &mut DynamicMessage) {
     let Some(fields) = behavior::of(&message.descriptor()) else { return };
     for field in &fields.output_only {
-        message.set_field(field, soil(field));
+        message.set_field(field, foreign_value(field));
     }
     for field in &fields.nested {
         match message.get_field_mut(field) {
-            Value::Message(inner) => soiled(inner),
+            Value::Message(inner) => set_output_only(inner),
             Value::List(items) => items.iter_mut().for_each(|item| {
                 if let Value::Message(inner) = item {
-                    soiled(inner);
+                    set_output_only(inner);
                 }
             }),
             _ => {}
@@ -137,8 +137,8 @@ fn soiled(message: &mut DynamicMessage) {
     }
 }
 
-/// The resource as it is kept after a call.
-async fn kept(suite: &TestSuite, method: &MethodDescriptor, request: &DynamicMessage) -> Result<DynamicMessage> {
+/// Returns the resource as it is stored after a call.
+async fn stored(suite: &TestSuite, method: &MethodDescriptor, request: &DynamicMessage) -> Result<DynamicMessage> {
     let answer = called(suite, method, &request.encode_to_vec()).await?;
     let answer = DynamicMessage::decode(method.output(), answer)?;
     let id = |message: &DynamicMessage| message.get_field_by_name("partner_id").and_then(|v| v.as_str().map(str::to_owned));
@@ -163,7 +163,8 @@ async fn called(suite: &TestSuite, method: &MethodDescriptor, request: &[u8]) ->
     answer.with_context(|| format!("{} refuses its request", method.full_name()))
 }
 
-/// Output-only fields of a message, at any depth, with their values.
+/// Returns the output-only fields of a message, at any depth, with their
+/// values.
 fn fields(message: &DynamicMessage, path: &str) -> Vec<(String, FieldDescriptor, Value)> {
     let Some(all) = behavior::of(&message.descriptor()) else { return Vec::new() };
     let at = |field: &FieldDescriptor| format!("{path}.{}", field.name());
@@ -181,32 +182,32 @@ fn takes_a_resource(message: &MessageDescriptor) -> bool {
 }
 
 #[tokio::test]
-async fn what_only_the_service_sets_never_arrives() -> Result<()> {
+async fn output_only_fields_of_a_request_are_ignored() -> Result<()> {
     let suite = network().await?;
-    let mut arrived = Vec::new();
+    let mut accepted = Vec::new();
     for method in describe::methods().filter(|m| takes_a_resource(&m.input())) {
-        let clean = kept(&suite, &method, &request(&method, 1)?).await?;
+        let clean = stored(&suite, &method, &request(&method, 1)?).await?;
         let mut second = request(&method, 2)?;
-        soiled(&mut second);
-        let other = kept(&suite, &method, &second).await?;
+        set_output_only(&mut second);
+        let other = stored(&suite, &method, &second).await?;
         let (clean, other) = (fields(&clean, method.name()), fields(&other, method.name()));
-        ensure!(!clean.is_empty() && clean.len() == other.len(), "{} answers with another resource than it takes", method.full_name());
+        ensure!(!clean.is_empty() && clean.len() == other.len(), "{} returns another resource than it takes", method.full_name());
         for ((path, field, before), (_, _, after)) in clean.into_iter().zip(other) {
-            ensure!(before != soil(&field), "{path} is what the test would set: it could not be told apart");
+            ensure!(before != foreign_value(&field), "{path} already has the value that the test sets: choose another");
             if before != after {
-                arrived.push(format!("{path}: {after:?} and not {before:?}"));
+                accepted.push(format!("{path}: {after:?} instead of {before:?}"));
             }
         }
     }
-    ensure!(arrived.is_empty(), "sent and kept:\n  {}", arrived.join("\n  "));
+    ensure!(accepted.is_empty(), "sent by the caller and stored:\n  {}", accepted.join("\n  "));
     suite.finish().await
 }
 
-/// A method that is gone needs no request.
+/// A method that no longer exists needs no request.
 #[test]
-fn every_request_is_of_a_method_that_takes_a_resource() {
-    let taken: Vec<String> = describe::methods().filter(|m| takes_a_resource(&m.input())).map(|m| m.name().to_owned()).collect();
-    let idle: Vec<&str> = REQUESTS.iter().map(|(name, _)| *name).filter(|name| !taken.iter().any(|t| t == name)).collect();
+fn every_request_is_for_a_method_that_takes_a_resource() {
+    let takers: Vec<String> = describe::methods().filter(|m| takes_a_resource(&m.input())).map(|m| m.name().to_owned()).collect();
+    let idle: Vec<&str> = REQUESTS.iter().map(|(name, _)| *name).filter(|name| !takers.iter().any(|t| t == name)).collect();
     assert_eq!(idle, [""; 0]);
     let creates = POOL.services().flat_map(|s| s.methods().collect::<Vec<_>>());
     let creates = creates.filter(|m| m.name().starts_with("Create") || m.name().starts_with("Update"));

@@ -1,4 +1,5 @@
-//! Every method that names an object, called by everybody who must not reach it.
+//! Calls every method that names an object as every caller that must not reach
+//! it.
 
 use std::{
     cell::Cell,
@@ -23,14 +24,14 @@ use crate::{
     sweep::{Object, call, everything, is_list, reason, samples},
 };
 
-/// Who calls, and what it may name.
+/// A caller, and the objects that it may name.
 struct Caller {
-    /// For what is said about it.
+    /// Its name in findings.
     who: &'static str,
     token: String,
-    /// Knows an object of its own of every collection.
+    /// Knows an object of the caller's own in every collection.
     requests: Requests,
-    made: Cell<u32>,
+    request_count: Cell<u32>,
 }
 
 impl Caller {
@@ -42,28 +43,29 @@ impl Caller {
             mine.for_each(|object| requests.known.put(&object.name));
         }
         requests.known.put(&format!("partners/{partner}"));
-        Ok(Self { who, token, requests, made: Cell::new(0) })
+        Ok(Self { who, token, requests, request_count: Cell::new(0) })
     }
 
-    /// A request of the caller's about an object; its new ids are used once.
+    /// Builds the caller's request about an object. Its new ids are used only
+    /// once.
     fn request(&self, method: &MethodDescriptor, object: &str, over: &Json) -> Result<DynamicMessage> {
         let mut requests = self.requests.clone();
         requests.known.put(object);
-        requests.prefix(&format!("{NEW}{}", self.made.replace(self.made.get() + 1)));
+        requests.prefix(&format!("{NEW}{}", self.request_count.replace(self.request_count.get() + 1)));
         requests.build(method, over)
     }
 
-    /// What a call of a method about an object comes to.
+    /// Calls a method about an object and returns the outcome.
     async fn about(&self, suite: &TestSuite, method: &MethodDescriptor, object: &str) -> Result<Outcome> {
         let request = self.request(method, object, &Json::Null)?;
         Ok(Outcome::of(call(suite, method, &request, &self.token).await?, object))
     }
 }
 
-/// What new ids start with.
+/// Prefix of new ids.
 const NEW: &str = "new";
 
-/// What a call came to, without the object's name and new ids.
+/// The outcome of a call, without the object's name and new ids.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Done(String),
@@ -86,7 +88,7 @@ impl Outcome {
     }
 }
 
-/// An answer without its own name, which may be made of anything.
+/// Returns an answer without its own name, which may be derived from anything.
 fn unnamed(mut answer: DynamicMessage) -> DynamicMessage {
     answer.clear_field_by_name("name");
     answer
@@ -96,7 +98,7 @@ fn missing(object: &str) -> String {
     object.rsplit_once('/').map(|(parent, _)| format!("{parent}/missing")).unwrap_or_default()
 }
 
-/// Whether the path of a method names the object, and not a field alone.
+/// Whether the path of a method names the object, not only a field.
 fn is_addressed(method: &MethodDescriptor, object: &str) -> bool {
     let collection = route::collection(object);
     Route::of(method).variables.values().any(|pattern| route::collection(pattern.trim_end_matches("/*")) == collection)
@@ -107,8 +109,7 @@ fn names(request: &DynamicMessage, object: &str) -> bool {
     request.to_string().contains(&format!("\"{object}"))
 }
 
-/// What may not be reached is not reached. One network serves all checks; the
-/// ones that change it come last.
+/// One network serves all checks. Those that change it come last.
 #[tokio::test]
 async fn nobody_reaches_what_is_not_theirs() -> Result<()> {
     let suite = network().await?;
@@ -120,7 +121,7 @@ async fn nobody_reaches_what_is_not_theirs() -> Result<()> {
     suite.finish().await
 }
 
-/// What is somebody else's is answered like what does not exist.
+/// Checks that somebody else's object is answered like one that does not exist.
 async fn strangers(suite: &TestSuite) -> Result<Vec<String>> {
     let ours = everything(suite, &suite.admin()?).await?;
     let all: Vec<&Object> = ours.values().flatten().filter(|o| o.name.contains('/')).collect();
@@ -132,7 +133,7 @@ async fn strangers(suite: &TestSuite) -> Result<Vec<String>> {
     let (mut tenants, mut partners) = (Findings::of("scope of tenants"), Findings::of("scope of partners"));
     for method in describe::methods().filter(|m| matches!(describe::access(m), Access::Permission(_))) {
         let tried = foreign(suite, &method, &tenant, &all, &mut tenants).await?;
-        let untried = || "was called about no object of another tenant".to_owned();
+        let untried = || "was called with no object of another tenant".to_owned();
         tenants.expect(tried > 0 || !names_objects(&method)?, method.name(), untried);
         foreign(suite, &method, &stranger, &of_others, &mut partners).await?;
     }
@@ -144,13 +145,14 @@ async fn strangers(suite: &TestSuite) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Whether a request of the method names an object at all.
+/// Whether a request for the method names an object at all.
 fn names_objects(method: &MethodDescriptor) -> Result<bool> {
     let request = Requests::new("any", stoa_tests::start_time()).build(method, &Json::Null)?;
     Ok(request.to_string().contains("/missing"))
 }
 
-/// Calls a method about objects that are not the caller's; how many.
+/// Calls a method about objects that are not the caller's, and returns how
+/// many.
 async fn foreign(
     suite: &TestSuite,
     method: &MethodDescriptor,
@@ -164,21 +166,21 @@ async fn foreign(
     }
     let mut tried = 0;
     for objects in collections.values() {
-        let none = missing(&objects[0].name);
-        if !names(&caller.request(method, &none, &Json::Null)?, &none) {
+        let absent = missing(&objects[0].name);
+        if !names(&caller.request(method, &absent, &Json::Null)?, &absent) {
             continue;
         }
-        let unknown = caller.about(suite, method, &none).await?;
-        let addressed = is_addressed(method, &none);
+        let unknown = caller.about(suite, method, &absent).await?;
+        let addressed = is_addressed(method, &absent);
         let refused = match &unknown {
             Outcome::Refused { code, reason, .. } => *code == Code::NotFound || reason == "SCOPE_EXCEEDED",
-            // The children of what does not exist are none.
+            // An object that does not exist has no children.
             Outcome::Done(answer) => is_list(method) && answer.is_empty(),
         };
-        findings.expect(refused || !addressed, method.name(), || format!("of {none} as {}: {unknown:?}", caller.who));
+        findings.expect(refused || !addressed, method.name(), || format!("about {absent} as {}: {unknown:?}", caller.who));
         for object in objects {
             let outcome = caller.about(suite, method, &object.name).await?;
-            let wrong = || format!("tells {} of {}: {outcome:?} and not {unknown:?}", caller.who, object.name);
+            let wrong = || format!("tells {} about {}: {outcome:?} instead of {unknown:?}", caller.who, object.name);
             findings.expect(outcome == unknown, method.name(), wrong);
             tried += 1;
         }
@@ -186,8 +188,8 @@ async fn foreign(
     Ok(tried)
 }
 
-/// Who sees a dealer's objects, as its distributor does, reads them and changes
-/// none.
+/// Checks that a distributor, which sees its dealer's objects, reads them and
+/// changes none.
 async fn seen_and_not_written(suite: &TestSuite) -> Result<Vec<String>> {
     let upper = Caller::new(suite, "distributor", all_of(suite, DISTRIBUTOR)?, DISTRIBUTOR).await?;
     let seen = everything(suite, &upper.token).await?;
@@ -202,13 +204,14 @@ async fn seen_and_not_written(suite: &TestSuite) -> Result<Vec<String>> {
                 Outcome::Done(_) => permission.ends_with(".read"),
                 Outcome::Refused { reason, .. } => !permission.ends_with(".read") && reason == "SCOPE_EXCEEDED",
             };
-            findings.expect(right, method.name(), || format!("of {}: {outcome:?}", object.name));
+            findings.expect(right, method.name(), || format!("about {}: {outcome:?}", object.name));
         }
     }
     Ok(findings.end())
 }
 
-/// No answer to another tenant mentions anything of ours, whatever it calls.
+/// Checks that no answer to another tenant mentions anything of ours, whatever
+/// it calls.
 async fn mentions(suite: &TestSuite) -> Result<Vec<String>> {
     let mut findings = Findings::of("mentions");
     let mut scenario = Scenario::new(suite, other_round("elsewhere", 5));
@@ -216,14 +219,14 @@ async fn mentions(suite: &TestSuite) -> Result<Vec<String>> {
         let answers = call.run(suite).await?;
         let text: String = answers.iter().map(ToString::to_string).collect();
         let ours = [DISTRIBUTOR, DEALER, STRANGER].into_iter().find(|id| text.contains(id));
-        findings.expect(ours.is_none(), call.method.name(), || format!("tells {OTHER_TENANT} of {ours:?}"));
+        findings.expect(ours.is_none(), call.method.name(), || format!("tells {OTHER_TENANT} about {ours:?}"));
         scenario.learn(&answers);
     }
     Ok(findings.end())
 }
 
-/// Every method with an etag refuses another one than the object has, before it
-/// looks at anything else, and changes nothing.
+/// Checks that every method with an etag refuses one that the object does not
+/// have, before it checks anything else, and changes nothing.
 async fn stale_etags(suite: &TestSuite) -> Result<Vec<String>> {
     let before = everything(suite, &suite.admin()?).await?;
     let admin = Caller::new(suite, "admin", suite.admin()?, DEALER).await?;
@@ -236,7 +239,7 @@ async fn stale_etags(suite: &TestSuite) -> Result<Vec<String>> {
         for object in objects {
             let request = admin.request(&method, &object, &over)?;
             let taken = call(suite, &method, &request, &admin.token).await?.err().map(|status| reason(&status));
-            let wrong = || format!("of {object} with a stale etag: {taken:?}");
+            let wrong = || format!("about {object} with a stale etag: {taken:?}");
             findings.expect(taken.as_deref() == Some("ETAG_MISMATCH"), method.name(), wrong);
         }
     }
@@ -246,7 +249,8 @@ async fn stale_etags(suite: &TestSuite) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// A stale etag if the method takes one, by itself or in the new values.
+/// Returns a stale etag if the method takes one, as a field of its own or in
+/// the new values.
 fn stale(method: &MethodDescriptor) -> Option<Json> {
     let etag = Json::String(stoa_kernel::etag::of(999));
     if method.input().get_field_by_name("etag").is_some() {

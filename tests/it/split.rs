@@ -1,4 +1,4 @@
-//! Services in processes of their own: what crosses from one to the other.
+//! Services in separate processes: what passes between them.
 
 use anyhow::{Context, Result};
 use axum::body::Body;
@@ -13,8 +13,9 @@ use stoa_tests::TestSuite;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-/// Analytics and the gateway beside a suite that is reached at an address. Their
-/// bus is another one, so that no event of the suite ever comes that way.
+/// Starts analytics and the gateway beside a suite that is reached at an
+/// address. They have another bus, so that no event of the suite ever arrives
+/// over it.
 async fn beside(suite: &TestSuite, address: &str, dir: &tempfile::TempDir, place: &Place) -> Result<Suite> {
     let first = &suite.suite.config;
     let mut config = Config::embedded(dir.path())?;
@@ -40,7 +41,7 @@ async fn get(suite: &Suite, path: &str, token: &str) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn what_the_stream_does_not_bring_is_read_from_the_log() -> Result<()> {
+async fn events_that_the_stream_does_not_deliver_are_read_from_the_log() -> Result<()> {
     let suite = TestSuite::start().await?;
     suite.set_up_program().await?;
     for id in ["north", "south"] {
@@ -58,7 +59,7 @@ async fn what_the_stream_does_not_bring_is_read_from_the_log() -> Result<()> {
     let (own, theirs) = (suite.get("/v1/networkQuality").await?, get(&other, "/v1/networkQuality", &admin).await?);
     assert_eq!((&own["headline"]["enrolledCount"], &theirs["headline"]["enrolledCount"]), (&"2".into(), &"2".into()), "{theirs}");
 
-    // The gateway beside it reaches the services, their logs included.
+    // The other gateway reaches the services, including their logs.
     assert_eq!(get(&other, "/v1/partners/north", &admin).await?, suite.get("/v1/partners/north").await?);
     let path = "/v1/services/onboard/events?pageSize=3";
     assert_eq!(get(&other, path, &admin).await?["events"], suite.get(path).await?["events"]);

@@ -1,5 +1,5 @@
-//! What a partner's people may do, by how the partner stands; and a CAM, by
-//! whom it looks after.
+//! What a partner's people may do, depending on whether it is suspended, and
+//! what a CAM may do, depending on which partners are assigned to it.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use stoa_auth::TokenRequest;
 use stoa_tests::TestSuite;
 
 #[tokio::test]
-async fn a_suspended_partner_does_nothing_until_it_is_reactivated() -> Result<()> {
+async fn a_suspended_partner_can_do_nothing_until_it_is_reactivated() -> Result<()> {
     let suite = TestSuite::start().await?;
     suite.set_up_program().await?;
     suite.enroll("north").await?;
@@ -36,11 +36,11 @@ async fn a_cam_writes_for_assigned_partners_and_reads_all() -> Result<()> {
     suite.post("/v1/persons?personId=ann", json!({"displayName": "Ann"})).await?;
     suite.post("/v1/partners/north:assignCam", json!({"person": "persons/ann"})).await?;
     suite.settle().await?;
-    let of = |roles: &[&str]| {
+    let token = |roles: &[&str]| {
         let roles = roles.iter().map(|r| (*r).to_owned()).collect();
         suite.token_of(TokenRequest { subject: "persons/ann".into(), roles, ..TokenRequest::default() })
     };
-    let cam = of(&["cam"])?;
+    let cam = token(&["cam"])?;
     for path in ["/v1/deals/of-north", "/v1/deals/of-south", "/v1/partners/south"] {
         suite.http("GET", path, &Value::Null, &cam).await?.ok()?;
     }
@@ -51,7 +51,7 @@ async fn a_cam_writes_for_assigned_partners_and_reads_all() -> Result<()> {
     let complete = |id: &str| format!("/v1/onboardingPlans/{id}:completeMilestone");
     suite.http("POST", &complete("south"), &kick_off, &cam).await?.refused(403, "PARTNER_NOT_ASSIGNED", "")?;
     suite.http("POST", &complete("north"), &kick_off, &cam).await?.ok()?;
-    // Who has another role that grants it may do it for everybody.
-    suite.http("POST", approve, &json!({}), &of(&["cam", "channel_ops"])?).await?.ok()?;
+    // Another role that grants it allows it for every partner.
+    suite.http("POST", approve, &json!({}), &token(&["cam", "channel_ops"])?).await?.ok()?;
     suite.finish().await
 }

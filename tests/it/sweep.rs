@@ -18,9 +18,9 @@ use tonic_types::StatusExt;
 /// An object as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Object {
-    /// Its name, or what stands for one.
+    /// Its name, or the field that identifies it.
     pub(crate) name: String,
-    /// `partners/{partner}` that it belongs to; empty if it belongs to the whole
+    /// Name of the partner that it belongs to; empty if it belongs to the whole
     /// tenant.
     pub(crate) partner: String,
     pub(crate) etag: String,
@@ -37,32 +37,33 @@ impl Object {
         Self { name, partner, etag: text(item, "etag"), kind }
     }
 
-    /// Whether a partner has one such object: it has the partner's id.
+    /// Whether a partner has only one such object, which then has the partner's
+    /// id.
     pub(crate) fn is_its_partners_only(&self) -> bool {
         !self.partner.is_empty() && self.name.rsplit('/').next() == self.partner.rsplit('/').next()
     }
 }
 
-/// One object of each collection, kind and partner.
+/// Returns one object of each collection, kind and partner.
 pub(crate) fn samples<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<&'a Object> {
     let mut seen = BTreeSet::new();
-    let like = |object: &'a Object| (route::collection(&object.name), object.partner.as_str(), object.kind.as_slice());
-    objects.into_iter().filter(|object| seen.insert(like(object))).collect()
+    let key = |object: &'a Object| (route::collection(&object.name), object.partner.as_str(), object.kind.as_slice());
+    objects.into_iter().filter(|object| seen.insert(key(object))).collect()
 }
 
-/// The reasons that the API documents.
+/// Returns the reasons that the API documents.
 fn reasons() -> BTreeSet<String> {
     let enums = stoa_proto::POOL.all_enums().filter(|e| e.name() == "ErrorReason");
     enums.flat_map(|e| e.values().map(|v| v.name().trim_start_matches("ERROR_REASON_").to_owned()).collect::<Vec<_>>()).collect()
 }
 
-/// Reason of a refusal.
+/// Returns the reason of a refusal.
 pub(crate) fn reason(status: &Status) -> String {
     status.get_error_details().error_info().map(|i| i.reason.clone()).unwrap_or_default()
 }
 
-/// Calls a method, streams with one message; a refusal has a documented reason,
-/// whatever it is, and never lies with the request.
+/// Calls a method, a stream with one message. A refusal must have a documented
+/// reason, and must not be due to an invalid request.
 pub(crate) async fn call(
     suite: &TestSuite,
     method: &MethodDescriptor,
@@ -74,26 +75,26 @@ pub(crate) async fn call(
         Ok(answers) => Ok(Ok(answers.into_iter().map(|bytes| requests::answer(method, bytes)).collect::<Result<_>>()?)),
         Err(status) => {
             let reason = reason(&status);
-            ensure!(reasons().contains(&reason), "{path} answers with a reason that nothing documents: `{reason}` {status:?}");
-            ensure!(!status.message().is_empty(), "{path} says nothing");
+            ensure!(reasons().contains(&reason), "{path} returns an undocumented reason: `{reason}` {status:?}");
+            ensure!(!status.message().is_empty(), "{path} returns no message");
             ensure!(reason != "INVALID_FIELD", "the request for {path} is not valid: {status:?}: {request}");
             Ok(Err(status))
         }
     }
 }
 
-/// Whether a method answers by the page.
+/// Whether a method returns pages.
 pub(crate) fn is_list(method: &MethodDescriptor) -> bool {
     method.input().get_field_by_name("page_token").is_some()
 }
 
-/// The lists of the API.
+/// Returns the lists of the API.
 pub(crate) fn lists() -> impl Iterator<Item = MethodDescriptor> {
     describe::methods().filter(is_list)
 }
 
-/// Requests for a page of a list: one, or one for every service whose events
-/// it lists. Children are listed of all parents.
+/// Returns the requests for a page of a list: one, or one per service for lists
+/// of a service's events. Children are listed for all parents.
 pub(crate) fn pages(method: &MethodDescriptor, size: usize, token: &str) -> Result<Vec<DynamicMessage>> {
     let mut requests = Requests::new("page", stoa_tests::start_time());
     for pattern in Route::of(method).variables.values() {
@@ -111,7 +112,7 @@ pub(crate) fn pages(method: &MethodDescriptor, size: usize, token: &str) -> Resu
     services.iter().map(request).collect()
 }
 
-/// Objects of a page.
+/// Returns the objects of a page.
 pub(crate) fn listed(page: &DynamicMessage) -> Vec<Object> {
     let named =
         |kind: Kind| kind.as_message().is_some_and(|m| ["name", "event_id", "partner"].iter().any(|f| m.get_field_by_name(f).is_some()));
@@ -121,7 +122,7 @@ pub(crate) fn listed(page: &DynamicMessage) -> Vec<Object> {
     items.iter().filter_map(Value::as_message).map(Object::of).collect()
 }
 
-/// All that a list shows a caller, or why it shows nothing.
+/// Returns all objects that a list shows a caller, or why it shows none.
 pub(crate) async fn whole(suite: &TestSuite, method: &MethodDescriptor, token: &str) -> Result<Result<Vec<Object>, Status>> {
     let mut objects = Vec::new();
     for request in pages(method, 1000, "")? {
@@ -133,7 +134,8 @@ pub(crate) async fn whole(suite: &TestSuite, method: &MethodDescriptor, token: &
     Ok(Ok(objects))
 }
 
-/// Objects by the list that shows them to a caller; refusals are left out.
+/// Returns all objects that a caller sees, by list. Lists that refuse the
+/// caller are left out.
 pub(crate) async fn everything(suite: &TestSuite, token: &str) -> Result<BTreeMap<String, Vec<Object>>> {
     let mut all = BTreeMap::new();
     for method in lists() {

@@ -1,4 +1,4 @@
-//! Writing twice, and two at once.
+//! Repeated writes, and concurrent ones.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn a_retry_gets_the_first_answer() -> Result<()> {
     assert_eq!(first, second);
     let all = suite.get("/v1/productLines").await?;
     assert_eq!(all["productLines"].as_array().map(Vec::len), Some(2), "{all}");
-    // The same id of another caller is another request.
+    // The same id from another caller is another request.
     let other =
         suite.token_of(stoa_auth::TokenRequest { subject: "persons/bob".into(), roles: vec!["admin".into()], ..Default::default() })?;
     let theirs = suite.http_with("POST", "/v1/productLines", &body, &other, &key).await?.ok()?;
@@ -30,7 +30,7 @@ async fn a_retry_gets_the_first_answer() -> Result<()> {
 }
 
 #[tokio::test]
-async fn retries_at_once_make_one_object() -> Result<()> {
+async fn concurrent_retries_create_one_object() -> Result<()> {
     let (suite, admin) = with_a_program().await?;
     let (key, body) = ([("idempotency-key", "try-2")], json!({"displayName": "Cloud"}));
     let call = || suite.http_with("POST", "/v1/productLines", &body, &admin, &key);
@@ -42,7 +42,7 @@ async fn retries_at_once_make_one_object() -> Result<()> {
 }
 
 #[tokio::test]
-async fn of_two_writers_on_one_etag_one_is_told() -> Result<()> {
+async fn one_of_two_writers_with_the_same_etag_is_refused() -> Result<()> {
     let (suite, admin) = with_a_program().await?;
     let etag = suite.get("/v1/programs/channel").await?["etag"].as_str().unwrap_or_default().to_owned();
     let headers = [("if-match", etag.as_str())];

@@ -11,17 +11,17 @@ pub struct Answer {
     pub status: u16,
     /// Headers.
     pub headers: HeaderMap,
-    /// The body where it is one JSON value, else null.
+    /// The body if it is one JSON value, otherwise null.
     pub body: Value,
-    /// The body as it came.
+    /// The body as it was received.
     pub text: String,
 }
 
 impl Answer {
-    /// The body of a success.
+    /// Returns the body of a success.
     ///
     /// # Errors
-    /// Where the answer is anything but 200.
+    /// If the status is not 200.
     pub fn ok(self) -> Result<Value> {
         ensure!(self.status == 200, "{}: {}", self.status, self.text);
         Ok(self.body)
@@ -30,38 +30,38 @@ impl Answer {
     /// Checks a refusal: status, reason, and a field that it names.
     ///
     /// # Errors
-    /// Where one of them differs.
+    /// If one of them differs.
     pub fn refused(&self, status: u16, reason: &str, field: &str) -> Result<()> {
-        ensure!(self.status == status, "{status} was expected, not {}: {}", self.status, self.text);
-        ensure!(self.reason() == reason, "{reason} was expected: {}", self.text);
-        ensure!(field.is_empty() || self.fields().iter().any(|f| f == field), "the field {field} was expected: {}", self.text);
+        ensure!(self.status == status, "expected status {status}, not {}: {}", self.status, self.text);
+        ensure!(self.reason() == reason, "expected reason {reason}: {}", self.text);
+        ensure!(field.is_empty() || self.fields().iter().any(|f| f == field), "expected field {field}: {}", self.text);
         ensure!(self.body["message"].as_str().is_some_and(|m| !m.is_empty()), "no message: {}", self.text);
         Ok(())
     }
 
-    /// Reason of the `ErrorInfo`.
+    /// Returns the reason of the `ErrorInfo`.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.detail("google.rpc.ErrorInfo").and_then(|d| d["reason"].as_str()).unwrap_or_default()
     }
 
-    /// Fields of the `BadRequest`.
+    /// Returns the fields of the `BadRequest`.
     #[must_use]
     pub fn fields(&self) -> Vec<String> {
         let violations = self.detail("google.rpc.BadRequest").and_then(|d| d["fieldViolations"].as_array());
         violations.into_iter().flatten().filter_map(|v| v["field"].as_str()).map(str::to_owned).collect()
     }
 
-    /// A response header, empty where there is none.
+    /// Returns a response header; empty if there is none.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
     }
 
-    /// The lines of an NDJSON body.
+    /// Returns the lines of an NDJSON body.
     ///
     /// # Errors
-    /// Where a line is no JSON.
+    /// If the status is not 200, or a line is not JSON.
     pub fn lines(&self) -> Result<Vec<Value>> {
         ensure!(self.status == 200, "{}: {}", self.status, self.text);
         Ok(self.text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)

@@ -3,11 +3,11 @@
 use stoa_config::Config;
 use stoa_testkit::Place;
 
-/// Embedded files and the embedded bus.
+/// Chooses embedded files and the embedded bus.
 #[cfg(not(feature = "backends"))]
 pub(crate) async fn choose(_: &mut Config, _: &Place, _: bool) {}
 
-/// PostgreSQL, with JetStream unless the test's own disorder is asked for.
+/// Chooses PostgreSQL, and JetStream unless the test shuffles events itself.
 #[cfg(feature = "backends")]
 pub(crate) async fn choose(config: &mut Config, place: &Place, shuffled: bool) {
     use stoa_config::{BusKind, Secret};
@@ -20,7 +20,7 @@ pub(crate) async fn choose(config: &mut Config, place: &Place, shuffled: bool) {
     }
 }
 
-/// Databases of a place, reached at a URL.
+/// Chooses the databases of a place, reached at a URL.
 #[cfg(feature = "backends")]
 pub(crate) async fn postgres(config: &mut Config, place: &Place, url: &str) {
     for name in stoa::suite::PILLARS {

@@ -1,8 +1,8 @@
-//! What a suite has stored, held against what its logs say: every document is
-//! the state of its last event, every copy is what its owner has.
+//! Compares what a suite has stored with its logs: every document must be the
+//! state of its last event, and every copy what its owner has.
 //!
 //! Nothing here knows a noun: tables are those that the stores have, messages
-//! are found by the tables' names, and what is a copy stands in [`copies`].
+//! are found by the tables' names, and copies are listed in [`copies`].
 
 mod ancestors;
 mod copies;
@@ -26,7 +26,7 @@ const NO_DOCUMENTS: &[(&str, &str)] = &[
     ("event_log", "what documents are compared with"),
     ("event_parked", "events; `settle` fails while there are any"),
     ("fold_head", "a counter"),
-    ("seaql_migrations", "the schema's own"),
+    ("seaql_migrations", "belongs to the migrations"),
 ];
 
 /// What one service has stored.
@@ -37,14 +37,14 @@ pub(crate) struct Stored {
     tables: Vec<Table>,
 }
 
-/// Names an object: tenant and resource name.
+/// Identifies an object: tenant and resource name.
 type Key = (String, String);
 
-/// What does not fit together, in words; empty if everything does. All events
-/// must be delivered.
+/// Describes every difference; empty if there is none. All events must have
+/// been delivered.
 ///
 /// # Errors
-/// If a store cannot be read, or nothing says what a table holds.
+/// If a store cannot be read, or what a table holds is not known.
 pub async fn differences(suite: &Suite) -> Result<Vec<String>> {
     let mut services = BTreeMap::new();
     for service in PILLARS {
@@ -64,19 +64,20 @@ pub async fn differences(suite: &Suite) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The message that a service keeps in a table: `deal` holds `stoa.sell.v1.Deal`.
+/// Returns the message that a service keeps in a table: `deal` holds
+/// `stoa.sell.v1.Deal`.
 fn noun(service: &str, table: &str) -> Option<MessageDescriptor> {
     let package = format!("stoa.{service}.v1");
     POOL.all_messages().find(|m| m.package_name() == package && m.parent_message().is_none() && route::snake(m.name()) == table)
 }
 
-/// The service's own objects against the last event of each.
+/// Compares the service's own objects with the last event of each.
 async fn documents(stored: &Stored) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut rows: BTreeMap<Key, Row> = BTreeMap::new();
     for table in stored.tables.iter().filter(|t| t.has("version")) {
-        let unlike = copies::knows(&table.name) || facts::TABLE == table.name || NO_DOCUMENTS.iter().any(|(name, _)| *name == table.name);
-        if unlike {
+        let is_other = copies::knows(&table.name) || facts::TABLE == table.name || NO_DOCUMENTS.iter().any(|(name, _)| *name == table.name);
+        if is_other {
             continue;
         }
         let noun = noun(stored.service, &table.name);
@@ -95,27 +96,27 @@ async fn documents(stored: &Stored) -> Result<Vec<String>> {
     }
     for (key, last) in stored.log.all() {
         if !rows.contains_key(key) && !last.erases() {
-            found.push(format!("{}: {} of {} is gone without an event; its last one is {}", stored.service, key.1, key.0, last.subject));
+            found.push(format!("{}: {} of {} is gone without an event; its last event is {}", stored.service, key.1, key.0, last.subject));
         }
     }
     Ok(found)
 }
 
-/// How a row is unlike its last event.
+/// Describes how a row differs from its last event.
 fn unlike(row: &Row, last: &Logged) -> Option<String> {
     if row.version != last.version {
-        return Some(format!("is stored as version {}, its last event {} is version {}", row.version, last.subject, last.version));
+        return Some(format!("is stored as version {}, but its last event {} is version {}", row.version, last.subject, last.version));
     }
-    let sent = text(&row.document, "etag");
-    if row.document.descriptor().get_field_by_name("etag").is_some() && etag::version(&sent) != row.version {
-        return Some(format!("is stored as version {} with the etag {sent}", row.version));
+    let etag = text(&row.document, "etag");
+    if row.document.descriptor().get_field_by_name("etag").is_some() && etag::version(&etag) != row.version {
+        return Some(format!("is stored as version {} with the etag {etag}", row.version));
     }
     let fields = differing(&last.state, &row.document);
     (!fields.is_empty()).then(|| format!("differs from its last event {} in {}", last.subject, fields.join(", ")))
 }
 
-/// Fields of a state that a document has otherwise. An event carries the
-/// document itself, or a projection that has fields of the same names.
+/// Returns the fields of a state that differ in a document. An event carries
+/// the document itself, or a projection that has fields of the same names.
 fn differing(state: &DynamicMessage, document: &DynamicMessage) -> Vec<String> {
     let same =
         |name: &str| state.get_field_by_name(name).map(|v| v.into_owned()) == document.get_field_by_name(name).map(|v| v.into_owned());

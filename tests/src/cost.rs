@@ -1,4 +1,4 @@
-//! What a call costs: round trips, statements, rows that were looked at.
+//! What a call costs: round trips, statements, rows that were examined.
 
 mod grow;
 mod matrix;

@@ -1,5 +1,5 @@
 //! What the tests across the suite share: a suite with all services in this
-//! process, on stores of its own, with a driven clock.
+//! process, with stores of its own and a driven clock.
 
 mod answer;
 mod backends;

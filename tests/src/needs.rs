@@ -1,15 +1,15 @@
-//! What `buf.validate` asks of a field.
+//! What `buf.validate` requires of a field.
 
 use anyhow::{Result, bail};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 use regex::Regex;
 use stoa_proto::POOL;
 
-/// The rules of a field, as far as they refuse an empty one.
+/// The rules of a field, as far as they refuse an empty value.
 #[derive(Debug, Default)]
 pub struct Needs {
     required: bool,
-    /// The handler checks the field by itself: it is filled all the same.
+    /// The handler itself checks the field: it is filled nonetheless.
     by_handler: bool,
     len_min: u64,
     pattern: Option<Regex>,
@@ -49,7 +49,7 @@ impl Needs {
                 ("required", value) => self.required = value.as_bool() == Some(true),
                 ("ignore", _) => self.by_handler = true,
                 (_, Value::Message(typed)) if top => self.read_typed(typed)?,
-                (name, _) => bail!("the rule {name} is not known"),
+                (name, _) => bail!("unknown rule {name}"),
             }
         }
         Ok(())
@@ -74,7 +74,7 @@ impl Needs {
                 "not_in" => self.none_of = list().iter().filter_map(number).collect(),
                 // Rules of entries matter only if there must be entries.
                 "items" => self.read_items(value)?,
-                name => bail!("the rule {name} is not known"),
+                name => bail!("unknown rule {name}"),
             }
         }
         Ok(())
@@ -86,45 +86,45 @@ impl Needs {
             match (rule.name(), value) {
                 ("ignore", _) => self.by_handler = true,
                 (_, Value::Message(_)) => {}
-                (name, _) => bail!("the rule items.{name} is not known"),
+                (name, _) => bail!("unknown rule items.{name}"),
             }
         }
         Ok(())
     }
 
-    /// Whether an empty field is refused, or looked at by the handler alone.
+    /// Whether an empty field is refused, or checked only by the handler.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.required || self.by_handler || self.items_min > 0 || (self.is_text && !self.takes("")) || !self.takes_number(0)
+        self.required || self.by_handler || self.items_min > 0 || (self.is_text && !self.accepts("")) || !self.accepts_number(0)
     }
 
-    /// How many entries a list must have.
+    /// Returns how many entries a list must have.
     #[must_use]
     pub fn items(&self) -> usize {
         usize::try_from(self.items_min.max(1)).unwrap_or(1)
     }
 
-    /// The lowest number that the field takes.
+    /// Returns the lowest number that the field accepts.
     #[must_use]
     pub fn number(&self) -> i64 {
         let first = self.one_of.first().copied().or(self.lowest).unwrap_or_default();
-        (first..).find(|n| self.takes_number(*n)).unwrap_or(first)
+        (first..).find(|n| self.accepts_number(*n)).unwrap_or(first)
     }
 
-    /// The first of these texts that the field takes, or one that it names
-    /// itself.
+    /// Returns a text that the field's own rules name, or the first candidate
+    /// that the field accepts.
     #[must_use]
     pub fn text(&self, candidates: &[&str]) -> Option<String> {
         let own = self.texts.iter().map(String::as_str);
-        own.chain(candidates.iter().copied()).find(|text| self.takes(text)).map(str::to_owned)
+        own.chain(candidates.iter().copied()).find(|text| self.accepts(text)).map(str::to_owned)
     }
 
-    fn takes(&self, text: &str) -> bool {
+    fn accepts(&self, text: &str) -> bool {
         let listed = self.texts.is_empty() || self.texts.iter().any(|t| t == text);
         text.chars().count() as u64 >= self.len_min && self.pattern.as_ref().is_none_or(|p| p.is_match(text)) && listed
     }
 
-    fn takes_number(&self, number: i64) -> bool {
+    fn accepts_number(&self, number: i64) -> bool {
         let listed = self.one_of.is_empty() || self.one_of.contains(&number);
         self.lowest.is_none_or(|lowest| number >= lowest) && listed && !self.none_of.contains(&number)
     }

@@ -1,4 +1,4 @@
-//! What a request needs and no descriptor says.
+//! What requests need beyond what their descriptors say.
 
 use anyhow::{Context, Result};
 use prost_reflect::MethodDescriptor;
@@ -20,34 +20,34 @@ pub const OVERRIDES: &[(&str, &str, &str)] = &[
     ),
     ("CreateAgreement", r#"{"agreement": {"partner": "", "prospect": "{prospects}"}}"#, "an agreement has one of two parties"),
     ("UpdateTier", r#"{"updateMask": "displayName"}"#, "a rank belongs to one tier of its program"),
-    ("UpdateTenantSettings", r#"{"tenantSettings": {"timeZone": "UTC"}}"#, "a time zone is one of IANA's"),
-    ("BulkEnroll", r#"{"row": {"program": "{programs}"}}"#, "a row without program takes the tenant's default one"),
+    ("UpdateTenantSettings", r#"{"tenantSettings": {"timeZone": "UTC"}}"#, "a time zone must be an IANA name"),
+    ("BulkEnroll", r#"{"row": {"program": "{programs}"}}"#, "a row without a program takes the tenant's default program"),
     (
         "BatchPushChanges",
         r#"{"rows": [{"object": "CRM_OBJECT_DEAL", "remoteId": "1", "remoteVersion": "1", "deal": {"product": "Edge", "stage": "Open"}}]}"#,
-        "what a row holds depends on its object, what it may say on the connector's maps",
+        "what a row holds depends on its object, and its values on the connector's maps",
     ),
     (
         "PushChanges",
         r#"{"connector": "{crmConnectors}", "row": {"deal": {"product": "Edge", "stage": "Open"}}}"#,
-        "what a row holds depends on its object, what it may say on the connector's maps",
+        "what a row holds depends on its object, and its values on the connector's maps",
     ),
-    ("ListEvents", r#"{"service": "onboard"}"#, "a service is no resource"),
-    ("ReadEvents", r#"{"service": "onboard"}"#, "a service is no resource"),
-    ("ListParkedEvents", r#"{"service": "incentivize"}"#, "a service is no resource"),
-    ("ReplayParkedEvents", r#"{"service": "incentivize"}"#, "a service is no resource"),
+    ("ListEvents", r#"{"service": "onboard"}"#, "a service is not a resource"),
+    ("ReadEvents", r#"{"service": "onboard"}"#, "a service is not a resource"),
+    ("ListParkedEvents", r#"{"service": "incentivize"}"#, "a service is not a resource"),
+    ("ReplayParkedEvents", r#"{"service": "incentivize"}"#, "a service is not a resource"),
 ];
 
-/// The overrides of a method; null if it has none.
+/// Returns the overrides of a method; null if it has none.
 ///
 /// # Errors
-/// If the table holds something else than JSON.
+/// If the entry of the method is not JSON.
 pub(crate) fn of(method: &MethodDescriptor) -> Result<Value> {
     let found = OVERRIDES.iter().find(|(name, ..)| *name == method.name());
     found.map_or(Ok(Value::Null), |(name, json, _)| serde_json::from_str(json).with_context(|| format!("the override of {name}")))
 }
 
-/// Entries that name no method of the API.
+/// Returns the entries that name no method of the API.
 #[must_use]
 pub fn idle() -> Vec<&'static str> {
     let known: Vec<String> = describe::methods().map(|m| m.name().to_owned()).collect();

@@ -1,5 +1,5 @@
 //! Valid requests for any method, built from its descriptor: every field that
-//! `buf.validate` asks for is filled, objects are named by collection.
+//! `buf.validate` requires is filled, and objects are named by collection.
 
 use std::collections::BTreeMap;
 
@@ -18,25 +18,25 @@ use crate::{
     route::{self, Route},
 };
 
-/// Objects to name in requests: one a collection, the last one that was put.
+/// Objects to name in requests: one per collection, the last one that was put.
 #[derive(Debug, Clone, Default)]
 pub struct Known(BTreeMap<String, String>);
 
 impl Known {
-    /// Takes an object by its name: from now on it stands for its collection.
+    /// Adds an object by its name. From now on it stands for its collection.
     pub fn put(&mut self, name: &str) {
         if let Some(collection) = route::collection(name) {
             self.0.insert(collection, name.to_owned());
         }
     }
 
-    /// The object of a collection, for example of `programs/*/tiers`.
+    /// Returns the object of a collection, for example of `programs/*/tiers`.
     #[must_use]
     pub fn get(&self, collection: &str) -> Option<&str> {
         self.0.get(collection).map(String::as_str)
     }
 
-    /// Takes what an answer names: the object itself, and the first object of
+    /// Adds what an answer names: the object itself, and the first object of
     /// every list in it unless its collection is known already.
     pub fn learn(&mut self, answer: &DynamicMessage) {
         self.put(&text(answer, "name"));
@@ -50,19 +50,19 @@ impl Known {
     }
 }
 
-/// A text field of a message, by its name; empty if there is none.
+/// Returns a text field of a message by its name; empty if there is none.
 #[must_use]
 pub fn text(message: &DynamicMessage, field: &str) -> String {
     message.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Builds requests. Ids are made of a prefix and a counter, so that two makers
-/// with different prefixes never choose the same.
+/// Builds requests. Ids consist of a prefix and a counter, so that two builders
+/// with different prefixes never choose the same id.
 #[derive(Debug, Clone)]
 pub struct Requests {
     /// The objects that requests name.
     pub known: Known,
-    /// What time it is for the suite.
+    /// The suite's business time.
     pub now: Timestamp,
     prefix: String,
     made: u32,
@@ -88,30 +88,31 @@ impl Place<'_> {
     }
 
     /// Whether the field is the partner that something is created or recorded
-    /// for: the vendor's people must name it. A change never moves an object.
+    /// for, which the vendor's people must name. An update never moves an
+    /// object.
     fn is_beneficiary(&self, field: &FieldDescriptor) -> bool {
-        let makes = ["Create", "Record", "BatchCreate"].iter().any(|verb| self.method.name().starts_with(verb));
-        makes && field.name() == "partner" && field.kind() == Kind::String
+        let creates = ["Create", "Record", "BatchCreate"].iter().any(|verb| self.method.name().starts_with(verb));
+        creates && field.name() == "partner" && field.kind() == Kind::String
     }
 }
 
 impl Requests {
-    /// A maker that knows nothing yet.
+    /// Creates a builder that knows no objects yet.
     #[must_use]
     pub fn new(prefix: &str, now: Timestamp) -> Self {
         Self { known: Known::default(), now, prefix: prefix.to_owned(), made: 0 }
     }
 
-    /// New ids start with another prefix from now on.
+    /// Sets the prefix of new ids.
     pub fn prefix(&mut self, prefix: &str) {
         prefix.clone_into(&mut self.prefix);
     }
 
-    /// A valid request for a method. Objects that are not known are named
-    /// `missing`. `over` replaces fields, in the JSON of the API.
+    /// Builds a valid request for a method. Objects that are not known are
+    /// named `missing`. `over` replaces fields, in the JSON of the API.
     ///
     /// # Errors
-    /// If a rule of a field cannot be met: teach [`Needs`], or add to
+    /// If a rule of a field cannot be met: extend [`Needs`] or
     /// [`overrides::OVERRIDES`].
     pub fn build(&mut self, method: &MethodDescriptor, over: &Json) -> Result<DynamicMessage> {
         let route = Route::of(method);
@@ -130,7 +131,8 @@ impl Requests {
         Ok(request)
     }
 
-    /// The object of a pattern like `programs/*/tiers/*` or `partners/*/activity`.
+    /// Returns the object for a pattern like `programs/*/tiers/*` or
+    /// `partners/*/activity`.
     #[must_use]
     pub fn resolve(&self, pattern: &str) -> String {
         let Some((own, rest)) = pattern.rsplit_once('*') else { return pattern.to_owned() };
@@ -139,7 +141,7 @@ impl Requests {
         format!("{}{rest}", known.map_or_else(|| format!("{own}missing").replace('*', "missing"), str::to_owned))
     }
 
-    /// `{deals}` in an override is the known deal.
+    /// Replaces names in braces: `{deals}` in an override is the known deal.
     fn named(&self, mut json: Json) -> Json {
         match &mut json {
             Json::String(text) => {
@@ -189,7 +191,7 @@ impl Requests {
             Kind::Enum(_) => Value::EnumNumber(i32::try_from(needs.number()).context("an enum has 32 bits")?),
             Kind::Int32 => Value::I32(i32::try_from(needs.number()).context("the field has 32 bits")?),
             Kind::Int64 => Value::I64(needs.number()),
-            kind => bail!("no value of the kind {kind:?} can be made"),
+            kind => bail!("no value for the kind {kind:?}"),
         };
         Ok(Some(if field.is_list() { Value::List(vec![one; needs.items()]) } else { one }))
     }
@@ -209,8 +211,8 @@ impl Requests {
         Ok(made)
     }
 
-    /// A text that the field takes: the object that it names by its collection,
-    /// else the first of these that fits.
+    /// Returns a text that the field accepts: the known object of the
+    /// collection that it names, or else the first candidate that fits.
     fn string(&mut self, field: &FieldDescriptor, needs: &Needs) -> Result<String> {
         if let Some(pattern) = route::referred(field.name()) {
             return Ok(self.resolve(&pattern));
@@ -222,15 +224,15 @@ impl Requests {
     }
 }
 
-/// Reads an answer of a method.
+/// Decodes an answer of a method.
 ///
 /// # Errors
-/// If the bytes are not such a message.
+/// If the bytes are not a message of the method's output.
 pub fn answer(method: &MethodDescriptor, bytes: Bytes) -> Result<DynamicMessage> {
     DynamicMessage::decode(method.output(), bytes).with_context(|| describe::path(method))
 }
 
-/// Puts the fields of `over` over those of `json`, at any depth; lists and
+/// Merges the fields of `over` into those of `json`, at any depth. Lists and
 /// plain values are replaced.
 pub(crate) fn merge(json: &mut Json, over: &Json) {
     match (json, over) {

@@ -1,4 +1,4 @@
-//! What `google.api.http` tells of a method, and which collections there are.
+//! What `google.api.http` says about a method, and which collections there are.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,7 +44,8 @@ fn path(rule: &DynamicMessage) -> String {
     paths.into_iter().find(|path| !path.is_empty()).unwrap_or_default()
 }
 
-/// The collection of an object: `programs/*/tiers` of `programs/channel/tiers/gold`.
+/// Returns the collection of an object: `programs/*/tiers` for
+/// `programs/channel/tiers/gold`.
 #[must_use]
 pub fn collection(name: &str) -> Option<String> {
     let mut segments: Vec<&str> = name.split('/').collect();
@@ -55,8 +56,8 @@ pub fn collection(name: &str) -> Option<String> {
     (!name.is_empty()).then(|| segments.join("/"))
 }
 
-/// The pattern of the objects that a field refers to by its name: `tier` names
-/// `programs/*/tiers/*`.
+/// Returns the pattern of the objects that a field refers to, by the field's
+/// name: `programs/*/tiers/*` for `tier`.
 #[must_use]
 pub fn referred(field: &str) -> Option<String> {
     let plural = match field.strip_suffix('y') {
@@ -68,7 +69,7 @@ pub fn referred(field: &str) -> Option<String> {
     found.map(|collection| format!("{collection}/*"))
 }
 
-/// `MdfRequest` as `mdf_request`.
+/// Returns `mdf_request` for `MdfRequest`.
 #[must_use]
 pub fn snake(noun: &str) -> String {
     let mut snake = String::new();
@@ -81,7 +82,7 @@ pub fn snake(noun: &str) -> String {
     snake
 }
 
-/// `mdf_requests` as `mdfRequests`.
+/// Returns `mdfRequests` for `mdf_requests`.
 #[must_use]
 pub fn camel(snake: &str) -> String {
     let mut words = snake.split('_');

@@ -1,10 +1,10 @@
-//! Every method of the suite, called successfully: the life of one partner, in
+//! Calls every method of the suite successfully: the life of one partner, in
 //! the order in which it happens.
 //!
 //! ```text
 //! let mut scenario = Scenario::new(&suite, Round::new("north", 1));
 //! while let Some(call) = scenario.next(&suite).await? {
-//!     let answers = call.run(&suite).await?; // measured by whoever wants to
+//!     let answers = call.run(&suite).await?; // may be measured
 //!     scenario.learn(&answers);
 //! }
 //! ```
@@ -24,36 +24,36 @@ use crate::{
     route,
 };
 
-/// One run of the scenario: a partner of its own, and objects whose ids start
-/// with the partner's. Any number of rounds fits into one tenant.
+/// One run of the scenario, with a partner of its own and objects whose ids
+/// start with the partner's. A tenant may have any number of rounds.
 #[derive(Debug, Clone)]
 pub struct Round {
     /// Tenant of the calls.
     pub tenant: String,
     /// Id of the partner.
     pub partner: String,
-    /// Differs from round to round in a tenant; dates come from it.
+    /// Differs from round to round in a tenant; dates are derived from it.
     pub nth: u32,
-    /// Id of the partner above it, empty for none.
+    /// Id of the parent of the partner; empty for none.
     pub parent: String,
 }
 
 impl Round {
-    /// A round in the tenant `acme`.
+    /// Creates a round in the tenant `acme`.
     #[must_use]
     pub fn new(partner: &str, nth: u32) -> Self {
         Self { tenant: "acme".to_owned(), partner: partner.to_owned(), nth, parent: String::new() }
     }
 }
 
-/// A method to call, and what about.
+/// A method to call, and the objects it is about.
 #[derive(Debug, Clone)]
 struct Step {
     method: &'static str,
     /// Objects that the request names.
     about: Vec<String>,
     over: Json,
-    /// Everything is delivered before it.
+    /// Whether all events are delivered before the call.
     settled: bool,
 }
 
@@ -72,7 +72,7 @@ impl Step {
         self
     }
 
-    /// The id of what it creates.
+    /// Sets the id of the object that it creates.
     fn id(self, id: &str) -> Self {
         let noun = route::camel(&route::snake(self.method.trim_start_matches("Create")));
         self.with(json!({format!("{noun}Id"): id}))
@@ -84,19 +84,20 @@ impl Step {
     }
 }
 
-/// A call that succeeds when it is made now.
+/// A call that succeeds if it is made now.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The method.
     pub method: MethodDescriptor,
-    /// The request; of a client stream its only message.
+    /// The request, or the only message of a client stream.
     pub request: DynamicMessage,
-    /// The token of a caller who may.
+    /// The token of a caller that may make the call.
     pub token: String,
 }
 
 impl Call {
-    /// Makes the call; gives the answer, of a server stream all of them.
+    /// Makes the call and returns the answer, or all answers of a server
+    /// stream.
     ///
     /// # Errors
     /// If it is refused.
@@ -104,7 +105,7 @@ impl Call {
         self.send(suite, std::slice::from_ref(&self.request)).await
     }
 
-    /// As [`Call::run`], with other messages.
+    /// Like [`Call::run`], with other messages.
     ///
     /// # Errors
     /// If it is refused.
@@ -120,7 +121,7 @@ impl Call {
     }
 }
 
-/// Whether an answer says of a row, at any depth, why it was refused.
+/// Whether an answer says why a row was refused, at any depth.
 fn refuses_a_row(answer: &DynamicMessage) -> bool {
     answer.fields().any(|(field, value)| match value {
         Value::Message(inner) => refuses_a_row(inner),
@@ -140,15 +141,15 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The calls of a round.
+    /// Creates the scenario of a round.
     #[must_use]
     pub fn new(suite: &TestSuite, round: Round) -> Self {
         let (steps, requests) = (steps::all(&round, suite.now()).into(), Requests::new(&round.partner, suite.now()));
         Self { round, steps, requests, admin: None }
     }
 
-    /// The next call; `None` at the end. If it depends on what other services
-    /// must have learned, all events are delivered first.
+    /// Returns the next call; `None` at the end. If the call depends on what
+    /// other services must have received, all events are delivered first.
     ///
     /// # Errors
     /// If its request cannot be built.
@@ -169,7 +170,7 @@ impl Scenario {
         Ok(Some(Call { method, request, token }))
     }
 
-    /// Takes from the answers which objects there are now.
+    /// Adds the objects that the answers name to those that requests may name.
     pub fn learn(&mut self, answers: &[DynamicMessage]) {
         answers.iter().for_each(|answer| self.requests.known.learn(answer));
     }

@@ -1,4 +1,4 @@
-//! What most journeys start from, made through the gateway.
+//! What most journeys start from, created through the gateway.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::TestSuite;
 
 impl TestSuite {
-    /// Posts as the administrator and gives the answered object.
+    /// Posts as the administrator and returns the object in the answer.
     ///
     /// # Errors
-    /// Where it is refused.
+    /// If the request is refused.
     pub async fn post(&self, path: &str, body: Value) -> Result<Value> {
         self.http("POST", path, &body, &self.admin()?).await?.ok().with_context(|| format!("POST {path}"))
     }
@@ -17,16 +17,16 @@ impl TestSuite {
     /// Reads as the administrator.
     ///
     /// # Errors
-    /// Where it is refused.
+    /// If the request is refused.
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.http("GET", path, &Value::Null, &self.admin()?).await?.ok().with_context(|| format!("GET {path}"))
     }
 
-    /// A program with two tiers, one product line with course and
+    /// Creates a program with two tiers, a product line with a course and a
     /// certification, a commission rule of 4 % and a budget.
     ///
     /// # Errors
-    /// Where a step is refused.
+    /// If a step is refused.
     pub async fn set_up_program(&self) -> Result<()> {
         self.post("/v1/programs?programId=channel", json!({"displayName": "Channel program"})).await?;
         for (id, rank) in [("registered", 1), ("gold", 2)] {
@@ -51,7 +51,7 @@ impl TestSuite {
     /// Takes an organization from first contact to enrollment.
     ///
     /// # Errors
-    /// Where a step is refused.
+    /// If a step is refused.
     pub async fn enroll(&self, id: &str) -> Result<Value> {
         let prospect = json!({
             "displayName": format!("Organization {id}"), "type": "PARTNER_TYPE_RESELLER", "domain": format!("{id}.example"),
@@ -72,10 +72,10 @@ impl TestSuite {
         Ok(enrollment)
     }
 
-    /// Creates a deal of a partner, 1,000 USD, not submitted.
+    /// Creates a deal of a partner: 1,000 USD, not submitted.
     ///
     /// # Errors
-    /// Where it is refused.
+    /// If the request is refused.
     pub async fn create_deal(&self, id: &str, partner: &str) -> Result<Value> {
         let deal = json!({
             "displayName": format!("Deal {id}"), "partner": format!("partners/{partner}"), "productLine": "productLines/edge",
@@ -86,7 +86,7 @@ impl TestSuite {
     }
 }
 
-/// An amount of whole US dollars in JSON.
+/// Returns an amount of whole US dollars as JSON.
 fn usd(whole: i64) -> Value {
     json!({"minorUnits": (whole * 100).to_string(), "currencyCode": "USD"})
 }

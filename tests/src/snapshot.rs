@@ -1,4 +1,4 @@
-//! Files that are checked in, so that a review sees what changes.
+//! Files that are checked in, so that reviewers see what changes.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,16 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name)
 }
 
-/// What is checked in by a name; empty where nothing is.
+/// Returns the snapshot with a name; empty if there is none.
 pub(crate) fn kept(name: &str) -> String {
     std::fs::read_to_string(path(name)).unwrap_or_default()
 }
 
-/// Compares a text with `tests/snapshots/{name}`; writes the file instead
-/// where the environment has `UPDATE_SNAPSHOTS`.
+/// Compares a text with `tests/snapshots/{name}`, or writes the file if the
+/// environment has `UPDATE_SNAPSHOTS`.
 ///
 /// # Errors
-/// Where they differ, with the first line that does.
+/// If they differ, with the first line that does.
 pub fn check_snapshot(name: &str, text: &str) -> Result<()> {
     let path = path(name);
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not a setting of the suite")]
@@ -25,7 +25,7 @@ pub fn check_snapshot(name: &str, text: &str) -> Result<()> {
     if update {
         return std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()));
     }
-    let kept = std::fs::read_to_string(&path).with_context(|| format!("{} is missing; run with UPDATE_SNAPSHOTS=1", path.display()))?;
+    let kept = std::fs::read_to_string(&path).with_context(|| format!("{} is missing. Run with UPDATE_SNAPSHOTS=1.", path.display()))?;
     if kept == text {
         return Ok(());
     }
@@ -34,5 +34,5 @@ pub fn check_snapshot(name: &str, text: &str) -> Result<()> {
         || format!("{} lines became {}", kept.lines().count(), text.lines().count()),
         |(i, (a, b))| format!("line {}:\n- {a}\n+ {b}", i + 1),
     );
-    bail!("{name} is not what is checked in; if that is meant, run with UPDATE_SNAPSHOTS=1 and review the difference\n{place}")
+    bail!("{name} differs from the snapshot. If that is intended, run with UPDATE_SNAPSHOTS=1 and review the difference.\n{place}")
 }

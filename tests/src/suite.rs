@@ -27,22 +27,22 @@ use tower::ServiceExt;
 
 use crate::{Answer, backends, consistency};
 
-/// Where business time stands when a suite starts: 2026-03-02T09:00:00Z.
+/// Business time when a suite starts: 2026-03-02T09:00:00Z.
 #[must_use]
 pub const fn start_time() -> Timestamp {
     Timestamp::from_micros(1_772_442_000_000_000)
 }
 
-/// Decides in which disorder events come; `SEED=7` repeats a run. JetStream
-/// makes its own.
+/// Returns the seed of the disorder in which events arrive; `SEED=7` repeats a
+/// run. JetStream has a disorder of its own.
 fn start_seed() -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     (!cfg!(feature = "backends")).then_some(seed)
 }
 
-/// All services in this process, on stores of their own. Events move and jobs
-/// run when the test says so.
+/// All services in this process, with stores of their own. Events are delivered
+/// and jobs run when the test says so.
 pub struct TestSuite {
     /// The suite.
     pub suite: Suite,
@@ -55,28 +55,28 @@ pub struct TestSuite {
 }
 
 impl TestSuite {
-    /// Starts a suite whose bus shuffles, delays and doubles events; over
-    /// JetStream, which does so by itself, with the feature `backends`.
+    /// Starts a suite whose bus shuffles, delays and duplicates events. With
+    /// the feature `backends` it runs over JetStream, which does so by itself.
     ///
     /// # Errors
-    /// Where it does not start.
+    /// If it does not start.
     pub async fn start() -> Result<Self> {
         Self::start_with(start_seed(), start_time()).await
     }
 
-    /// Starts a suite whose bus shuffles, delays and doubles events by a seed,
-    /// or keeps their order where there is none.
+    /// Starts a suite whose bus shuffles, delays and duplicates events by a
+    /// seed, or keeps their order if there is none.
     ///
     /// # Errors
-    /// Where it does not start.
+    /// If it does not start.
     pub async fn start_with(shuffle_seed: Option<u64>, now: Timestamp) -> Result<Self> {
         Self::configured(shuffle_seed, now, |_| {}).await
     }
 
-    /// As [`TestSuite::start`], with a role more.
+    /// Like [`TestSuite::start`], with an additional role.
     ///
     /// # Errors
-    /// Where it does not start.
+    /// If it does not start.
     pub async fn start_with_role(role: &str, permissions: &[&str]) -> Result<Self> {
         let permissions = permissions.iter().map(|p| (*p).to_owned()).collect();
         Self::configured(start_seed(), start_time(), |config| drop(config.auth.roles.insert(role.to_owned(), permissions))).await
@@ -84,7 +84,7 @@ impl TestSuite {
 
     #[expect(clippy::print_stderr, reason = "a test has no log")]
     async fn configured(shuffle_seed: Option<u64>, now: Timestamp, change: impl FnOnce(&mut Config)) -> Result<Self> {
-        eprintln!("events come by seed {shuffle_seed:?}");
+        eprintln!("events arrive by seed {shuffle_seed:?}");
         let (dir, place) = (TempDir::new()?, Place::new());
         let mut config = Config::embedded(dir.path())?;
         backends::choose(&mut config, &place, shuffle_seed.is_some()).await;
@@ -103,40 +103,40 @@ impl TestSuite {
         Ok(Self { suite, clock: handle, business: clock, http, _places: places })
     }
 
-    /// The instant of business time.
+    /// Returns the current business time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.business.now()
     }
 
-    /// A token of the tenant `acme`.
+    /// Returns a token of the tenant `acme`.
     ///
     /// # Errors
-    /// Where the local key refuses.
+    /// If the local key cannot sign the token.
     pub fn token(&self, roles: &[&str]) -> Result<String> {
         self.token_of(TokenRequest { roles: roles.iter().map(|r| (*r).to_owned()).collect(), ..TokenRequest::default() })
     }
 
-    /// The administrator of the tenant `acme`.
+    /// Returns a token of the administrator of the tenant `acme`.
     ///
     /// # Errors
-    /// Where the local key refuses.
+    /// If the local key cannot sign the token.
     pub fn admin(&self) -> Result<String> {
         self.token(&["admin"])
     }
 
-    /// Somebody who reads reports.
+    /// Returns a token of somebody who reads reports.
     ///
     /// # Errors
-    /// Where the local key refuses.
+    /// If the local key cannot sign the token.
     pub fn analyst(&self) -> Result<String> {
         self.token(&["analyst"])
     }
 
-    /// The administrator of a partner organization.
+    /// Returns a token of the administrator of a partner.
     ///
     /// # Errors
-    /// Where the local key refuses.
+    /// If the local key cannot sign the token.
     pub fn partner(&self, id: &str) -> Result<String> {
         let roles = vec!["partner_admin".to_owned()];
         self.token_of(TokenRequest {
@@ -147,36 +147,38 @@ impl TestSuite {
         })
     }
 
-    /// The administrator of another tenant.
+    /// Returns a token of the administrator of another tenant.
     ///
     /// # Errors
-    /// Where the local key refuses.
+    /// If the local key cannot sign the token.
     pub fn other_tenant(&self) -> Result<String> {
         self.admin_of("globex")
     }
 
-    /// The administrator of a tenant.
+    /// Returns a token of the administrator of a tenant.
     ///
     /// # Errors
-    /// Where the local key refuses.
+    /// If the local key cannot sign the token.
     pub fn admin_of(&self, tenant: &str) -> Result<String> {
         self.token_of(TokenRequest { tenant: tenant.to_owned(), roles: vec!["admin".to_owned()], ..TokenRequest::default() })
     }
 
-    /// A service of the suite that acts by itself for a tenant.
+    /// Returns a token of a service of the suite that acts on its own in a
+    /// tenant.
     ///
     /// # Errors
-    /// Where the key of the services cannot be read.
+    /// If the key of the services cannot be read.
     pub fn service(&self, tenant: &str) -> Result<String> {
         let key = Arc::new(ServiceKey::load(&self.suite.config.service_key_path().0)?);
         let cx = Cx::service(tenant, "analytics", &Clock::default(), "");
         Ok(ServiceSigner::new(key, "analytics").sign("onboard", &cx, wall_now())?)
     }
 
-    /// A token with what the request leaves open filled in.
+    /// Returns a token for a request, with defaults for what the request leaves
+    /// empty.
     ///
     /// # Errors
-    /// Where the local key refuses.
+    /// If the local key cannot sign the token.
     pub fn token_of(&self, mut request: TokenRequest) -> Result<String> {
         if request.tenant.is_empty() {
             request.tenant = "acme".to_owned();
@@ -188,18 +190,18 @@ impl TestSuite {
         self.suite.keys.token(&request)
     }
 
-    /// A gRPC client.
+    /// Creates a gRPC client.
     ///
     /// # Errors
-    /// Where the token is no header value.
+    /// If the token is not a valid header value.
     pub fn client(&self, token: &str) -> Result<Client> {
         Client::new(self.suite.stack.clone(), token)
     }
 
-    /// Calls the gateway; a null body is none, an empty token is none.
+    /// Calls the gateway. A null body or an empty token is not sent.
     ///
     /// # Errors
-    /// Where no answer comes.
+    /// If there is no answer.
     pub async fn http(&self, method: &str, path: &str, body: &Value, token: &str) -> Result<Answer> {
         self.http_with(method, path, body, token, &[]).await
     }
@@ -207,16 +209,16 @@ impl TestSuite {
     /// Calls the gateway with further headers.
     ///
     /// # Errors
-    /// Where no answer comes.
+    /// If there is no answer.
     pub async fn http_with(&self, method: &str, path: &str, body: &Value, token: &str, headers: &[(&str, &str)]) -> Result<Answer> {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         self.send(method, path, text, token, headers).await
     }
 
-    /// Calls the gateway with a body as it is.
+    /// Calls the gateway with a body as given.
     ///
     /// # Errors
-    /// Where no answer comes.
+    /// If there is no answer.
     pub async fn send(&self, method: &str, path: &str, body: String, token: &str, headers: &[(&str, &str)]) -> Result<Answer> {
         let mut request = Request::builder().method(Method::from_bytes(method.as_bytes())?).uri(path);
         if !token.is_empty() {
@@ -231,11 +233,11 @@ impl TestSuite {
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, text })
     }
 
-    /// Calls a method with an empty message and gives its status, as far as it
-    /// stands in the headers: OK where the call was let through and answers.
+    /// Calls a method with an empty message and returns the status in the
+    /// headers: OK if the call was let through and is answered.
     ///
     /// # Errors
-    /// Where the request cannot be built.
+    /// If the request cannot be built.
     pub async fn grpc(&self, path: &str, token: &str) -> Result<Status> {
         let empty = http_body_util::Full::new(axum::body::Bytes::from_static(&[0; 5]));
         let mut request =
@@ -247,10 +249,10 @@ impl TestSuite {
         Ok(status_of(answer.headers()))
     }
 
-    /// Calls a method with one message and gives the one that answers.
+    /// Calls a method with one message and returns the answer.
     ///
     /// # Errors
-    /// Where the request cannot be built or the answer not be read.
+    /// If the request cannot be built or the answer cannot be read.
     pub async fn call(&self, path: &str, message: &[u8], token: &str) -> Result<Result<Bytes, Status>> {
         Ok(match self.exchange(path, &[message.to_vec()], token).await? {
             Ok(answers) => Ok(answers.into_iter().next().context("an answer without a message")?),
@@ -258,11 +260,11 @@ impl TestSuite {
         })
     }
 
-    /// Calls a method with the messages of a stream, or with one, and gives all
-    /// that answer.
+    /// Calls a method with the messages of a stream, or with one message, and
+    /// returns all answers.
     ///
     /// # Errors
-    /// Where the request cannot be built or the answer not be read.
+    /// If the request cannot be built or the answer cannot be read.
     pub async fn exchange(&self, path: &str, messages: &[Vec<u8>], token: &str) -> Result<Result<Vec<Bytes>, Status>> {
         let mut framed = Vec::new();
         for message in messages {
@@ -287,10 +289,10 @@ impl TestSuite {
         unframed(body.to_bytes()).map(Ok)
     }
 
-    /// Everything delivered, nothing parked.
+    /// Delivers all events; none may be parked.
     ///
     /// # Errors
-    /// Where an event could not be delivered.
+    /// If an event could not be delivered.
     pub async fn settle(&self) -> Result<()> {
         self.suite.settle().await?;
         let parked = self.suite.parked_count().await?;
@@ -298,21 +300,22 @@ impl TestSuite {
         Ok(())
     }
 
-    /// Ends the test: everything delivered, nothing parked, every document as
-    /// its last event says, every copy like the original.
+    /// Ends the test: all events must be delivered, none may be parked, every
+    /// document must be as its last event says, and every copy like its
+    /// original.
     ///
     /// # Errors
-    /// Where that is not so.
+    /// If one of these does not hold.
     pub async fn finish(self) -> Result<()> {
         self.settle().await?;
         let found = consistency::differences(&self.suite).await?;
-        ensure!(found.is_empty(), "{} things do not fit together:\n{}", found.len(), found.join("\n"));
+        ensure!(found.is_empty(), "{} differences between stores and logs:\n{}", found.len(), found.join("\n"));
         self.suite.stop().await;
         Ok(())
     }
 }
 
-/// The messages of an answer's body.
+/// Returns the messages of an answer's body.
 fn unframed(mut body: Bytes) -> Result<Vec<Bytes>> {
     let mut messages = Vec::new();
     while !body.is_empty() {

@@ -1,6 +1,6 @@
 {{/*
-The settings of a service as a map: `config`, then the service's own, then what
-the chart decides. Takes root, name and service (its merged values).
+The settings of a service as a map: `config`, then the service's own, then those
+that the chart decides. Takes root, name and service (its merged values).
 */}}
 {{- define "stoa.settings" -}}
 {{- $root := .root -}}
@@ -34,7 +34,7 @@ the chart decides. Takes root, name and service (its merged values).
 {{- include "stoa.toml.table" (dict "path" "" "table" (include "stoa.settings" . | fromJson)) | trim }}
 {{ end -}}
 
-{{/* One table and those below it: plain values come first, or they would belong to a table below. */}}
+{{/* One table and its subtables. Plain values come first, or they would belong to a subtable. */}}
 {{- define "stoa.toml.table" -}}
 {{- range $key, $value := .table -}}
 {{- if not (or (kindIs "map" $value) (kindIs "invalid" $value) (include "stoa.toml.isTables" $value)) }}

@@ -1,4 +1,4 @@
-{{/* Name of the release's resources; 40 characters leave room for the service. */}}
+{{/* Name of the release's resources. 40 characters leave room for the service. */}}
 {{- define "stoa.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
@@ -12,7 +12,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What selects the pods of the release. */}}
+{{/* Labels that select the pods of the release. */}}
 {{- define "stoa.selector" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -28,7 +28,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* A service's values: defaults, and what the service sets itself. Takes root and name. */}}
+{{/* A service's values: the defaults, overridden by its own. Takes root and name. */}}
 {{- define "stoa.service" -}}
 {{- $own := index .root.Values.services .name | default dict -}}
 {{- $base := merge (dict "postgres" .root.Values.postgres) .root.Values.defaults -}}

@@ -1,4 +1,4 @@
-//! What a field says about itself: its behavior and its limits.
+//! Rules for the annotations of fields: their behavior and limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +10,19 @@ use stoa_proto::{
 };
 use tonic_types::StatusExt;
 
-use crate::{none, resources};
+use crate::{assert_none, resources};
 
-/// Whether only the service sets the field: what a caller sends is cleared.
+/// Whether only the service sets the field.
 fn is_output_only(field: &FieldDescriptor) -> bool {
     behaviors(field).contains(&Behavior::OutputOnly)
 }
 
-/// Messages that a caller sends, at any depth.
-fn sent() -> Vec<MessageDescriptor> {
+/// Requests and the messages nested in them.
+fn sent_messages() -> Vec<MessageDescriptor> {
     with_nested(describe::methods().map(|m| m.input()).collect())
 }
 
-/// Messages of ours with all that they are made of.
+/// Messages of the API and the messages nested in them.
 fn with_nested(mut open: Vec<MessageDescriptor>) -> Vec<MessageDescriptor> {
     let mut found: BTreeMap<String, MessageDescriptor> = BTreeMap::new();
     while let Some(message) = open.pop() {
@@ -34,7 +34,7 @@ fn with_nested(mut open: Vec<MessageDescriptor>) -> Vec<MessageDescriptor> {
     found.into_values().collect()
 }
 
-/// Names of the rules that a field has, outer ones only.
+/// Names of the rules of a field, without the rules of its items.
 fn rules(field: &FieldDescriptor) -> BTreeSet<String> {
     let extension = POOL.get_extension_by_name("buf.validate.field").unwrap();
     let options = field.options();
@@ -47,9 +47,9 @@ fn rules(field: &FieldDescriptor) -> BTreeSet<String> {
 }
 
 #[test]
-fn everything_that_is_sent_has_a_limit() {
+fn every_field_of_a_request_has_a_limit() {
     let mut offenders = Vec::new();
-    for message in sent() {
+    for message in sent_messages() {
         for field in message.fields().filter(|f| !is_output_only(f)) {
             let rules = rules(&field);
             let text_bound = ["max_len", "pattern", "const", "in"].iter().any(|r| rules.contains(*r));
@@ -60,10 +60,10 @@ fn everything_that_is_sent_has_a_limit() {
             }
         }
     }
-    none("no limit", offenders);
+    assert_none("no limit", offenders);
 }
 
-/// Whether a list's items, texts, are bounded by a rule of their own.
+/// Whether the items of a list of strings have a limit of their own.
 fn items_are_bounded(field: &FieldDescriptor) -> bool {
     let extension = POOL.get_extension_by_name("buf.validate.field").unwrap();
     let options = field.options();
@@ -74,25 +74,25 @@ fn items_are_bounded(field: &FieldDescriptor) -> bool {
 }
 
 #[test]
-fn every_list_of_texts_bounds_its_number_and_its_items() {
+fn every_list_of_strings_limits_its_length_and_its_items() {
     let mut offenders = Vec::new();
-    for message in sent() {
+    for message in sent_messages() {
         for field in message.fields().filter(|f| f.is_list() && f.kind() == Kind::String && !is_output_only(f)) {
             if !rules(&field).contains("max_items") || !items_are_bounded(&field) {
                 offenders.push(format!("{} ({})", field.full_name(), message.parent_file().name()));
             }
         }
     }
-    none("no max_items, or no items.string.max_len", offenders);
+    assert_none("no max_items, or no items.string.max_len", offenders);
 }
 
-/// What is sent, and what is kept.
+/// Requests and resources, and the messages nested in them.
 fn annotated() -> Vec<MessageDescriptor> {
     with_nested(describe::methods().map(|m| m.input()).chain(resources::all()).collect())
 }
 
 #[test]
-fn every_field_says_what_it_is_to_a_caller() {
+fn every_field_has_a_behavior_that_fits() {
     use Behavior::{Identifier, Immutable, Optional, OutputOnly, Required};
     let mut offenders = Vec::new();
     for message in annotated() {
@@ -110,34 +110,34 @@ fn every_field_says_what_it_is_to_a_caller() {
             }
         }
     }
-    none("no behavior, or one that cannot be", offenders);
+    assert_none("no behavior, or one that does not fit", offenders);
 }
 
-/// An update needs the name, a create does not: an identifier is neither
+/// An update needs the name but a create does not, so an identifier is neither
 /// required nor optional.
 #[test]
-fn a_field_is_required_exactly_if_an_empty_message_is_refused_for_it() {
+fn a_field_is_required_exactly_if_an_empty_message_violates_its_rules() {
     let mut offenders = Vec::new();
     for message in annotated() {
         let status = validate::check_bytes(message.full_name(), &[]).err();
         let details = status.map(|s| s.get_error_details()).unwrap_or_default();
-        let refused: BTreeSet<String> =
+        let violated: BTreeSet<String> =
             details.bad_request().map(|b| b.field_violations.iter().map(|v| v.field.clone()).collect()).unwrap_or_default();
         for field in message.fields() {
             let behaviors = behaviors(&field);
-            let differs = behaviors.contains(&Behavior::Required) != refused.contains(field.name());
+            let differs = behaviors.contains(&Behavior::Required) != violated.contains(field.name());
             if differs && !behaviors.contains(&Behavior::Identifier) {
                 offenders.push(format!("{} ({}): {behaviors:?}", field.full_name(), message.parent_file().name()));
             }
         }
     }
-    none("REQUIRED and buf.validate differ", offenders);
+    assert_none("REQUIRED and buf.validate differ", offenders);
 }
 
 #[test]
-fn what_only_the_service_sets_has_no_rules() {
+fn output_only_fields_have_no_rules() {
     let extension = POOL.get_extension_by_name("buf.validate.field").unwrap();
     let fields = annotated().into_iter().flat_map(|m| m.fields().collect::<Vec<_>>());
     let offenders = fields.filter(|f| is_output_only(f) && f.options().has_extension(&extension));
-    none("rules that nobody can break", offenders.map(|f| f.full_name().to_owned()).collect());
+    assert_none("rules that cannot be violated", offenders.map(|f| f.full_name().to_owned()).collect());
 }

@@ -1,4 +1,4 @@
-//! The rules that every proto file of the suite keeps.
+//! Rules that every proto file of the API follows.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -29,8 +29,8 @@ fn is_read(method: &MethodDescriptor) -> bool {
     rule.has_field_by_name("get")
 }
 
-/// Fails with all offenders at once.
-fn none(what: &str, offenders: Vec<String>) {
+/// Fails with a list of all offenders.
+fn assert_none(what: &str, offenders: Vec<String>) {
     assert!(offenders.is_empty(), "{what}:\n  {}", offenders.join("\n  "));
 }
 
@@ -40,20 +40,20 @@ fn every_rule_of_every_field_is_known() {
 }
 
 #[test]
-fn every_method_says_who_may_call_it() {
+fn every_method_has_an_access_rule() {
     let permission = regex::Regex::new("^[a-z][A-Za-z]*\\.[a-z]+$").unwrap();
     let offenders = describe::methods().filter(|m| match describe::access(m) {
         Access::None => true,
         Access::Permission(p) => !permission.is_match(&p),
         Access::Public | Access::Internal => false,
     });
-    none("no access rule, or a permission that is not noun.verb", offenders.map(|m| m.full_name().to_owned()).collect());
+    assert_none("no access rule, or a permission that is not noun.verb", offenders.map(|m| m.full_name().to_owned()).collect());
 }
 
 #[test]
-fn every_method_is_reachable_by_http() {
+fn every_method_has_an_http_path() {
     let offenders = describe::methods().filter(|m| http_rule(m).is_none());
-    none("no google.api.http", offenders.map(|m| m.full_name().to_owned()).collect());
+    assert_none("no google.api.http", offenders.map(|m| m.full_name().to_owned()).collect());
 }
 
 #[test]
@@ -72,24 +72,24 @@ fn no_two_methods_share_a_path() {
             offenders.push(format!("{} and {other}: {verb} {path}", method.full_name()));
         }
     }
-    none("same path", offenders);
+    assert_none("same path", offenders);
 }
 
 #[test]
-fn every_change_can_be_retried_by_its_request_id() {
+fn every_change_can_be_retried_with_a_request_id() {
     let offenders = describe::methods()
         .filter(|m| !is_read(m) && !m.is_client_streaming() && m.input().get_field_by_name("request_id").is_none() && !is_exempt(m));
-    none("no request_id", offenders.map(|m| m.full_name().to_owned()).collect());
+    assert_none("no request_id", offenders.map(|m| m.full_name().to_owned()).collect());
 }
 
-/// Methods that POST without changing anything, and those whose rows carry
-/// their own key.
+/// Methods that POST without changing anything, and methods whose rows have a
+/// key of their own.
 fn is_exempt(method: &MethodDescriptor) -> bool {
     ["Compute", "BatchPushChanges", "RecordPortalActivity", "ReplayParkedEvents"].iter().any(|n| method.name().starts_with(n))
 }
 
 #[test]
-fn every_list_is_paged_and_bounded() {
+fn every_list_is_paged() {
     let mut offenders = Vec::new();
     for method in describe::methods().filter(|m| m.name().starts_with("List")) {
         let (input, output) = (method.input(), method.output());
@@ -99,14 +99,14 @@ fn every_list_is_paged_and_bounded() {
             offenders.push(method.full_name().to_owned());
         }
     }
-    none("not paged", offenders);
+    assert_none("not paged", offenders);
 }
 
-/// Two who change the same object must not overwrite each other unseen: the
-/// request carries the object's etag, or the object with it.
+/// Concurrent changes of one object must not silently overwrite each other: the
+/// request has the object's etag, or the object that contains it.
 #[test]
-fn every_change_of_an_object_can_name_its_version() {
-    // The path ends with the object, or with what is done to it.
+fn every_change_of_an_object_accepts_its_etag() {
+    // The path ends with the object, or with a custom verb after it.
     let names_object = regex::Regex::new("\\{[a-z_.]+=[^}]*\\}(:[A-Za-z]+)?$").unwrap();
     let has_etag = |message: &MessageDescriptor| message.get_field_by_name("etag").is_some();
     let mut offenders = Vec::new();
@@ -119,7 +119,7 @@ fn every_change_of_an_object_can_name_its_version() {
             offenders.push(format!("{} ({})", method.full_name(), method.parent_file().name()));
         }
     }
-    none("no etag", offenders);
+    assert_none("no etag", offenders);
 }
 
 fn comment(path: &[i32], file: &prost_types::FileDescriptorProto) -> String {
@@ -130,33 +130,33 @@ fn comment(path: &[i32], file: &prost_types::FileDescriptorProto) -> String {
 #[test]
 fn everything_is_documented() {
     let mut offenders = Vec::new();
-    let mut ask = |name: &str, path: &[i32], file: &prost_types::FileDescriptorProto| {
+    let mut check = |name: &str, path: &[i32], file: &prost_types::FileDescriptorProto| {
         if comment(path, file).trim().is_empty() {
             offenders.push(name.to_owned());
         }
     };
     for message in ours() {
         let file = message.parent_file();
-        ask(message.full_name(), message.path(), file.file_descriptor_proto());
+        check(message.full_name(), message.path(), file.file_descriptor_proto());
         for field in message.fields() {
-            ask(field.full_name(), field.path(), file.file_descriptor_proto());
+            check(field.full_name(), field.path(), file.file_descriptor_proto());
         }
     }
     for service in POOL.services().filter(|s| s.full_name().starts_with("stoa.")) {
         let file = service.parent_file();
-        ask(service.full_name(), service.path(), file.file_descriptor_proto());
+        check(service.full_name(), service.path(), file.file_descriptor_proto());
         for method in service.methods() {
-            ask(method.full_name(), method.path(), file.file_descriptor_proto());
+            check(method.full_name(), method.path(), file.file_descriptor_proto());
         }
     }
-    for one in POOL.all_enums().filter(|e| e.full_name().starts_with("stoa.")) {
-        let file = one.parent_file();
-        ask(one.full_name(), one.path(), file.file_descriptor_proto());
-        for value in one.values() {
-            ask(value.full_name(), value.path(), file.file_descriptor_proto());
+    for described in POOL.all_enums().filter(|e| e.full_name().starts_with("stoa.")) {
+        let file = described.parent_file();
+        check(described.full_name(), described.path(), file.file_descriptor_proto());
+        for value in described.values() {
+            check(value.full_name(), value.path(), file.file_descriptor_proto());
         }
     }
-    none("no comment", offenders);
+    assert_none("no comment", offenders);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn every_event_has_a_subject_of_its_own() {
             None => {}
         }
     }
-    none("bad event", offenders);
+    assert_none("invalid event", offenders);
 }
 
 #[test]
@@ -202,19 +202,19 @@ fn no_event_carries_personal_data() {
             }
         }
     }
-    none("personal data in an event", offenders);
+    assert_none("personal data in an event", offenders);
 }
 
 #[test]
-fn a_server_stream_names_the_field_that_resumes_it() {
+fn every_server_stream_names_the_field_that_resumes_it() {
     let offenders = describe::methods().filter(|m| m.is_server_streaming() && !m.is_client_streaming()).filter(|m| {
         describe::resume_field(m).is_none_or(|f| m.output().get_field_by_name(&f).is_none() || m.input().get_field_by_name(&f).is_none())
     });
-    none("no resume field in request and response", offenders.map(|m| m.full_name().to_owned()).collect());
+    assert_none("no resume field in request and response", offenders.map(|m| m.full_name().to_owned()).collect());
 }
 
 #[test]
-fn custom_options_survive_the_embedding() {
+fn the_embedded_descriptors_keep_custom_options() {
     let method = POOL.get_service_by_name("stoa.onboard.v1.ProgramService").unwrap().methods().next().unwrap();
     assert_eq!(describe::access(&method), Access::Permission("programs.write".to_owned()));
     assert_eq!(describe::EVENT_SUBJECTS["stoa.onboard.v1.ProgramCreated"], "onboard.program.created");

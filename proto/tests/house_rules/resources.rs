@@ -1,13 +1,14 @@
-//! What a resource says about itself: its type and the names of its objects.
+//! Rules for the annotations of resources: their types and resource names.
 
 use std::collections::BTreeSet;
 
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
 use stoa_proto::{POOL, behavior, describe};
 
-use crate::{http_rule, none, ours};
+use crate::{assert_none, http_rule, ours};
 
-/// Whether a message is kept under a name and versioned.
+/// Whether a message is a versioned resource: it has a name and an etag, and is
+/// not a request.
 pub(crate) fn is_resource(message: &MessageDescriptor) -> bool {
     let has = |field: &str| message.get_field_by_name(field).is_some();
     has("name") && has("etag") && !behavior::is_request(message.full_name())
@@ -32,12 +33,13 @@ fn pattern(annotation: &DynamicMessage) -> String {
     patterns.as_list().unwrap().iter().map(|p| p.as_str().unwrap()).collect::<Vec<_>>().join(" or ")
 }
 
-/// A name with `*` in place of every id: `programs/*/tiers/*`.
+/// A pattern with `*` in place of every ID: `programs/*/tiers/*`.
 fn shape(pattern: &str) -> String {
     regex::Regex::new("\\{[a-z_]+\\}").unwrap().replace_all(pattern, "*").into_owned()
 }
 
-/// A path without version and variable names: `programs/*/tiers`.
+/// The path of a GET method without version and variable names:
+/// `programs/*/tiers`.
 fn path(method: &MethodDescriptor) -> String {
     let rule = http_rule(method).unwrap();
     let path = rule.get_field_by_name("get").unwrap().as_str().unwrap().to_owned();
@@ -45,7 +47,7 @@ fn path(method: &MethodDescriptor) -> String {
     path.trim_start_matches("/v1/").to_owned()
 }
 
-/// Where its objects are found: the path of one, or else of all of them.
+/// Path of the resource, from its Get method, or else from its List method.
 fn found_at(message: &MessageDescriptor) -> Option<String> {
     let get = format!("Get{}", message.name());
     let gets = describe::methods().find(|m| m.name() == get && m.output() == *message);
@@ -62,7 +64,7 @@ fn snake(camel: &str) -> String {
 }
 
 #[test]
-fn every_resource_says_its_type_and_how_it_is_named() {
+fn every_resource_is_annotated_with_its_type_and_pattern() {
     let mut offenders = Vec::new();
     for message in all() {
         let Some(annotation) = annotation(&message) else {
@@ -71,7 +73,7 @@ fn every_resource_says_its_type_and_how_it_is_named() {
         };
         let service = message.package_name().split('.').nth(1).unwrap().to_owned();
         let (singular, plural, pattern) = (text(&annotation, "singular"), text(&annotation, "plural"), pattern(&annotation));
-        // Of a singleton there is one name only.
+        // A singleton has no ID in its name.
         let is_singleton = singular == plural;
         let ends = if is_singleton { singular.clone() } else { format!("{plural}/{{{}}}", snake(&singular)) };
         let fits = text(&annotation, "type") == format!("{service}.stoa/{}", message.name())
@@ -79,10 +81,10 @@ fn every_resource_says_its_type_and_how_it_is_named() {
             && pattern.ends_with(&ends)
             && found_at(&message) == Some(shape(&pattern));
         if !fits {
-            offenders.push(format!("{}: {pattern} is found at {:?}", message.full_name(), found_at(&message)));
+            offenders.push(format!("{}: {pattern}, but its path is {:?}", message.full_name(), found_at(&message)));
         }
     }
-    none("bad google.api.resource", offenders);
+    assert_none("invalid google.api.resource", offenders);
 }
 
 #[test]
@@ -98,5 +100,5 @@ fn every_reference_names_a_type_that_exists() {
             offenders.push(format!("{}: {named}", field.full_name()));
         }
     }
-    none("no such resource", offenders);
+    assert_none("reference to an unknown resource", offenders);
 }

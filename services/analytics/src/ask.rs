@@ -1,4 +1,4 @@
-//! What all questions have in common: the cut, and pages that keep it.
+//! What all questions share: the cut, and pages that keep it.
 
 use prost_types::Timestamp as Instant;
 use stoa_kernel::{Cx, Error, Result, Timestamp, page::Page};
@@ -7,12 +7,12 @@ use stoa_proto::common::v1::ErrorReason;
 
 use crate::{Api, column::span::Cut, fold::SOURCES, frame::Frame};
 
-/// The cut that a request asks for. What is not given is the instant right
-/// behind now, so that what just happened is in the answer. What will have been
-/// recorded later nobody knows yet: an answer would not stay as it is.
+/// Returns the cut of a request. An instant that is not given is one microsecond
+/// after now, so that the answer includes what has just happened. `known_at`
+/// must not be in the future, because the answer could still change.
 ///
 /// # Errors
-/// INVALID_ARGUMENT, `TIME_IN_FUTURE` where `known_at` lies there.
+/// INVALID_ARGUMENT `TIME_IN_FUTURE` if `known_at` is in the future.
 pub(crate) fn cut(cx: &Cx, as_of: Option<&Instant>, known_at: Option<&Instant>) -> Result<Cut> {
     let read = |field: &str, given: Option<&Instant>| match given {
         Some(instant) => Timestamp::from_proto(field, instant).map(Timestamp::micros),
@@ -20,19 +20,19 @@ pub(crate) fn cut(cx: &Cx, as_of: Option<&Instant>, known_at: Option<&Instant>) 
     };
     let cut = Cut { as_of: read("as_of", as_of)?, known_at: read("known_at", known_at)? };
     if cut.known_at > cx.now.plus_micros(1).micros() {
-        let message = format!("must not lie in the future; it is {} now", cx.now);
+        let message = format!("must not be in the future. It is now {}.", cx.now);
         return Err(Error::invalid("known_at", message).with_reason(ErrorReason::TimeInFuture));
     }
     Ok(cut)
 }
 
-/// An instant as the API carries it.
+/// Converts an instant to a message of the API.
 #[expect(clippy::unnecessary_wraps, reason = "message fields are optional")]
 pub(crate) fn instant(micros: i64) -> Option<Instant> {
     Some(Timestamp::from_micros(micros).proto())
 }
 
-/// How far each log was folded.
+/// How far each log has been folded.
 pub(crate) fn positions(frame: &Frame) -> Vec<FoldedPosition> {
     let named = SOURCES.iter().zip(frame.positions);
     let position = |(source, position): (&&str, i64)| FoldedPosition {
@@ -43,8 +43,8 @@ pub(crate) fn positions(frame: &Frame) -> Vec<FoldedPosition> {
     named.map(position).collect()
 }
 
-/// A page of a computed list. Its token keeps the cut: the pages behind the
-/// first one are of the same instant, even where that was "now".
+/// A page of a computed list. Its token keeps the cut, so that all pages are of
+/// the same instant, even if that was "now".
 pub(crate) struct Ask {
     pub(crate) cut: Cut,
     page: Page,
@@ -69,7 +69,7 @@ impl Ask {
         Ok(Self { cut, page })
     }
 
-    /// Cuts a list to the page that was asked for. `key` orders the list.
+    /// Cuts a list to the requested page. `key` orders the list.
     pub(crate) fn cut_to_page<T>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
         if let Some(after) = self.page.after.get(2) {
             let start = rows.iter().position(|row| key(row) > *after).unwrap_or(rows.len());

@@ -1,5 +1,5 @@
-//! The definitions of the metrics, as data. A tenant may come to version its
-//! own; every answer names the version it was computed by.
+//! Metric definitions as data. Tenants may get versions of their own later, so
+//! every answer names the version that it was computed with.
 
 /// What counts, and over which windows.
 #[derive(Debug, Clone)]
@@ -8,15 +8,15 @@ pub(crate) struct Definition {
     pub(crate) version: &'static str,
     /// Days within which a commercial activity makes a partner active.
     pub(crate) active_days: i64,
-    /// Days within which a training makes a partner engaged.
+    /// Days within which a completed training makes a partner engaged.
     pub(crate) engaged_days: i64,
-    /// Days after enrollment within which the first activity activates.
+    /// Days after enrollment within which the first activity counts as activation.
     pub(crate) activation_days: i64,
-    /// Days of revenue, where a question names no window.
+    /// Days of the revenue window if a question names none.
     pub(crate) window_days: i64,
-    /// Share of the active partners that is the top, in 1/10,000.
+    /// Share of the active partners that counts as the top, in basis points.
     pub(crate) concentration_basis_points: i64,
-    /// Upper bounds of the ages of inactivity, in days.
+    /// Upper bounds of the inactivity age buckets, in days.
     pub(crate) inactivity_days: [i64; 4],
 }
 

@@ -3,20 +3,20 @@
 //!
 //! | room | what it holds |
 //! | --- | --- |
-//! | `consistency` | answers that hold what the caller has seen |
+//! | `consistency` | answers that include what the caller has seen |
 //! | `row` | what is stored of an aggregate's version |
 //! | `column` | facts with the spans in which they hold, by partner |
-//! | `fact` | the kinds of facts: what is read, stored and derived of each |
-//! | `fold` | from the services' logs to rows, and their table |
+//! | `fact` | the kinds of facts: what is read, stored and derived for each |
+//! | `fold` | the fold of the services' logs into rows, and their table |
 //! | `frame` | one tenant's facts in memory |
 //! | `metrics` | the metrics: pure functions over a frame at a cut |
 //! | `report` | the network quality report and the partners behind its numbers |
-//! | `partner_activity` | what one partner does |
+//! | `partner_activity` | the activity of one partner |
 //! | `segment` | network stages and investment segments, with reasons |
-//! | `allocation` | from budgets and segments to units per partner |
+//! | `allocation` | the allocation of budgets to segments and partners |
 //!
-//! Everything here can be dropped and folded again. Questions are asked `as_of`
-//! an instant and as it was `known_at` another; both cuts are exclusive.
+//! Everything here can be dropped and folded again. A question is about the state
+//! `as_of` one instant, as it was `known_at` another. Both cuts are exclusive.
 
 mod allocation;
 mod ask;
@@ -45,8 +45,7 @@ pub use migration::migrations;
 /// Name of the service in the log, the configuration and the event subjects.
 pub const NAME: &str = "analytics";
 
-/// Memory that the frames of all tenants may take together, where nothing else
-/// is set.
+/// Default limit for the memory of all tenants' frames together, in bytes.
 pub const FRAME_BYTES_MAX: usize = 256 << 20;
 
 /// Implements every RPC service of analytics; each room adds its own.
@@ -56,13 +55,13 @@ struct Api {
     frames: Arc<Keeper>,
 }
 
-/// What analytics offers: RPC services, migrations and subscriptions.
+/// Returns what analytics offers: RPC services, migrations and subscriptions.
 #[must_use]
 pub fn service(deps: Deps) -> Service {
     service_with(deps, FRAME_BYTES_MAX)
 }
 
-/// The same with another limit for the frames.
+/// Like [`service`], with a different limit for the frames.
 #[must_use]
 pub fn service_with(deps: Deps, frame_bytes_max: usize) -> Service {
     let frames = Arc::new(Keeper::new(deps.store.clone(), frame_bytes_max));

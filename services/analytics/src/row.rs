@@ -1,10 +1,10 @@
-//! What is kept of an aggregate's version.
+//! What is stored of an aggregate's version.
 
 use prost::Message;
 use stoa_events::Event;
 use stoa_kernel::{Error, Result, Timestamp};
 
-/// One version of an aggregate, cut down to what the metrics need.
+/// One version of an aggregate, reduced to what the metrics need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) aggregate: String,
@@ -16,12 +16,12 @@ pub(crate) struct Row {
     pub(crate) document: Document,
 }
 
-/// State of an aggregate after a version, as it is stored: one field, whose
-/// number names the kind of fact and which holds the kind's own message. To
-/// protobuf that is a message with one `oneof`.
+/// State of an aggregate after a version, as it is stored: one field, whose number
+/// is the kind of fact and whose value is the kind's own message. To protobuf, that
+/// is a message with one `oneof`.
 ///
-/// The kinds' messages are the storage format: fields are only ever added.
-/// Instants are microseconds, partners are ids without their collection.
+/// The kinds' messages are the storage format, so fields are only ever added.
+/// Instants are in microseconds. Partners are IDs without their collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Document(Vec<u8>);
 
@@ -30,7 +30,7 @@ const LENGTH_DELIMITED: usize = 2;
 const WIRE_TYPE_BITS: usize = 3;
 
 impl Document {
-    /// The document of a state.
+    /// Encodes a state.
     pub(crate) fn new(kind: u8, state: &impl Message) -> Result<Self> {
         let mut bytes = Vec::with_capacity(state.encoded_len() + 8);
         // The key of a field and the length of a message are both varints.
@@ -40,7 +40,7 @@ impl Document {
         Ok(Self(bytes))
     }
 
-    /// A document that was stored.
+    /// Wraps a stored document.
     pub(crate) const fn stored(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
@@ -53,7 +53,7 @@ impl Document {
         let mut rest = self.0.as_slice();
         let key = prost::decode_length_delimiter(&mut rest).map_err(|e| e.to_string())?;
         if key & ((1 << WIRE_TYPE_BITS) - 1) != LENGTH_DELIMITED {
-            return Err(format!("key {key} is not that of a message"));
+            return Err(format!("key {key} is not the key of a message"));
         }
         let kind = u8::try_from(key >> WIRE_TYPE_BITS).map_err(|e| e.to_string())?;
         Ok((kind, rest))
@@ -61,29 +61,29 @@ impl Document {
 }
 
 impl Row {
-    /// Number of the kind of fact.
+    /// Returns the number of the kind of fact.
     pub(crate) fn kind(&self) -> Result<u8> {
         self.document.key().map(|(kind, _)| kind).map_err(|e| self.inconsistent(&e))
     }
 
-    /// The kind's own message.
+    /// Decodes the kind's own message.
     pub(crate) fn state<S: Message + Default>(&self) -> Result<S> {
         let (_, rest) = self.document.key().map_err(|e| self.inconsistent(&e))?;
         S::decode_length_delimited(rest).map_err(|e| self.inconsistent(&e.to_string()))
     }
 
-    /// The failure of a row that is not what this code writes.
+    /// Returns the error for a row that this code would not write.
     pub(crate) fn inconsistent(&self, what: &str) -> Error {
         Error::internal(format!("inconsistent: document of fact {} version {}: {what}", self.aggregate, self.version))
     }
 }
 
-/// An instant in microseconds.
+/// Converts an instant to microseconds.
 pub(crate) fn micros(time: Option<&prost_types::Timestamp>) -> Option<i64> {
     Timestamp::stored(time).map(Timestamp::micros)
 }
 
-/// When an event happened.
+/// Instant at which an event happened, in microseconds.
 pub(crate) fn occurred(event: &Event) -> i64 {
     micros(event.occurred_time.as_ref()).unwrap_or_default()
 }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_gives_back_kind_and_state() {
+    fn a_document_returns_its_kind_and_state() {
         for kind in [1, 15, 16, 255] {
             let document = Document::new(kind, &"state".to_owned()).unwrap();
             let row = row(document.bytes());

@@ -1,4 +1,4 @@
-//! ENABLE: what partners' people learn, hold and look at.
+//! ENABLE: what partners' people learn, hold and view.
 //!
 //! Owns courses and their completions, certifications and their awards, and
 //! portal activity. Each noun is a folder: rules in `mod.rs` (pure), rows and
@@ -29,7 +29,8 @@ struct Api {
     deps: Deps,
 }
 
-/// What enable offers: RPC services, migrations, subscriptions and jobs.
+/// Returns everything that enable offers: RPC services, migrations,
+/// subscriptions and jobs.
 #[must_use]
 pub fn service(deps: Deps) -> Service {
     let api = Api { deps: deps.clone() };

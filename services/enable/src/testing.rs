@@ -1,4 +1,4 @@
-//! The service on a store of its own, for tests.
+//! The service with a store of its own, for tests.
 
 pub(crate) use stoa_testkit::{NOT_ENROLLED, occurred, reason};
 
@@ -6,7 +6,7 @@ use crate::Api;
 
 pub(crate) type Bench = stoa_testkit::Served<Api>;
 
-/// The service with the usual network in its directory.
+/// Creates the service with the standard network in its directory.
 pub(crate) async fn bench() -> Bench {
     Bench::new(crate::NAME, crate::migrations(), |deps| Api { deps }).await
 }

@@ -1,4 +1,4 @@
-//! Request bodies, bounded.
+//! Request bodies of limited size.
 
 use std::{
     collections::VecDeque,
@@ -15,55 +15,55 @@ use tokio::sync::Notify;
 
 use crate::request;
 
-/// Lines that cannot be read and wait for their answer: a caller that sends
-/// many of them and does not read must not fill the memory.
+/// Maximum number of unreadable lines that wait for their answers, so that a caller
+/// that sends many of them and does not read cannot fill the memory.
 const REFUSED_LINES_MAX: usize = 1000;
 
-/// The whole body.
+/// Reads the whole body.
 ///
 /// # Errors
-/// INVALID_ARGUMENT `TOO_LARGE` beyond the limit.
+/// INVALID_ARGUMENT `TOO_LARGE` if the body exceeds the limit.
 pub(crate) async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Error> {
     axum::body::to_bytes(body, bytes_max).await.map_err(|_| too_large("body", bytes_max))
 }
 
 fn too_large(what: &str, bytes_max: usize) -> Error {
-    Error::new(Kind::InvalidArgument, ErrorReason::TooLarge, format!("{what} must have at most {bytes_max} bytes; send less at once"))
+    Error::new(Kind::InvalidArgument, ErrorReason::TooLarge, format!("{what} must have at most {bytes_max} bytes. Send less at once."))
         .with_field(what, format!("must have at most {bytes_max} bytes"))
 }
 
-/// What is wrong with lines of an uploaded stream, waiting to be answered
-/// between the answers of the service.
+/// Errors of lines in an uploaded stream, which wait to be sent between the
+/// answers of the service.
 #[derive(Clone, Default)]
 pub(crate) struct Refused(Arc<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
     errors: Mutex<VecDeque<Error>>,
-    told: Notify,
+    arrived: Notify,
 }
 
 impl Refused {
-    /// Notes a failure; how many wait now.
-    fn tell(&self, error: Error) -> usize {
+    /// Adds an error. Returns how many are waiting.
+    fn push(&self, error: Error) -> usize {
         let mut errors = self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
         errors.push_back(error);
-        self.0.told.notify_one();
+        self.0.arrived.notify_one();
         errors.len()
     }
 
-    /// The next failure that waits already.
+    /// Takes the next error if one is waiting.
     pub(crate) fn take(&self) -> Option<Error> {
         self.0.errors.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// The next failure, when there is one.
+    /// Waits for the next error.
     pub(crate) async fn next(&self) -> Error {
         loop {
             if let Some(error) = self.take() {
                 return error;
             }
-            self.0.told.notified().await;
+            self.0.arrived.notified().await;
         }
     }
 }
@@ -78,9 +78,9 @@ struct Lines {
     finished: bool,
 }
 
-/// One message a line of NDJSON, as the lines come. A line that cannot be read
-/// is answered by itself, with its number, and the stream goes on. One that is
-/// too long ends it: what came before it is answered.
+/// Reads one message per NDJSON line, as the lines arrive. An unreadable line is
+/// answered with an error that has its number, and the stream continues. A line
+/// that is too long ends the stream; the lines before it are answered.
 pub(crate) fn lines(
     body: Body,
     descriptor: MessageDescriptor,
@@ -105,13 +105,13 @@ pub(crate) fn lines(
 }
 
 impl Lines {
-    /// Answers the line; nothing where the stream has to end.
+    /// Answers the line with an error. Returns `None` if the stream has to end.
     fn refuse(&self, error: Error) -> Option<()> {
-        if self.refused.tell(error.with_metadata("line", self.number.to_string())) < REFUSED_LINES_MAX {
+        if self.refused.push(error.with_metadata("line", self.number.to_string())) < REFUSED_LINES_MAX {
             return Some(());
         }
-        let message = format!("{REFUSED_LINES_MAX} lines that cannot be read wait for an answer; correct the stream and send it again");
-        self.refused.tell(Error::new(Kind::ResourceExhausted, ErrorReason::TooLarge, message));
+        let message = format!("{REFUSED_LINES_MAX} unreadable lines are waiting for their answers. Correct the stream and send it again.");
+        self.refused.push(Error::new(Kind::ResourceExhausted, ErrorReason::TooLarge, message));
         None
     }
 
@@ -122,7 +122,7 @@ impl Lines {
                 return Some(line.freeze().slice(..at));
             }
             if self.buffer.len() > self.line_bytes_max {
-                self.refused.tell(too_large("line", self.line_bytes_max).with_metadata("line", (self.number + 1).to_string()));
+                self.refused.push(too_large("line", self.line_bytes_max).with_metadata("line", (self.number + 1).to_string()));
                 return None;
             }
             if self.finished {
@@ -131,7 +131,7 @@ impl Lines {
             match self.body.next().await {
                 Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
                 Some(Err(error)) => {
-                    self.refused.tell(Error::invalid("body", format!("broke off: {error}")));
+                    self.refused.push(Error::invalid("body", format!("was interrupted: {error}")));
                     return None;
                 }
                 None => self.finished = true,

@@ -1,4 +1,4 @@
-//! gRPC with messages that are known by their descriptors only.
+//! gRPC codec for messages that are known only by their descriptors.
 
 use bytes::Buf;
 use prost::Message;

@@ -1,4 +1,4 @@
-//! Failures as `google.rpc.Status` JSON with the HTTP status that fits.
+//! Failures as `google.rpc.Status` JSON with the matching HTTP status.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// HTTP status of a gRPC code.
+/// Returns the HTTP status of a gRPC code.
 pub(crate) fn http_status(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
@@ -29,7 +29,7 @@ pub(crate) fn http_status(code: Code) -> StatusCode {
     }
 }
 
-/// A status as `google.rpc.Status` in JSON, its details unpacked.
+/// A status as `google.rpc.Status` in JSON, with its details unpacked.
 pub(crate) fn json(status: &Status) -> Value {
     let details = status.get_error_details();
     let mut unpacked = Vec::new();
@@ -53,9 +53,9 @@ pub(crate) fn json(status: &Status) -> Value {
     json!({"code": status.code() as i32, "message": status.message(), "details": unpacked})
 }
 
-/// A status as the response of a request: a condition that does not hold is
-/// told as such where the request made it one (RFC 9110), by `If-Match`. An
-/// etag in the body is the API's own, and a conflict.
+/// A status as the response to a request. An etag mismatch is a failed
+/// precondition (RFC 9110) if the request has `If-Match`. For an etag in the body,
+/// which only the API defines, it is a conflict.
 pub(crate) fn of_change(status: &Status, request: &HeaderMap) -> Response {
     let mut response = response(status);
     let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
@@ -81,7 +81,7 @@ pub(crate) fn response(status: &Status) -> Response {
     response
 }
 
-/// Whole seconds, never less than what was told.
+/// Whole seconds, rounded up, at least 1.
 fn retry_after(delay: Duration) -> HeaderValue {
     let seconds = delay.as_millis().div_ceil(1000).max(1);
     HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX))

@@ -1,5 +1,5 @@
-//! What passes between HTTP headers and gRPC metadata, and the headers that
-//! stand for fields.
+//! Headers that pass between HTTP and gRPC metadata, and headers that set fields of
+//! the request.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use prost_reflect::{DynamicMessage, Kind, ReflectMessage, Value};
@@ -7,13 +7,13 @@ use tonic::metadata::MetadataMap;
 
 use crate::route::{BodyTo, Route};
 
-/// Request headers that reach the service.
+/// Request headers that are forwarded to the service.
 const FORWARDED: [&str; 5] = ["authorization", "x-request-id", "traceparent", "tracestate", "grpc-timeout"];
 
-/// Response metadata that reaches the caller.
+/// Response metadata that is returned to the caller.
 const RETURNED: [&str; 1] = ["x-request-id"];
 
-/// Metadata of the call.
+/// Returns the metadata of the call.
 pub(crate) fn forward(from: &HeaderMap) -> MetadataMap {
     let mut headers = HeaderMap::new();
     for name in FORWARDED {
@@ -24,7 +24,7 @@ pub(crate) fn forward(from: &HeaderMap) -> MetadataMap {
     MetadataMap::from_headers(headers)
 }
 
-/// Copies what the service answered beside its message.
+/// Copies the response metadata that is returned to the caller.
 pub(crate) fn give_back(from: &MetadataMap, to: &mut HeaderMap) {
     for name in RETURNED {
         if let Some(value) = from.clone().into_headers().get(name) {
@@ -33,8 +33,9 @@ pub(crate) fn give_back(from: &MetadataMap, to: &mut HeaderMap) {
     }
 }
 
-/// `Idempotency-Key` is the request id, `If-Match` the etag of the request or
-/// of the resource in it; what the message says by itself comes first.
+/// Sets fields from headers: the request ID from `Idempotency-Key`, and the etag of
+/// the request or of the resource in it from `If-Match`. Values in the message take
+/// precedence.
 pub(crate) fn fill(message: &mut DynamicMessage, headers: &HeaderMap) {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     if let Some(key) = text("idempotency-key") {
@@ -54,8 +55,7 @@ pub(crate) fn fill(message: &mut DynamicMessage, headers: &HeaderMap) {
     }
 }
 
-/// Whether `If-Match` means something for a route: it changes an object that
-/// exists.
+/// Whether a route takes `If-Match`, because it changes an existing object.
 pub(crate) fn takes_if_match(route: &Route) -> bool {
     let in_body = |name: &str| match route.method.input().get_field_by_name(name).map(|field| field.kind()) {
         Some(Kind::Message(inner)) => inner.get_field_by_name("etag").is_some(),
@@ -71,14 +71,14 @@ fn fill_text(message: &mut DynamicMessage, field: &str, text: String) {
     }
 }
 
-/// The etag of a resource that is answered.
+/// Returns the etag of the resource in an answer.
 pub(crate) fn etag(message: &DynamicMessage) -> Option<HeaderValue> {
     let etag = message.get_field_by_name("etag")?;
     let text = etag.as_str().filter(|t| !t.is_empty())?;
     HeaderValue::from_str(text).ok()
 }
 
-/// Whether the caller has this version already.
+/// Whether the caller already has this version.
 pub(crate) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let Some(known) = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()) else { return false };
     let etag = etag.to_str().unwrap_or_default();

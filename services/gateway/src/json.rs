@@ -3,15 +3,15 @@
 use prost_reflect::{DynamicMessage, ReflectMessage};
 use stoa_proto::json::WRITE;
 
-/// Canonical proto3 JSON. Every field can be written, so that a failure would
-/// be a fault of ours; it shows as an empty object and in the log.
+/// Writes a message as canonical proto3 JSON. Every field can be written, so a
+/// failure would be a bug. It is logged, and the result is an empty object.
 pub(crate) fn text(message: &DynamicMessage) -> String {
     let mut bytes = Vec::with_capacity(256);
     let mut writer = serde_json::Serializer::new(&mut bytes);
     match message.serialize_with_options(&mut writer, &WRITE) {
         Ok(()) => String::from_utf8(bytes).unwrap_or_default(),
         Err(error) => {
-            tracing::error!(%error, message = message.descriptor().full_name(), "an answer cannot be written as JSON");
+            tracing::error!(%error, message = message.descriptor().full_name(), "cannot write an answer as JSON");
             "{}".to_owned()
         }
     }

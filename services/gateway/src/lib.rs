@@ -1,9 +1,8 @@
 //! REST, server-sent events and NDJSON in front of the gRPC services.
 //!
-//! The gateway knows no business rule: its routes, parameters, streams and its
-//! OpenAPI description are derived from the proto descriptors, and every request
-//! passes the same server stack as a gRPC call. gRPC-Web is served beside it by
-//! the server itself.
+//! The gateway knows no business rules. Its routes, parameters, streams and OpenAPI
+//! description are derived from the proto descriptors, and every request passes
+//! through the same server stack as a gRPC call. The server itself serves gRPC-Web.
 
 mod body;
 mod codec;
@@ -27,7 +26,7 @@ use axum::{Router, extract::Request, response::Response, routing::get};
 pub use config::GatewayConfig;
 pub use openapi::description;
 
-/// The gateway as a router: everything below `/v1`, and `/openapi.json`.
+/// Returns the gateway as a router: everything below `/v1`, and `/openapi.json`.
 pub fn gateway(config: GatewayConfig) -> Router {
     let shared = Arc::new(transcode::Transcoder::new(config));
     let document: Arc<str> = description().to_string().into();

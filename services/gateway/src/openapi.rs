@@ -24,7 +24,7 @@ pub(crate) async fn answer(document: Arc<str>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document.to_string()).into_response()
 }
 
-/// The whole description.
+/// Returns the description of the whole API.
 #[must_use]
 pub fn description() -> Value {
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
@@ -40,7 +40,7 @@ pub fn description() -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "Stoa",
-            "description": "Open platform for partner networks: the network, what it does and how good it is.",
+            "description": "Open platform for partner networks: the network, its activity and its quality.",
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -52,9 +52,9 @@ pub fn description() -> Value {
             "schemas": schemas.finish(),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
             "responses": {
-                "Error": failed("The request failed; nothing was changed."),
-                "Changed": failed("The object has another etag than If-Match names (`ETAG_MISMATCH`): read it again, then retry. \
-                                   Where the etag stands in the body, this is answered with 409."),
+                "Error": failed("The request failed. Nothing was changed."),
+                "Changed": failed("The object's etag differs from the one in If-Match (`ETAG_MISMATCH`). Read the object again, then \
+                                   retry. If the etag is in the body instead, the status is 409."),
             },
         },
     })
@@ -86,21 +86,21 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     if route.verb != Method::GET && method.input().get_field_by_name("request_id").is_some() {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 100},
-            "description": "Stands for the request id: a retry with the same key and body gets the first answer.",
+            "description": "Sets the request ID: a retry with the same key and body returns the first answer.",
         }));
     }
     let mut responses = json!({"200": answered(route, schemas), "default": {"$ref": "#/components/responses/Error"}});
     if headers::takes_if_match(route) {
         parameters.push(json!({
             "name": "If-Match", "in": "header", "schema": {"type": "string", "maxLength": 100},
-            "description": "Stands for the etag: the change is made to this version or not at all.",
+            "description": "Sets the etag: the change is made only if the object still has this version.",
         }));
         responses["412"] = json!({"$ref": "#/components/responses/Changed"});
     }
     if route.resume.is_some() {
         parameters.push(json!({
             "name": "Last-Event-ID", "in": "header", "schema": {"type": "string"},
-            "description": "Id of the last event received: the stream goes on behind it.",
+            "description": "ID of the last event received. The stream resumes after it.",
         }));
     }
     let mut operation = json!({
@@ -137,7 +137,7 @@ fn request_body(route: &Route, bound: &BTreeSet<&str>, schemas: &mut Schemas) ->
     let (media, text) = if route.method.is_client_streaming() {
         (
             "application/x-ndjson",
-            "A message a line. A line that cannot be read is answered as an error that names it, and the rest goes on.",
+            "One message per line. An unreadable line is answered with an error that names the line. The others are processed.",
         )
     } else {
         ("application/json", "")
@@ -153,12 +153,13 @@ fn answered(route: &Route, schemas: &mut Schemas) -> Value {
     let schema = schemas.reference(&route.method.output());
     if route.method.is_server_streaming() {
         let content = json!({"text/event-stream": {"schema": {"type": "string"}}, "application/x-ndjson": {"schema": schema}});
-        return json!({"description": "A message at a time, as it comes.", "content": content});
+        return json!({"description": "One message at a time, as soon as it is available.", "content": content});
     }
-    json!({"description": "Done.", "content": {"application/json": {"schema": schema}}})
+    json!({"description": "Success.", "content": {"application/json": {"schema": schema}}})
 }
 
-/// Fields that are neither in the path nor in the body are query parameters.
+/// Adds the fields that are neither in the path nor in the body, which are query
+/// parameters.
 fn query(message: &MessageDescriptor, prefix: &str, bound: &BTreeSet<&str>, body: &BodyTo, schemas: &mut Schemas, into: &mut Vec<Value>) {
     for field in message.fields() {
         let path = format!("{prefix}{}", field.name());

@@ -1,24 +1,24 @@
-//! Path variables and query parameters become fields.
+//! Sets fields from path variables and query parameters.
 
 use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
 use stoa_kernel::{Error, Timestamp};
 
-/// Sets the field that a dotted path names. Repeated fields grow.
+/// Sets the field that a dotted path names. Appends to repeated fields.
 ///
 /// # Errors
-/// INVALID_ARGUMENT naming the parameter.
+/// INVALID_ARGUMENT with the parameter.
 pub(crate) fn set(message: &mut DynamicMessage, path: &str, text: &str) -> Result<(), Error> {
     set_below(message, path, path, text)
 }
 
 fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str) -> Result<(), Error> {
     let (head, tail) = path.split_once('.').map_or((path, None), |(head, tail)| (head, Some(tail)));
-    let field =
-        field(&message.descriptor(), head).ok_or_else(|| Error::invalid(whole, "is not a parameter of this method; check its spelling"))?;
+    let field = field(&message.descriptor(), head)
+        .ok_or_else(|| Error::invalid(whole, "is not a parameter of this method. Check the spelling."))?;
     if let Some(tail) = tail {
         return match message.get_field_mut(&field) {
             Value::Message(inner) => set_below(inner, whole, tail, text),
-            _ => Err(Error::invalid(whole, format!("goes below {head}, which has no fields"))),
+            _ => Err(Error::invalid(whole, format!("names a field of {head}, which has no fields"))),
         };
     }
     let value = scalar(&field, text).ok_or_else(|| Error::invalid(whole, format!("`{text}` is not {}", expected(&field))))?;
@@ -32,7 +32,7 @@ fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str) 
     Ok(())
 }
 
-/// By the proto name or the JSON name.
+/// Finds a field by its proto name or its JSON name.
 pub(crate) fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
 }
@@ -75,13 +75,13 @@ fn expected(field: &FieldDescriptor) -> String {
         Kind::Enum(e) => format!("one of {}", e.values().map(|v| v.name().to_owned()).collect::<Vec<_>>().join(", ")),
         Kind::Message(m) if m.full_name() == "google.protobuf.Timestamp" => "an instant such as 2026-01-31T12:00:00Z".to_owned(),
         Kind::Message(m) if m.full_name() != "google.protobuf.FieldMask" => {
-            "something a parameter can carry; send it in the body".to_owned()
+            "a value that a parameter can carry. Send it in the body.".to_owned()
         }
         _ => "a number in range".to_owned(),
     }
 }
 
-/// `displayName` → `display_name`; snake case stays.
+/// `displayName` → `display_name`. Snake case is unchanged.
 fn snake(path: &str) -> String {
     path.chars().fold(String::new(), |mut out, c| {
         if c.is_ascii_uppercase() {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_repeated_enum_time_and_mask_parameters() {
+    fn nested_fields_masks_and_times_are_set() {
         let mut update = message("stoa.onboard.v1.UpdateProgramRequest");
         set(&mut update, "program.display_name", "Gold").unwrap();
         set(&mut update, "updateMask", "displayName,description").unwrap();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_parameter_is_named() {
+    fn an_invalid_parameter_is_named() {
         let mut list = message("stoa.onboard.v1.ListPartnersRequest");
         for (path, text) in [("nonsense", "1"), ("page_size", "many"), ("page_size", "99999999999"), ("filter.x", "y")] {
             assert_eq!(set(&mut list, path, text).unwrap_err().fields()[0].field, path);

@@ -1,4 +1,4 @@
-//! A rate per caller.
+//! Rate limit per caller.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -10,11 +10,11 @@ use http::{HeaderMap, header};
 use stoa_kernel::{Error, Kind};
 use stoa_proto::common::v1::ErrorReason;
 
-/// Callers that are remembered before those at rest are forgotten.
+/// Number of callers above which idle ones are forgotten.
 const CALLERS_MAX: usize = 100_000;
 
-/// Counts requests by token, so that neither a proxy nor an address decides
-/// who a caller is. Callers without a token share one rate.
+/// Counts requests by token, so that neither a proxy nor an address determines who
+/// a caller is. Callers without a token share one rate.
 pub(crate) struct Rate {
     limiter: DefaultKeyedRateLimiter<u64>,
     hasher: RandomState,
@@ -27,7 +27,7 @@ impl Rate {
         Self { limiter: RateLimiter::keyed(quota), hasher: RandomState::new() }
     }
 
-    /// Takes one request from the caller's share.
+    /// Counts one request against the caller's rate.
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED `RATE_LIMITED` with the time to wait.
@@ -39,7 +39,7 @@ impl Rate {
         self.limiter.check_key(&caller).map_err(|until| {
             let wait = until.wait_time_from(governor::clock::DefaultClock::default().now());
             let millis = u64::try_from(wait.as_millis()).unwrap_or(1000).max(1);
-            let message = "this caller sends more requests than its rate allows; wait as long as Retry-After says";
+            let message = "the caller sent more requests than its rate allows. Wait for the time in Retry-After.";
             Error::new(Kind::ResourceExhausted, ErrorReason::RateLimited, message).retry_after_ms(millis)
         })
     }

@@ -1,4 +1,4 @@
-//! A request message from path, query and body.
+//! Builds a request message from path, query and body.
 
 use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, Value};
 use stoa_kernel::Error;
@@ -8,14 +8,14 @@ use crate::{
     route::{BodyTo, Route},
 };
 
-/// How JSON is read: unknown fields are refused, so that a misspelled one is
-/// not silently lost.
+/// How JSON is read: unknown fields are refused, so that a misspelled field is not
+/// silently lost.
 const READ: DeserializeOptions = DeserializeOptions::new().deny_unknown_fields(true);
 
 /// Builds the request message.
 ///
 /// # Errors
-/// INVALID_ARGUMENT naming the parameter or field that is wrong.
+/// INVALID_ARGUMENT with the invalid parameter or field.
 pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, body: &[u8]) -> Result<DynamicMessage, Error> {
     let input = route.method.input();
     let mut message = match &route.body {
@@ -24,7 +24,7 @@ pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, bo
         BodyTo::Message => read(input, body)?,
         BodyTo::Field(name) => {
             let field = input.get_field_by_name(name).ok_or_else(|| Error::internal(format!("no body field {name}")))?;
-            let Kind::Message(inner) = field.kind() else { return Err(Error::internal(format!("body field {name} is no message"))) };
+            let Kind::Message(inner) = field.kind() else { return Err(Error::internal(format!("body field {name} is not a message"))) };
             let mut message = DynamicMessage::new(input);
             message.set_field(&field, Value::Message(read(inner, body)?));
             message
@@ -32,7 +32,7 @@ pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, bo
     };
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         if route.body == BodyTo::Message {
-            return Err(Error::invalid(name, "must be in the body: this method takes no query parameters"));
+            return Err(Error::invalid(name, "must be in the body, because this method takes no query parameters"));
         }
         parameter::set(&mut message, &name, &text)?;
     }
@@ -42,10 +42,10 @@ pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, bo
     Ok(message)
 }
 
-/// Reads one JSON message; nothing is an empty message.
+/// Reads one JSON message. Empty input is an empty message.
 ///
 /// # Errors
-/// INVALID_ARGUMENT naming the field where the text tells it.
+/// INVALID_ARGUMENT, with the field if the reader names it.
 pub(crate) fn read(descriptor: MessageDescriptor, bytes: &[u8]) -> Result<DynamicMessage, Error> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(DynamicMessage::new(descriptor));
@@ -56,10 +56,11 @@ pub(crate) fn read(descriptor: MessageDescriptor, bytes: &[u8]) -> Result<Dynami
     Ok(message)
 }
 
-/// The reader names an unknown field in quotes; what else it quotes is a value.
+/// The reader quotes the name of an unknown field. Anything else that it quotes is
+/// a value.
 fn unreadable(error: &serde_json::Error) -> Error {
     let text = error.to_string();
     let quoted = text.split(['\'', '`', '"']).nth(1).filter(|f| !f.is_empty() && !f.contains(' '));
     let field = quoted.filter(|_| text.contains("field")).unwrap_or("body").to_owned();
-    Error::invalid(field, format!("cannot be read: {text}; compare the body with /openapi.json"))
+    Error::invalid(field, format!("cannot be read: {text}. Compare the body with /openapi.json."))
 }

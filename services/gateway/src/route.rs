@@ -11,35 +11,35 @@ use crate::template::Template;
 /// Where the body of a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BodyTo {
-    /// There is none.
+    /// The method takes no body.
     Nothing,
-    /// The whole request message.
+    /// The body is the whole request message.
     Message,
-    /// One field of it.
+    /// The body is one field of the request message.
     Field(String),
 }
 
-/// One binding of a method.
+/// One HTTP binding of a method.
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     pub(crate) verb: Method,
     pub(crate) template: Template,
     pub(crate) body: BodyTo,
-    /// Field of the response that is answered; the whole where empty.
+    /// Field of the response that is returned; the whole response if empty.
     pub(crate) response_body: String,
     pub(crate) method: MethodDescriptor,
     /// `/package.Service/Method`.
     pub(crate) path: String,
     /// Service of the suite that has the method, for example `sell`.
     pub(crate) service: String,
-    /// Response field by which a stream is resumed.
+    /// Field of the response, and of the request, by which a stream is resumed.
     pub(crate) resume: Option<String>,
 }
 
-/// All routes, filed by the second segment of their path.
+/// All routes, indexed by the second segment of their paths.
 pub(crate) struct Routes(HashMap<String, Vec<Route>>);
 
-/// What became of looking a path up.
+/// The result of looking up a path.
 pub(crate) enum Found<'a> {
     Route(&'a Route, Vec<(&'a str, String)>),
     /// The path exists with other verbs.
@@ -49,11 +49,11 @@ pub(crate) enum Found<'a> {
 
 impl Routes {
     pub(crate) fn new() -> Self {
-        let mut filed: HashMap<String, Vec<Route>> = HashMap::new();
+        let mut index: HashMap<String, Vec<Route>> = HashMap::new();
         for route in all() {
-            filed.entry(route.template.collection().unwrap_or_default().to_owned()).or_default().push(route);
+            index.entry(route.template.collection().unwrap_or_default().to_owned()).or_default().push(route);
         }
-        Self(filed)
+        Self(index)
     }
 
     pub(crate) fn find(&self, verb: &Method, path: &str) -> Found<'_> {
@@ -73,7 +73,7 @@ impl Routes {
     }
 }
 
-/// Every binding of every method, in the order of the proto files.
+/// Returns every binding of every method, in the order of the proto files.
 pub(crate) fn all() -> Vec<Route> {
     let Some(extension) = POOL.get_extension_by_name("google.api.http") else { return Vec::new() };
     let mut routes = Vec::new();

@@ -17,8 +17,8 @@ use tonic::Status;
 
 use crate::{body::Refused, failure, json};
 
-/// Quiet time after which a stream of events sends a comment, so that proxies
-/// keep the connection.
+/// Idle time after which a stream of events sends a comment, so that proxies keep
+/// the connection open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How a stream is written.
@@ -31,7 +31,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// By `Accept`; NDJSON if the caller does not ask for events.
+    /// Chooses by `Accept`. NDJSON unless the caller asks for events.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
         if accept.contains("text/event-stream") { Self::Events } else { Self::Lines }
@@ -45,9 +45,9 @@ impl Form {
     }
 }
 
-/// Writes the messages as they come, and between them what was refused of the
-/// request. Ends with the stream, with a failure of the service, or when the
-/// caller's token expires.
+/// Writes the messages as they arrive and, between them, the errors of refused
+/// lines. Ends with the stream, with a failure of the service, or when the caller's
+/// token expires.
 pub(crate) fn response(
     messages: impl Stream<Item = Result<DynamicMessage, Status>> + Send + 'static,
     form: Form,
@@ -79,7 +79,7 @@ fn merged(
                 return Some((item, (Some(messages), refused)));
             }
         }
-        // The service has answered all; what is left was refused last.
+        // The service has answered everything. What is left was refused last.
         let error = refused.take()?;
         Some((Err(stoa_rpc::status(error)), (None, refused)))
     })
@@ -87,14 +87,14 @@ fn merged(
 
 async fn expiry(token: Option<Duration>) {
     match token {
-        #[expect(clippy::disallowed_methods, reason = "the stream ends when its token does")]
+        #[expect(clippy::disallowed_methods, reason = "the stream ends when its token expires")]
         Some(left) => tokio::time::sleep(left).await,
         None => std::future::pending().await,
     }
 }
 
-/// How long the bearer token is still good. The services have verified it; here
-/// only its end matters.
+/// Returns how long the bearer token remains valid. The services have verified it,
+/// so only its expiry matters here.
 pub(crate) fn token_left(headers: &HeaderMap) -> Option<Duration> {
     let token = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;

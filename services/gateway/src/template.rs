@@ -7,11 +7,11 @@ enum Segment {
     Literal(String),
     /// One segment.
     Star,
-    /// All that is left.
+    /// All remaining segments.
     Rest,
 }
 
-/// A path template, taken apart.
+/// A parsed path template.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
     segments: Vec<Segment>,
@@ -21,7 +21,7 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// Reads a template such as `/v1/{name=programs/*}:advance`.
+    /// Parses a template such as `/v1/{name=programs/*}:advance`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut segments = Vec::new();
         let mut variables = Vec::new();
@@ -52,7 +52,7 @@ impl Template {
         Some(Self { segments, variables, verb })
     }
 
-    /// The second segment, under which routes are filed: always a literal.
+    /// Returns the second segment, by which routes are indexed. Always a literal.
     pub(crate) fn collection(&self) -> Option<&str> {
         match self.segments.get(1) {
             Some(Segment::Literal(text)) => Some(text),
@@ -60,8 +60,8 @@ impl Template {
         }
     }
 
-    /// The values of the variables, if the path fits. They are decoded, so that
-    /// an escaped slash reaches the service as part of an id (and is refused
+    /// Returns the values of the variables if the path matches. They are decoded, so
+    /// that an escaped slash reaches the service as part of an ID (and is refused
     /// there).
     pub(crate) fn matches(&self, path: &str) -> Option<Vec<(&str, String)>> {
         let mut parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
@@ -76,7 +76,7 @@ impl Template {
         for (part, segment) in parts.iter().zip(&self.segments) {
             match segment {
                 Segment::Literal(text) if text != part => return None,
-                // No id has a colon: what follows one is a verb of its own.
+                // No ID has a colon. What follows a colon is a custom verb.
                 Segment::Star if part.is_empty() || part.contains(':') => return None,
                 _ => {}
             }
@@ -89,13 +89,13 @@ impl Template {
         Some(self.variables.iter().map(|(field, start, count)| (field.as_str(), value(*start, *count))).collect())
     }
 
-    /// Paths of the fields that the path fills.
+    /// Returns the field paths that the path sets.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(|(field, ..)| field.as_str())
     }
 
-    /// The path as OpenAPI writes it, one parameter a wildcard, and those
-    /// parameters with the field they go to.
+    /// Returns the path as OpenAPI writes it, with one parameter per wildcard, and
+    /// those parameters with the fields that they set.
     pub(crate) fn openapi(&self) -> (String, Vec<(String, String)>) {
         let mut path = String::new();
         let mut parameters = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn openapi_names_one_parameter_a_wildcard() {
+    fn openapi_names_one_parameter_per_wildcard() {
         let (path, parameters) = Template::parse("/v1/{tier.name=programs/*/tiers/*}").unwrap().openapi();
         assert_eq!(path, "/v1/programs/{program}/tiers/{tier}");
         assert_eq!(parameters.len(), 2);

@@ -1,4 +1,4 @@
-//! One HTTP request becomes one gRPC call.
+//! Turns one HTTP request into one gRPC call.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +25,8 @@ use crate::{
     stream::{self, Form},
 };
 
-/// Bytes of one answer of a service. The services bound their pages by rows,
-/// not bytes: a page of 1000 large rows has to pass.
+/// Maximum size of a service's answer in bytes. The services limit their pages by
+/// rows, not bytes, so a page of 1000 large rows must fit.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub(crate) struct Transcoder {
@@ -58,7 +58,7 @@ impl Transcoder {
             },
             Found::OtherVerbs(verbs) => wrong_verb(&verbs),
             Found::Nothing => {
-                let message = format!("{} is not a path of this API; see /openapi.json", parts.uri.path());
+                let message = format!("{} is not a path of this API. See /openapi.json.", parts.uri.path());
                 failure::response(&status(Error::new(Kind::NotFound, ErrorReason::NotFound, message)))
             }
         }
@@ -92,15 +92,16 @@ impl Transcoder {
         Ok(unary(route, parts, answer))
     }
 
-    /// Where a call goes: to the service that has the method, or, where the path
-    /// names the service whose events are meant, to that one.
+    /// Returns the channel for a call: to the service whose events the path names, or
+    /// otherwise to the service that has the method.
     fn channel(&self, route: &Route, variables: &[(&str, String)]) -> Result<Channel, Status> {
         let named = variables.iter().find(|(field, _)| *field == "service").and_then(|(_, name)| self.services.get(name));
         let channel = named.or_else(|| self.services.get(&route.service)).cloned();
-        channel.ok_or_else(|| status(Error::unavailable(format!("no address of the service {}", route.service))))
+        channel.ok_or_else(|| status(Error::unavailable(format!("the service {} has no address", route.service))))
     }
 
-    /// A stream of requests comes as NDJSON; its answers go back as they come.
+    /// Forwards a stream of requests, sent as NDJSON, and returns the answers as they
+    /// arrive.
     async fn upload(&self, mut grpc: Grpc<Channel>, route: &Route, parts: &Parts, body: Body) -> Result<Response, Status> {
         let refused = Refused::default();
         let messages = body::lines(body, route.method.input(), self.body_bytes_max, refused.clone());
@@ -118,7 +119,7 @@ impl Transcoder {
 fn wrong_verb(verbs: &[Method]) -> Response {
     let allowed: Vec<&str> = verbs.iter().map(Method::as_str).collect();
     let allowed = allowed.join(", ");
-    let error = Error::new(Kind::NotFound, ErrorReason::NotFound, format!("this path takes {allowed}"));
+    let error = Error::new(Kind::NotFound, ErrorReason::NotFound, format!("this path accepts only {allowed}"));
     let mut response = failure::response(&status(error));
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     if let Ok(value) = HeaderValue::from_str(&allowed) {

@@ -35,7 +35,8 @@ struct Api {
     deps: Deps,
 }
 
-/// What incentivize offers: RPC services, migrations, subscriptions and jobs.
+/// Returns everything that incentivize offers: RPC services, migrations,
+/// subscriptions and jobs.
 #[must_use]
 pub fn service(deps: Deps) -> Service {
     let api = Api { deps: deps.clone() };

@@ -1,4 +1,4 @@
-//! The service on a store of its own, for tests.
+//! The service with a store of its own, for tests.
 
 use std::ops::Deref;
 
@@ -20,7 +20,7 @@ use tonic::Status;
 
 use crate::Api;
 
-/// The shared bench with the service's API on it.
+/// The shared bench with the service's API.
 pub(crate) struct Bench {
     pub(crate) api: Api,
     bench: stoa_testkit::Bench,
@@ -35,10 +35,10 @@ impl Deref for Bench {
 }
 
 impl Bench {
-    /// The service on 2026-02-01 with the enrolled partners `acme` (assigned to
-    /// the CAM `cam`), `below` (which `acme` may see) and `other` in its
-    /// directory, all of tier `gold` since 1970, and with `idle`, which is
-    /// suspended.
+    /// Creates the service on 2026-02-01 with the enrolled partners `acme`
+    /// (assigned to the CAM `cam`), `below` (which `acme` may see) and `other`
+    /// in its directory, all in tier `gold` since 1970, and with `idle`, which
+    /// is suspended.
     pub(crate) async fn new() -> Self {
         let bench = stoa_testkit::Bench::new(crate::NAME, crate::migrations(), "2026-02-01".parse().unwrap()).await;
         let partners = [
@@ -55,7 +55,7 @@ impl Bench {
         bench
     }
 
-    /// Tells the service and its directory of a version of an enrollment.
+    /// Delivers a version of an enrollment to the service and its directory.
     pub(crate) async fn enrollment(&self, enrollment: Enrollment, occurred: Timestamp) -> stoa_kernel::Result<()> {
         let event = Event {
             event_id: format!("{} {}", enrollment.name, enrollment.etag),
@@ -69,13 +69,13 @@ impl Bench {
         self.deliver(&crate::commission::subscriptions(&self.deps.clock)[1], event).await
     }
 
-    /// The trial balance of the tenant.
+    /// Returns the trial balance of the tenant.
     pub(crate) async fn books(&self) -> TrialBalance {
         let request = GetTrialBalanceRequest { name: "trialBalance".into() };
         self.api.get_trial_balance(self.vendor(request)).await.unwrap().into_inner()
     }
 
-    /// A budget `id` of 2026, in USD.
+    /// Creates a budget for 2026, in USD.
     pub(crate) async fn budget(&self, id: &str, minor: i64) -> MdfBudget {
         let budget = MdfBudget {
             display_name: id.into(),
@@ -88,7 +88,7 @@ impl Bench {
         self.api.create_mdf_budget(self.vendor(request)).await.unwrap().into_inner()
     }
 
-    /// A draft of `acme` for March, by its own people.
+    /// Creates a draft request of `acme` for March, by its own people.
     pub(crate) async fn draft(&self, id: &str, amount: Option<Money>) -> Result<MdfRequest, Status> {
         let input = MdfRequest {
             display_name: "Road show".into(),
@@ -101,7 +101,7 @@ impl Bench {
         self.api.create_mdf_request(self.of("acme", request)).await.map(tonic::Response::into_inner)
     }
 
-    /// A draft of a claim by `acme`.
+    /// Creates a draft claim of `acme`.
     pub(crate) async fn claim(&self, id: &str, request: &str, amount: Option<Money>) -> Result<MdfClaim, Status> {
         let input = MdfClaim {
             mdf_request: format!("mdfRequests/{request}"),
@@ -114,8 +114,8 @@ impl Bench {
     }
 }
 
-/// A version of the enrollment of a partner since 1970: its tier since an
-/// instant, and enrolled.
+/// Returns a version of a partner's enrollment, in force since 1970 and with
+/// its tier since an instant.
 pub(crate) fn enrollment(partner: &str, version: i64, tier: &str, since: Timestamp) -> Enrollment {
     Enrollment {
         name: format!("enrollments/{partner}"),

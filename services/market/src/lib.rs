@@ -1,4 +1,4 @@
-//! MARKET: what partners do to bring demand.
+//! MARKET: what partners do to generate demand.
 //!
 //! Owns marketing campaigns. Each noun is a folder: rules in `mod.rs` (pure),
 //! rows and queries in `store.rs`, transport in `api.rs`, larger operations in a
@@ -24,7 +24,8 @@ struct Api {
     deps: Deps,
 }
 
-/// What market offers: RPC services, migrations, subscriptions and jobs.
+/// Returns everything that market offers: RPC services, migrations,
+/// subscriptions and jobs.
 #[must_use]
 pub fn service(deps: Deps) -> Service {
     let api = Api { deps: deps.clone() };

@@ -1,4 +1,4 @@
-//! ONBOARD: who the partners are and how they came to be.
+//! ONBOARD: who the partners are and how they became partners.
 //!
 //! Owns tenant settings, programs with tiers, prospects, agreements, partners
 //! with their hierarchy, enrollments, onboarding plans, persons and CAM
@@ -6,10 +6,11 @@
 //! `operations.rs` (larger ones in a file of their own), rows and queries in
 //! `store.rs`, transport in `api.rs`.
 //!
-//! A room may use rooms below it, never back: `scope`; `program`, `tier`,
-//! `tenant_settings`; `partner`; `person`, `cam_assignment`, `prospect`;
-//! `agreement`; `onboarding_plan`; `enrollment`; `network` and `milestone`,
-//! what callers do to partners and plans that depends on enrollments.
+//! A room may use the rooms below it, never those above. From the bottom up:
+//! `scope`; `program`, `tier`, `tenant_settings`; `partner`; `person`,
+//! `cam_assignment`, `prospect`; `agreement`; `onboarding_plan`; `enrollment`;
+//! `network` and `milestone`, whose commands on partners and plans depend on
+//! enrollments.
 
 mod agreement;
 mod cam_assignment;
@@ -43,7 +44,8 @@ struct Api {
     deps: Deps,
 }
 
-/// What onboard offers: RPC services, migrations, subscriptions and jobs.
+/// Returns everything that onboard offers: RPC services, migrations,
+/// subscriptions and jobs.
 #[must_use]
 pub fn service(deps: Deps) -> Service {
     let api = Api { deps: deps.clone() };

@@ -1,7 +1,7 @@
 //! Which rows a caller may see, and which of them it may change.
 //!
-//! The rows of CAM assignments stand here, below all rooms, because every room
-//! asks them who may write.
+//! The rows of CAM assignments are defined here, below all rooms, because every
+//! room needs them to decide who may write.
 
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 use stoa_kernel::{Cx, Error, Result, names};
@@ -42,22 +42,23 @@ impl Documents for CamAssignments {
         visible(cx, row::Column::Partner)
     }
 
-    /// Two first assignments met: each was made by somebody who saw none.
+    /// Two first assignments collided: each caller saw none.
     fn taken(assignment: &CamAssignment) -> Error {
         Error::etag_mismatch(&assignment.name)
     }
 }
 
-/// The condition on a column that holds a partner's id: all partners for the
-/// vendor's people; for a partner's caller its own and those below that its
-/// programs let it see.
+/// Condition on a column that holds a partner's id. The vendor's people see all
+/// partners. A partner's people see their own partner, and those of its
+/// descendants whose programs make them visible.
 pub(crate) fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
     stoa_directory::visible(cx, partner)
 }
 
 /// Refuses callers that may see an object of a partner (by id) but not write
-/// it: `stoa_directory::require_writer`, with the assignments themselves
-/// instead of their copy. An object that has no partner yet is nobody's.
+/// it. Like `stoa_directory::require_writer`, but reads the assignments
+/// themselves instead of their copy. An object without a partner needs no
+/// assignment.
 ///
 /// # Errors
 /// PERMISSION_DENIED `SCOPE_EXCEEDED`, `PARTNER_NOT_ASSIGNED`.

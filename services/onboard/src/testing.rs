@@ -1,4 +1,4 @@
-//! The service on a store of its own, for tests.
+//! The service with a store of its own, for tests.
 
 use std::ops::Deref;
 
@@ -15,8 +15,8 @@ pub(crate) use stoa_testkit::{occurred, reason};
 
 use crate::{Api, enrollment::bulk};
 
-/// The shared bench with the service's API on it. Onboard has no directory: its
-/// partners are its own.
+/// The shared bench with the service's API. Onboard needs no directory: it owns
+/// the partners.
 pub(crate) struct Bench {
     pub(crate) api: Api,
     bench: stoa_testkit::Bench,
@@ -31,8 +31,8 @@ impl Deref for Bench {
 }
 
 impl Bench {
-    /// The service with the program `p`, which shows nothing to distributors,
-    /// and its tiers `entry` and `gold`.
+    /// Creates the service with the program `p`, which does not make
+    /// descendants visible, and its tiers `entry` and `gold`.
     pub(crate) async fn new() -> Self {
         let now = Timestamp::from_micros(1_700_000_000_000_000);
         let bench = stoa_testkit::Bench::new(crate::NAME, crate::migrations(), now).await;
@@ -62,7 +62,7 @@ impl Bench {
         self.api.create_prospect(self.vendor(request)).await.unwrap().into_inner()
     }
 
-    /// An agreement that was sent, on the program `p` where it names none.
+    /// Creates and sends an agreement, for the program `p` if it names none.
     pub(crate) async fn sent(&self, id: &str, mut agreement: Agreement) -> Agreement {
         if agreement.program.is_empty() {
             agreement.program = "programs/p".into();
@@ -72,18 +72,18 @@ impl Bench {
         self.api.send_agreement(self.vendor(SendAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
     }
 
-    /// The same, signed.
+    /// Creates, sends and signs an agreement.
     pub(crate) async fn signed(&self, id: &str, agreement: Agreement) -> Agreement {
         let name = self.sent(id, agreement).await.name;
         self.api.sign_agreement(self.vendor(SignAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
     }
 
-    /// A partner with an enrollment and an agreement, all of the same id.
+    /// Enrolls a partner. Partner, enrollment and agreement have the same id.
     pub(crate) async fn enroll(&self, id: &str) -> Enrollment {
         self.enroll_by(id, "", Agreement::default()).await
     }
 
-    /// The same below a parent (by id), by an agreement of its own.
+    /// Enrolls a partner below a parent (by id) under a given agreement.
     pub(crate) async fn enroll_by(&self, id: &str, parent: &str, agreement: Agreement) -> Enrollment {
         let prospect = self.prospect(id).await.name;
         let agreement = self.signed(id, Agreement { prospect, ..agreement }).await.name;
@@ -92,13 +92,13 @@ impl Bench {
         self.api.create_enrollment(self.vendor(request)).await.unwrap().into_inner()
     }
 
-    /// Answers rows of one bulk enrollment.
+    /// Sends rows of one bulk enrollment and returns the answers.
     pub(crate) async fn bulk(&self, rows: Vec<BulkEnrollRow>) -> Vec<BulkEnrollResponse> {
         let request = |row| BulkEnrollRequest { bulk_enrollment_id: "b".into(), row: Some(row) };
         bulk::answer(&self.deps.store, &self.cx(Reach::Tenant), rows.into_iter().map(request).collect()).await.unwrap()
     }
 
-    /// A row that enrolls a partner in `p`.
+    /// Returns a row that enrolls a partner in `p`.
     pub(crate) fn row(&self, id: &str) -> BulkEnrollRow {
         let partner = Partner { display_name: id.into(), r#type: PartnerType::Dealer as i32, ..Default::default() };
         BulkEnrollRow {
@@ -110,7 +110,7 @@ impl Bench {
         }
     }
 
-    /// A person of the vendor who looks after a partner (by id).
+    /// Creates a person of the vendor and assigns them to a partner (by id).
     pub(crate) async fn assign(&self, person: &str, partner: &str) {
         let request = CreatePersonRequest {
             person_id: person.into(),
@@ -127,7 +127,8 @@ impl Bench {
         self.api.get_partner(self.vendor(GetPartnerRequest { name: format!("partners/{id}") })).await.unwrap().into_inner()
     }
 
-    /// Runs a job of the service by its name; how much was due.
+    /// Runs a job of the service by its name and returns how many items it
+    /// processed.
     pub(crate) async fn sweep(&self, job: &str) -> u64 {
         let jobs = crate::service(self.deps.clone()).jobs;
         self.run(jobs.iter().find(|j| j.name == job).unwrap()).await

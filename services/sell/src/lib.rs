@@ -3,9 +3,9 @@
 //! Owns product lines, deals with their registration, protection and pipeline,
 //! and the CRM sync. Each noun is a folder: rules in `mod.rs` and the files
 //! beside it (pure), rows and queries in `store.rs`, transport in `api.rs`,
-//! operations in `operations.rs`. `claim` and `link` are what deals and the CRM
-//! sync stand on: which customers are spoken for, and which object of a CRM is
-//! which deal.
+//! operations in `operations.rs`. Deals and the CRM sync build on `claim` and
+//! `link`: which customers are claimed, and which CRM object belongs to which
+//! deal.
 
 mod claim;
 mod crm;
@@ -31,7 +31,7 @@ struct Api {
     deps: Deps,
 }
 
-/// What sell offers: RPC services, migrations, subscriptions and jobs.
+/// Returns everything that sell offers: RPC services, migrations, subscriptions and jobs.
 #[must_use]
 pub fn service(deps: Deps) -> Service {
     let api = Api { deps: deps.clone() };

@@ -1,4 +1,4 @@
-//! The service on a store of its own, with a driven clock, for tests.
+//! The service with a store of its own and a driven clock, for tests.
 
 use std::ops::Deref;
 
@@ -27,9 +27,10 @@ impl Deref for Bench {
 }
 
 impl Bench {
-    /// The service with the product lines `gtx` and `mg`, and with partners in
-    /// its directory: `acme`, which `cam1` looks after, and `other` are enrolled,
-    /// `acme` sees `below`, `below` is suspended and `narrow` may sell `mg` only.
+    /// Creates the service with the product lines `gtx` and `mg`, and with
+    /// partners in its directory: `acme`, which is assigned to `cam1`, and
+    /// `other` are enrolled, `acme` sees `below`, which is suspended, and
+    /// `narrow` may sell only `mg`.
     pub(crate) async fn new() -> Self {
         let kit = stoa_testkit::Bench::new(crate::NAME, crate::migrations(), Timestamp::from_micros(1_700_000_000_000_000)).await;
         kit.seed(&[
@@ -48,7 +49,8 @@ impl Bench {
         bench
     }
 
-    /// A deal of a partner with a customer of this domain, in the line `gtx`.
+    /// Creates a deal of a partner for the product line `gtx`, with a customer
+    /// that has this domain.
     pub(crate) async fn deal(&self, partner: &str, id: &str, domain: &str) -> Deal {
         let customer = Customer { display_name: "Example".into(), domain: domain.into(), ..Default::default() };
         let deal = Deal { product_line: "productLines/gtx".into(), customer: Some(customer), ..Default::default() };
@@ -61,7 +63,7 @@ impl Bench {
         self.api.submit_deal_registration(self.of(partner, request)).await.map(tonic::Response::into_inner)
     }
 
-    /// The facts about deals, oldest first.
+    /// Returns the names of the deal events, oldest first.
     pub(crate) async fn facts(&self) -> Vec<String> {
         self.subjects().await.iter().filter_map(|subject| subject.strip_prefix("deal.")).map(str::to_owned).collect()
     }

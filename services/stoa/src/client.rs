@@ -1,4 +1,4 @@
-//! A client of a suite for the commands: the public API with a token.
+//! Client of a suite, for the commands: calls the public API with a token.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ use stoa_rpc::Channel;
 use tonic::{Status, Streaming, body::Body, client::Grpc, transport::Endpoint};
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 
-/// Bytes of an answer that a command takes.
+/// Maximum size of an answer in bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Calls a suite, in this process or another.
@@ -21,12 +21,12 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 pub struct Client(Channel);
 
 impl Client {
-    /// Calls a stack with a token.
+    /// Creates a client that calls a stack with a token.
     ///
     /// # Errors
-    /// If the token is no header value.
+    /// If the token is not a valid header value.
     pub fn new(stack: Channel, token: &str) -> Result<Self> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).context("the token has characters that no header can carry")?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).context("the token has characters that a header cannot carry")?;
         value.set_sensitive(true);
         let signed = stack.map_request(move |mut request: Request<Body>| {
             request.headers_mut().insert(header::AUTHORIZATION, value.clone());
@@ -35,13 +35,13 @@ impl Client {
         Ok(Self(BoxCloneSyncService::new(signed)))
     }
 
-    /// Calls a process at an address like `http://127.0.0.1:8080`.
+    /// Connects to a process at an address such as `http://127.0.0.1:8080`.
     ///
     /// # Errors
-    /// If the address cannot be read or nobody answers.
+    /// If the address is invalid or the connection fails.
     pub async fn connect(address: &str, token: &str) -> Result<Self> {
         let endpoint = Endpoint::from_shared(address.to_owned()).with_context(|| format!("`{address}` is not an address"))?;
-        let channel = endpoint.connect().await.with_context(|| format!("nobody answers at {address}; is the suite running?"))?;
+        let channel = endpoint.connect().await.with_context(|| format!("cannot connect to {address} (is the suite running?)"))?;
         let finished = service_fn(move |request: Request<Body>| {
             let channel = channel.clone();
             async move {
@@ -58,18 +58,18 @@ impl Client {
     /// Calls the method that takes this request.
     ///
     /// # Errors
-    /// The failure that the method answers with.
+    /// The error that the method returns.
     pub async fn call<R: Call>(&self, request: R) -> Result<R::Response, Status> {
         let mut grpc = self.ready().await;
         let answer = grpc.unary(tonic::Request::new(request), PathAndQuery::from_static(R::PATH), Codec::default()).await?;
         Ok(answer.into_inner())
     }
 
-    /// Calls the method that takes a stream of these requests, and gives its
-    /// answers as they come.
+    /// Calls the method that takes a stream of these requests, and returns its answers
+    /// as they arrive.
     ///
     /// # Errors
-    /// The failure that the method answers with before the first answer.
+    /// The error that the method returns before the first answer.
     pub async fn exchange<R: Exchange>(&self, requests: impl Stream<Item = R> + Send + 'static) -> Result<Streaming<R::Response>, Status> {
         let mut grpc = self.ready().await;
         let answers = grpc.streaming(tonic::Request::new(requests), PathAndQuery::from_static(R::PATH), Codec::default()).await?;
@@ -80,7 +80,7 @@ impl Client {
         let mut grpc = Grpc::new(self.0.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
         match grpc.ready().await {
             Ok(()) => grpc,
-            // A channel answers with a status; it never fails.
+            // A channel answers with a status and never fails.
             Err(never) => match never {},
         }
     }

@@ -1,5 +1,5 @@
-//! The folder of an embedded suite. One process holds it at a time; the lock
-//! file says where that process answers.
+//! The folder of an embedded suite. One process holds it at a time. The lock file
+//! contains the address of that process.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,12 +10,12 @@ use std::{
 use anyhow::{Context, Result, bail};
 use fs4::FileExt;
 
-/// The lock on a folder, held while it lives.
+/// The lock on a folder, released when dropped.
 pub struct Held {
     file: File,
 }
 
-/// Who has the folder.
+/// The process that holds a folder.
 pub enum Owner {
     /// This process, from now on.
     Us(Held),
@@ -27,12 +27,13 @@ fn path(dir: &Path) -> PathBuf {
     dir.join("stoa.lock")
 }
 
-/// Takes the folder, or finds out who has it.
+/// Locks the folder, or finds out which process holds it.
 ///
 /// # Errors
-/// Where the folder or its lock file cannot be made or read.
+/// If the folder or its lock file cannot be created or read, or the process that
+/// holds it does not serve yet.
 pub fn take(dir: &Path) -> Result<Owner> {
-    std::fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))?;
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create the folder {}", dir.display()))?;
     let path = path(dir);
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
     if FileExt::try_lock(&file).is_ok() {
@@ -42,16 +43,16 @@ pub fn take(dir: &Path) -> Result<Owner> {
     let mut address = String::new();
     file.read_to_string(&mut address)?;
     if address.trim().is_empty() {
-        bail!("{} is held by another process that does not serve yet; try again", dir.display());
+        bail!("{} is held by another process that does not serve yet. Try again.", dir.display());
     }
     Ok(Owner::Other(address.trim().to_owned()))
 }
 
 impl Held {
-    /// Says where this process answers.
+    /// Writes the address of this process to the lock file.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub fn announce(&mut self, address: &str) -> Result<()> {
         self.file.set_len(0)?;
         self.file.rewind()?;

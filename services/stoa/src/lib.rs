@@ -1,5 +1,5 @@
-//! The program around the services: it wires them into a suite, serves it,
-//! and holds the commands that are clients of it.
+//! The program around the services: wires them into a suite, serves it, and contains
+//! the commands that are its clients.
 
 pub mod client;
 pub mod data_dir;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // TLS uses what tokens and page keys use.
+    // TLS uses the same cryptography as tokens and page keys.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     cli::main()
 }

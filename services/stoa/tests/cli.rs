@@ -1,6 +1,6 @@
-//! The program as it is called.
+//! The program as called from the command line.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 use std::{
     io::{Read, Write},
@@ -28,15 +28,15 @@ fn stdout(output: &Output) -> String {
 
 fn refusal(output: &Output) -> String {
     assert!(!output.status.success());
-    assert!(output.stdout.is_empty(), "what went wrong belongs to stderr");
+    assert!(output.stdout.is_empty(), "errors belong on stderr");
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A process that serves, stopped with the test.
+/// A serving process, stopped with the test.
 struct Server(Child);
 
 impl Server {
-    /// Serves a folder on free ports and waits until it says where.
+    /// Serves a folder on free ports and waits until the address is logged.
     fn start(dir: &Path) -> (Self, SocketAddr) {
         let mut command = stoa(dir, &["serve", "--listen", "127.0.0.1:0"]);
         command.env("STOA_MANAGEMENT_LISTEN", "127.0.0.1:0").stdout(Stdio::null()).stderr(Stdio::piped());
@@ -44,7 +44,7 @@ impl Server {
         let mut log = child.stderr.take().unwrap();
         let (mut text, mut byte) = (String::new(), [0]);
         let address = loop {
-            assert_eq!(log.read(&mut byte).unwrap(), 1, "it ended: {text}");
+            assert_eq!(log.read(&mut byte).unwrap(), 1, "the process ended: {text}");
             text.push(char::from(byte[0]));
             let line = text.lines().last().unwrap_or_default();
             if text.ends_with('\n') && line.contains("serving") {
@@ -52,12 +52,12 @@ impl Server {
                 break text[from..].split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').next().unwrap().parse().unwrap();
             }
         };
-        // The pipe is read on, or the process would stop when it is full.
+        // The pipe must be drained, or the process would block when it is full.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         (Self(child), address)
     }
 
-    /// Tells it to stop and gives its exit status.
+    /// Tells the process to stop. Returns whether it exited successfully.
     fn stop(mut self) -> bool {
         let stopped = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
         assert!(stopped.success());
@@ -98,15 +98,15 @@ fn a_suite_serves_and_the_commands_find_it() {
     assert!(request(address, "GET", "/openapi.json", "", "").contains("\"openapi\""));
     assert!(request(address, "GET", "/v1/programs", "", "").starts_with("HTTP/1.1 401"));
 
-    // The folder is held, and whoever only asks is answered by its holder.
+    // The folder is locked. Its holder answers commands that only read.
     let second = refusal(&run(dir.path(), &["serve", "--listen", "127.0.0.1:0"]));
     assert!(second.contains("in use") && second.contains(&address.to_string()), "{second}");
     let report = run(dir.path(), &["report", "quality", "--json"]);
     let report: Value = serde_json::from_str(&stdout(&report)).expect("nothing but JSON on stdout");
     assert_eq!(report["headline"]["enrolledCount"], "0");
-    assert!(server.stop(), "a process that is told to stop ends well");
+    assert!(server.stop(), "a process that is told to stop exits successfully");
 
-    // Without it the command starts the suite for itself, on the same stores.
+    // Without a server, the command starts its own suite on the same stores.
     let report = stdout(&run(dir.path(), &["report", "quality"]));
     assert!(report.starts_with("Network quality as of"), "{report}");
 }
@@ -145,7 +145,7 @@ fn settings_are_printed_without_secrets() {
     assert!(defaults.contains("# Where gRPC, gRPC-Web, REST"), "{defaults}");
 }
 
-/// The variables of the command line are no settings, and everything else is.
+/// Variables of command-line options are not settings. All others are.
 #[test]
 fn a_mistyped_setting_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -155,7 +155,7 @@ fn a_mistyped_setting_is_refused() {
 }
 
 #[test]
-fn stores_are_migrated_by_a_command_of_its_own() {
+fn a_separate_command_migrates_the_stores() {
     let dir = tempfile::tempdir().unwrap();
     let migrated = run(dir.path(), &["migrate"]);
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
@@ -163,7 +163,7 @@ fn stores_are_migrated_by_a_command_of_its_own() {
     assert!(stores("sell.db") && stores("onboard.db") && !stores("gateway.db"));
 }
 
-/// What the settings say about stores is not for a demo.
+/// The settings of stores do not apply to a demo.
 #[test]
 fn a_demo_is_embedded_and_exits() {
     let dir = tempfile::tempdir().unwrap();

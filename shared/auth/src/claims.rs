@@ -1,4 +1,4 @@
-//! What a token says, before anything about it is believed.
+//! The claims of a token, before any of them is trusted.
 
 use serde_json::{Map, Value, json};
 use stoa_config::ClaimNames;
@@ -6,32 +6,32 @@ use stoa_kernel::Result;
 
 use crate::refusal::invalid;
 
-/// Claims of a token.
+/// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// Issuer.
     pub iss: String,
-    /// Who it is about.
+    /// Subject.
     pub sub: String,
-    /// For whom it was made.
+    /// Audiences.
     pub aud: Vec<String>,
-    /// Second after which it is void.
+    /// End of validity, in seconds since 1970.
     pub exp: i64,
-    /// Second before which it is not valid.
+    /// Start of validity, in seconds since 1970.
     pub nbf: Option<i64>,
     /// Tenant.
     pub tenant: String,
     /// Roles.
     pub roles: Vec<String>,
-    /// Partner that the caller belongs to, as sent.
+    /// Partner that the caller belongs to, as the token states it.
     pub partner: Option<String>,
-    /// Connector registration, as sent.
+    /// Connector registration, as the token states it.
     pub connector: Option<String>,
-    /// The user behind a service.
+    /// The user that a service acts for.
     pub act: Option<Act>,
 }
 
-/// The user behind a service.
+/// The user that a service acts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
     /// `persons/{person}`, or an outside service.
@@ -45,7 +45,7 @@ pub struct Act {
 }
 
 impl Claims {
-    /// Reads claims under an issuer's names for them.
+    /// Reads claims by the names that an issuer gives them.
     pub(crate) fn read(map: &Map<String, Value>, names: &ClaimNames) -> Result<Self> {
         Ok(Self {
             iss: text(map, "iss")?,
@@ -61,8 +61,8 @@ impl Claims {
         })
     }
 
-    /// Reads claims of a service's token. Only there may the tenant be empty:
-    /// a service that reads another's log has none.
+    /// Reads the claims of a service's token. Only such a token may have an
+    /// empty tenant: a service that reads another's log has none.
     pub(crate) fn read_service(map: &Map<String, Value>) -> Result<Self> {
         let act = match map.get("act") {
             None => None,
@@ -88,7 +88,7 @@ impl Claims {
         })
     }
 
-    /// As they are signed, under the default names.
+    /// The claims as they are signed, under the default names.
     pub(crate) fn json(&self) -> Value {
         let mut map = Map::new();
         map.insert("iss".to_owned(), json!(self.iss));
@@ -123,7 +123,7 @@ fn put_scope(map: &mut Map<String, Value>, partner: Option<&String>, connector: 
 }
 
 fn missing(name: &str) -> stoa_kernel::Error {
-    invalid(format!("the token has no `{name}`; ask its issuer for one that has"))
+    invalid(format!("the token has no `{name}`. Ask its issuer for one that has it."))
 }
 
 fn wrong(name: &str) -> stoa_kernel::Error {
@@ -137,14 +137,15 @@ fn text(map: &Map<String, Value>, name: &str) -> Result<String> {
 fn optional(map: &Map<String, Value>, name: &str) -> Result<Option<String>> {
     match map.get(name) {
         None | Some(Value::Null) => Ok(None),
-        // An empty value is no value: taking it for one would widen a scope.
+        // An empty value is refused: treating it as absent would widen the
+        // scope.
         Some(Value::String(text)) if text.is_empty() => Err(invalid(format!("the token's `{name}` is empty"))),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(wrong(name)),
     }
 }
 
-/// A list of texts, or one text; with spaces in it where `spaced`.
+/// A list of strings, or one string, split at spaces if `spaced`.
 fn texts(map: &Map<String, Value>, name: &str, spaced: bool) -> Result<Vec<String>> {
     match map.get(name) {
         None | Some(Value::Null) if spaced => Ok(Vec::new()),
@@ -159,7 +160,7 @@ fn texts(map: &Map<String, Value>, name: &str, spaced: bool) -> Result<Vec<Strin
 fn seconds(map: &Map<String, Value>, name: &str) -> Result<Option<i64>> {
     match map.get(name) {
         None => Ok(None),
-        // RFC 7519 allows fractions; what is left of a second does not matter.
+        // RFC 7519 allows fractions; the fraction of a second does not matter.
         Some(value) => {
             let whole = value.as_i64().or_else(|| value.as_f64().filter(|n| n.abs() < 1e15).map(|n| n.floor() as i64));
             whole.map(Some).ok_or_else(|| wrong(name))

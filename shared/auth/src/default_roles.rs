@@ -1,24 +1,25 @@
-//! The default roles: of each role, which verbs it has on which nouns. `*`
-//! stands for every verb, or for every noun but `persons` and `events`, which
-//! must be named.
+//! The default roles: for each role, which verbs it has on which nouns. `*`
+//! means every verb, or every noun except `persons` and `events`, which must be
+//! named.
 //!
 //! Verbs: `read`; `write` creates and changes; `decide` approves and rejects;
-//! `sign`, `pay`, `push`, `delete` and `replay` are what they say. A role lists
-//! what it may do and has nothing else, so that a new noun is closed until
-//! somebody opens it. Nouns and verbs are those of the proto files: an entry
-//! that no method asks for fails a test.
+//! `sign`, `pay`, `push`, `delete` and `replay` mean what they say. A role may
+//! do only what it lists, so that a new noun is closed until somebody opens it.
+//! Nouns and verbs are those of the proto files: an entry that no method
+//! requires fails a test.
 //!
-//! Scope is not decided here: a partner's caller reaches its own organization
-//! only, whatever its role grants.
+//! Scope is not decided here: a partner's caller reaches only its own
+//! organization, whatever its role grants.
 
-/// A role: its name, and verbs with the nouns that it has them on.
+/// A role: its name, and verbs with the nouns that they apply to.
 pub(crate) type DefaultRole = (&'static str, &'static [(&'static str, &'static str)]);
 
 pub(crate) const DEFAULT_ROLES: &[DefaultRole] = &[
-    // Runs the installation: everything, with the audit trail and the parked events.
+    // Runs the installation: everything, including the audit trail and the
+    // parked events.
     ("admin", &[("*", "* persons events")]),
-    // Runs the program. Decides everything that is not money paid out: claims,
-    // commissions, rates and the ledger are finance's.
+    // Runs the program. Decides everything except money that is paid out:
+    // claims, commissions, rates and the ledger belong to finance.
     (
         "channel_ops",
         &[
@@ -29,8 +30,8 @@ pub(crate) const DEFAULT_ROLES: &[DefaultRole] = &[
             ("*", "productLines deals crmConnectors crmSync mdfRequests allocations"),
         ],
     ),
-    // Looks after assigned partners: reads what concerns them, moves prospects,
-    // onboarding and deals on. No settings, no money.
+    // Manages assigned partners: reads what concerns them, and moves prospects,
+    // onboarding and deals forward. No settings, no money.
     (
         "cam",
         &[
@@ -41,7 +42,7 @@ pub(crate) const DEFAULT_ROLES: &[DefaultRole] = &[
             ("*", "prospects onboardingPlans deals"),
         ],
     ),
-    // Runs campaigns, and decides requests for money to run them with.
+    // Runs campaigns, and decides on requests for the money to run them.
     (
         "marketing",
         &[
@@ -51,12 +52,12 @@ pub(crate) const DEFAULT_ROLES: &[DefaultRole] = &[
             ("*", "marketingCampaigns mdfRequests"),
         ],
     ),
-    // Everything that is money, and what it has to be compared with.
+    // Everything about money, and what it has to be compared with.
     ("finance", &[("read", "*"), ("*", "mdfBudgets mdfRequests mdfClaims commissionRules commissions ledgerTransactions exchangeRates")]),
     // Reports and exports.
     ("analyst", &[("read", "*")]),
-    // Speaks for a partner organization: does what its users do, signs, and
-    // keeps its own people.
+    // Represents a partner organization: does what its users do, signs, and
+    // manages its own people.
     (
         "partner_admin",
         &[
@@ -75,15 +76,16 @@ pub(crate) const DEFAULT_ROLES: &[DefaultRole] = &[
             ("read write", "courseCompletions portalActivities marketingCampaigns deals mdfRequests mdfClaims"),
         ],
     ),
-    // A CRM connector: deals come and go through the sync, which sees its own
-    // registration's objects; its registration and partners are looked up.
+    // A CRM connector. It exchanges deals through the sync, which sees only the
+    // objects of its own registration, and looks up its registration and
+    // partners.
     ("connector", &[("*", "crmSync"), ("read", "crmConnectors partners")]),
-    // The vendor's platform teams: read and write as the program's people do,
-    // but decide, sign, pay, delete and replay nothing: those need a person.
+    // The vendor's platform teams. They read and write as the program's people
+    // do, but cannot decide, sign, pay, delete or replay: that takes a person.
     ("platform", &[("read write", "*")]),
-    // Reads everything that is no personal data, and who did it.
+    // Reads everything except personal data, and who did what.
     ("auditor", &[("read", "* events")]),
-    // A service of the suite that acts by itself reads from another one what no
-    // event has brought it yet. It writes in its own store only.
+    // A service of the suite that acts on its own. It reads from other services
+    // what no event has brought it yet, and writes only to its own store.
     ("service", &[("read", "* persons")]),
 ];

@@ -1,5 +1,5 @@
-//! The public keys of an issuer: read, swapped whole, and read again, within
-//! bounds, when a token names a key that is not among them.
+//! The public keys of an issuer: read, replaced as a whole, and read again,
+//! within limits, when a token names an unknown key.
 
 use std::{
     collections::HashMap,
@@ -20,9 +20,10 @@ use tokio::sync::Mutex;
 
 use crate::{key::SetupError, refusal::invalid};
 
-/// Keys are read again after this long, so that a withdrawn key goes away.
+/// Keys are read again after this time, so that a withdrawn key disappears.
 const AGE_MAX: Duration = Duration::from_secs(600);
-/// However many unknown keys tokens name, keys are read again this often.
+/// Keys are not read again sooner than this, however many unknown keys tokens
+/// name.
 const REFETCH_MIN: Duration = Duration::from_secs(30);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 const BYTES_MAX: usize = 1 << 20;
@@ -41,11 +42,11 @@ enum Origin {
 
 struct Loaded {
     set: KeySet,
-    /// None where nothing could be read yet.
+    /// `None` if nothing could be read yet.
     at: Option<Instant>,
 }
 
-/// Keys of one issuer.
+/// The keys of one issuer.
 pub(crate) struct Keys {
     origin: Origin,
     loaded: ArcSwap<Loaded>,
@@ -54,8 +55,9 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Keys of a configured issuer. Files and addresses are read when the first
-    /// token comes: an issuer that is down does not keep the process down.
+    /// Creates the keys of a configured issuer. Files and URLs are read when
+    /// the first token arrives: an issuer that is down does not keep the
+    /// process from starting.
     pub(crate) fn new(issuer: &Issuer) -> Result<Self, SetupError> {
         Self::with_refetch_min(issuer, REFETCH_MIN)
     }
@@ -75,11 +77,11 @@ impl Keys {
         Ok(Self { origin, loaded: ArcSwap::from_pointee(loaded), last_try: Mutex::new(None), refetch_min })
     }
 
-    /// A key and its own algorithm.
+    /// A key and its algorithm.
     ///
     /// # Errors
-    /// UNAUTHENTICATED where the issuer has no such key, UNAVAILABLE where its
-    /// keys could never be read.
+    /// UNAUTHENTICATED if the issuer has no such key, UNAVAILABLE if its keys
+    /// could never be read.
     pub(crate) async fn get(self: &Arc<Self>, kid: &str) -> Result<(Algorithm, DecodingKey)> {
         let loaded = self.loaded.load();
         if let Some(found) = loaded.set.get(kid) {
@@ -98,21 +100,22 @@ impl Keys {
         }
     }
 
-    /// Reads the keys again, one reader at a time. Where `wanted` came with
-    /// another's reading, or the last one is too fresh, nothing is read.
+    /// Reads the keys again, one reader at a time. Nothing is read if another
+    /// reader has already found `wanted`, or if the last attempt is too recent.
     async fn refresh(&self, wanted: Option<&str>) {
         if matches!(self.origin, Origin::Inline) {
             return;
         }
         let mut last_try = self.last_try.lock().await;
-        let came = wanted.is_some_and(|kid| self.loaded.load().set.contains_key(kid));
-        if came || last_try.is_some_and(|at| at.elapsed() < self.refetch_min) {
+        let known = wanted.is_some_and(|kid| self.loaded.load().set.contains_key(kid));
+        if known || last_try.is_some_and(|at| at.elapsed() < self.refetch_min) {
             return;
         }
         *last_try = Some(Instant::now());
         match self.read().await {
             Ok(set) => self.loaded.store(Arc::new(Loaded { set, at: Some(Instant::now()) })),
-            // What is known stays in use: an outage of the issuer is not ours.
+            // Known keys stay in use: an outage of the issuer must not become
+            // ours.
             Err(cause) => tracing::warn!(origin = ?self.origin, %cause, "the issuer's keys cannot be read"),
         }
     }
@@ -143,7 +146,7 @@ async fn discover(issuer: &str) -> Result<Vec<u8>, String> {
 }
 
 static HTTP: LazyLock<Result<reqwest::Client, String>> = LazyLock::new(|| {
-    // reqwest panics without a TLS provider; somebody may have installed one.
+    // reqwest panics without a TLS provider. One may already be installed.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         let _raced = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
@@ -171,19 +174,19 @@ async fn get(url: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The keys of a set that we can use. Others are passed over: sets may hold
-/// keys for other purposes.
+/// The keys of a set that we can use. Others are skipped: sets may hold keys
+/// for other purposes.
 fn parse(bytes: &[u8]) -> Result<KeySet, String> {
-    let document: Value = serde_json::from_slice(bytes).map_err(|e| format!("are no JSON Web Key Set: {e}"))?;
-    let keys = document["keys"].as_array().ok_or("are no JSON Web Key Set: `keys` is missing")?;
+    let document: Value = serde_json::from_slice(bytes).map_err(|e| format!("are not a JSON Web Key Set: {e}"))?;
+    let keys = document["keys"].as_array().ok_or("are not a JSON Web Key Set: `keys` is missing")?;
     let set: KeySet = keys.iter().filter_map(usable).collect();
-    if set.is_empty() { Err("hold none that can be used: EdDSA, ES256 or RS256 with a `kid`".to_owned()) } else { Ok(set) }
+    if set.is_empty() { Err("include no usable key: EdDSA, ES256 or RS256 with a `kid`".to_owned()) } else { Ok(set) }
 }
 
 fn usable(key: &Value) -> Option<(String, (Algorithm, DecodingKey))> {
     let key: Jwk = serde_json::from_value(key.clone()).ok()?;
-    // The algorithm follows from the key, never from a token's header; shared
-    // secrets are no public keys.
+    // The algorithm follows from the key, never from a token's header. Shared
+    // secrets are not public keys.
     let (algorithm, named) = match &key.algorithm {
         AlgorithmParameters::OctetKeyPair(p) if p.curve == EllipticCurve::Ed25519 => (Algorithm::EdDSA, KeyAlgorithm::EdDSA),
         AlgorithmParameters::EllipticCurve(p) if p.curve == EllipticCurve::P256 => (Algorithm::ES256, KeyAlgorithm::ES256),
@@ -213,7 +216,7 @@ mod tests {
         json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
     }
 
-    /// A server that publishes what `set` holds, and counts how often.
+    /// A server that publishes the contents of `set` and counts the requests.
     async fn serve(set: Arc<ArcSwap<Value>>, hits: Arc<AtomicUsize>) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -245,7 +248,7 @@ mod tests {
         let keys = at_url(&format!("{}/jwks", serve(set.clone(), hits.clone()).await), Duration::ZERO);
         assert!(keys.get("old").await.is_ok());
         assert!(keys.get("old").await.is_ok());
-        assert_eq!(hits.load(Ordering::SeqCst), 1, "a known key asks nobody");
+        assert_eq!(hits.load(Ordering::SeqCst), 1, "a known key needs no request");
         set.store(Arc::new(json!({"keys": [key("new")]})));
         assert!(keys.get("new").await.is_ok());
         assert_eq!(keys.get("old").await.unwrap_err().reason(), "TOKEN_INVALID", "a withdrawn key is gone");

@@ -1,4 +1,4 @@
-//! Ed25519 keys of our own: made, kept in files, and signed with.
+//! Our own Ed25519 keys: generated, kept in files, and used for signing.
 
 use std::{
     fmt, fs,
@@ -39,7 +39,7 @@ pub(crate) struct SigningKey {
     kid: String,
 }
 
-/// Never the key itself.
+/// Never shows the key itself.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SigningKey").field(&self.kid).finish()
@@ -48,7 +48,7 @@ impl fmt::Debug for SigningKey {
 
 impl SigningKey {
     pub(crate) fn generate() -> Result<Self, SetupError> {
-        Ok(Self::of(Ed25519KeyPair::generate().map_err(|_| SetupError("no key could be made: the random source failed".to_owned()))?))
+        Ok(Self::of(Ed25519KeyPair::generate().map_err(|_| SetupError("no key could be generated: the random source failed".to_owned()))?))
     }
 
     fn of(pair: Ed25519KeyPair) -> Self {
@@ -56,18 +56,18 @@ impl SigningKey {
         Self { kid: URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]), pair }
     }
 
-    /// All keys of a file, in their order. `forbidden` are the bits of its mode
-    /// that would let others read it.
+    /// All keys of a file, in their order. `forbidden` holds the mode bits that
+    /// would let others read the file.
     pub(crate) fn load_all(path: &Path, forbidden: u32) -> Result<Vec<Self>, SetupError> {
         let shown = path.display();
         let failed = |e: std::io::Error| SetupError(format!("the key file {shown} cannot be read: {e}"));
         let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
         if mode & forbidden != 0 {
-            return Err(SetupError(format!("the key file {shown} has mode {mode:o}, so that others can use the key; run chmod 600 on it")));
+            return Err(SetupError(format!("the key file {shown} has mode {mode:o}, so others can use the key. Run chmod 600 on it.")));
         }
         let text = fs::read_to_string(path).map_err(failed)?;
         let broken =
-            || SetupError(format!("{shown} holds no Ed25519 key in PKCS #8 PEM; make one with `openssl genpkey -algorithm ed25519`"));
+            || SetupError(format!("{shown} holds no Ed25519 key in PKCS #8 PEM. Create one with `openssl genpkey -algorithm ed25519`."));
         let mut keys = Vec::new();
         for part in text.split(PEM_BEGIN).skip(1) {
             let (body, _) = part.split_once(PEM_END).ok_or_else(broken)?;
@@ -77,8 +77,8 @@ impl SigningKey {
         if keys.is_empty() { Err(broken()) } else { Ok(keys) }
     }
 
-    /// Writes the key to a new file that only its owner can read, complete or
-    /// not at all. An existing file stays as it is.
+    /// Writes the key to a new file that only its owner can read, completely or
+    /// not at all. An existing file is left unchanged.
     pub(crate) fn create(&self, path: &Path) -> Result<(), SetupError> {
         let failed = |e: &dyn fmt::Display| SetupError(format!("the key file {} cannot be created: {e}", path.display()));
         let der = self.pair.to_pkcs8v1().map_err(|_| failed(&"the key cannot be encoded"))?;
@@ -93,7 +93,8 @@ impl SigningKey {
             file.write_all(pem.as_bytes())?;
             file.sync_all()
         });
-        // A link, unlike a rename, never replaces what another process just made.
+        // A link, unlike a rename, never replaces a file that another process
+        // just created.
         let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
             _ => Ok(()),
@@ -109,7 +110,7 @@ impl SigningKey {
         Self::load_all(path, forbidden)
     }
 
-    /// A signed token of these claims.
+    /// Signs claims as a token.
     pub(crate) fn sign(&self, claims: &Value) -> Result<String, SetupError> {
         let header = json!({"alg": "EdDSA", "kid": self.kid, "typ": "JWT"});
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
@@ -117,13 +118,13 @@ impl SigningKey {
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref())))
     }
 
-    /// The public half as a JSON Web Key.
+    /// The public key as a JSON Web Key.
     pub(crate) fn jwk(&self) -> Value {
         let public = URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
         json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.kid, "x": public})
     }
 
-    /// A secret for another purpose that depends on this key only.
+    /// Derives a secret for another purpose, which depends only on this key.
     pub(crate) fn derive(&self, purpose: &str) -> Result<Vec<u8>, SetupError> {
         let private = self.pair.to_pkcs8v1().map_err(|_| SetupError("no secret can be derived from the key".to_owned()))?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, private.as_ref());
@@ -131,18 +132,19 @@ impl SigningKey {
     }
 }
 
-/// A key set of these keys.
+/// The JSON Web Key Set of these keys.
 pub(crate) fn jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> String {
     json!({"keys": keys.into_iter().map(SigningKey::jwk).collect::<Vec<_>>()}).to_string()
 }
 
-/// Signs and verifies once, and sees a changed token refused. A build whose
-/// crypto is wired wrongly shows it here rather than at the first request.
+/// Signs and verifies a token, and checks that a changed token is refused. A
+/// build whose crypto is wired wrongly fails here rather than at the first
+/// request.
 ///
 /// # Errors
-/// Where any of it does not work.
+/// If any of this fails.
 pub fn check_crypto() -> Result<(), SetupError> {
-    let failed = |what: &str| SetupError(format!("the crypto self-test failed: {what}; this build must not be used"));
+    let failed = |what: &str| SetupError(format!("the crypto self-test failed: {what}. Do not use this build."));
     let key = SigningKey::generate()?;
     let token = key.sign(&json!({"sub": "self-test"}))?;
     let public = DecodingKey::from_ed_der(key.pair.public_key().as_ref());
@@ -151,7 +153,7 @@ pub fn check_crypto() -> Result<(), SetupError> {
     validation.validate_exp = false;
     let verify = |token: &str| jsonwebtoken::decode::<Value>(token, &public, &validation).is_ok();
     if !verify(&token) {
-        return Err(failed("a sound token is refused"));
+        return Err(failed("a valid token is refused"));
     }
     let (message, signature) = token.rsplit_once('.').ok_or_else(|| failed("a token has no signature"))?;
     let (header, _) = message.split_once('.').ok_or_else(|| failed("a token has no header"))?;
@@ -169,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_is_private_and_made_once() {
+    fn a_key_file_is_private_and_created_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keys/a.key");
         let made = SigningKey::load_or_create(&path, 0o077).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         SigningKey::generate().unwrap().create(&path).unwrap();
         let again = SigningKey::load_or_create(&path, 0o077).unwrap();
-        assert_eq!(made[0].kid, again[0].kid, "what exists is never replaced");
+        assert_eq!(made[0].kid, again[0].kid, "an existing key is never replaced");
         assert_eq!(fs::read_dir(dir.path().join("keys")).unwrap().count(), 1, "no draft is left over");
         assert_ne!(made[0].derive("a").unwrap(), made[0].derive("b").unwrap());
     }

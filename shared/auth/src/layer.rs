@@ -1,4 +1,4 @@
-//! The access layer: no request reaches a service unless the table allows it.
+//! The access layer: no request reaches a service unless the rules allow it.
 
 use std::{
     collections::BTreeSet,
@@ -24,14 +24,15 @@ use crate::{
 /// The role of channel account managers.
 const CAM: &str = "cam";
 
-/// Tells of a tenant and a partner whether all that the partner's enrollments
-/// are is suspended. Where it cannot be told, the request is refused.
+/// Whether all enrollments of a partner are suspended, given tenant and
+/// partner. If this cannot be determined, the request is refused.
 pub type Suspension = Arc<dyn Fn(&str, &str) -> BoxFuture<'static, Result<bool>> + Send + Sync>;
 
-/// Judges every request by the table of rules. A request that passes carries a
-/// [`Cx`] and an [`Identity`] among its extensions (a public one does not) and
-/// its token no longer; one that does not is answered with a finished gRPC
-/// response. Works on HTTP requests, so that it stands before any router.
+/// Checks every request against the rules. A request that passes carries a
+/// [`Cx`] and an [`Identity`] in its extensions (a public one does not) and no
+/// longer carries its token. A request that does not pass is answered with a
+/// complete gRPC response. Works on HTTP requests, so that it can be placed
+/// before any router.
 #[derive(Clone)]
 pub struct AccessLayer(Arc<Inner>);
 
@@ -44,7 +45,7 @@ struct Inner {
 }
 
 impl AccessLayer {
-    /// A layer over these rules. `clock` is business time.
+    /// Creates a layer with these rules. `clock` is business time.
     #[must_use]
     pub fn new(rules: Rules, roles: Arc<Roles>, verifier: Arc<Verifier>, clock: Clock, suspension: Option<Suspension>) -> Self {
         Self(Arc::new(Inner { rules, roles, verifier, clock, suspension }))
@@ -101,14 +102,14 @@ where
 
 impl Inner {
     async fn admit(&self, parts: &mut Parts) -> Result<()> {
-        // Taken out whatever happens: nothing further down can log it.
+        // Removed in any case, so that nothing further down can log it.
         let authorization = parts.headers.remove(AUTHORIZATION);
         let rule = self.rules.get(parts.uri.path());
-        let rule = rule.ok_or_else(|| denied(ErrorReason::NoAccessRule, "the method has no access rule here; check its name"))?;
+        let rule = rule.ok_or_else(|| denied(ErrorReason::NoAccessRule, "the method has no access rule here. Check its name."))?;
         if *rule == Rule::Public {
             return Ok(());
         }
-        let authorization = authorization.ok_or_else(|| invalid("the request has no token; send `authorization: Bearer …`"))?;
+        let authorization = authorization.ok_or_else(|| invalid("the request has no token. Send `authorization: Bearer …`."))?;
         let token = bearer(authorization.as_bytes()).ok_or_else(|| invalid("the authorization must be `Bearer`, a space and the token"))?;
         let mut identity = self.verifier.verify(token, wall_now()).await?;
         self.judge(rule, &identity)?;
@@ -126,8 +127,8 @@ impl Inner {
         match rule {
             Rule::Public | Rule::Authenticated => Ok(()),
             Rule::Internal if identity.internal => Ok(()),
-            Rule::Internal => Err(denied(ErrorReason::PermissionMissing, "only services of the suite call this method")),
-            // A service without a tenant has no object that it could ask for.
+            Rule::Internal => Err(denied(ErrorReason::PermissionMissing, "only services of the suite may call this method")),
+            // A service without a tenant has no objects to ask for.
             Rule::Permission(_) if identity.tenant.is_empty() => Err(denied(ErrorReason::PermissionMissing, "the token names no tenant")),
             Rule::Permission(permission) if self.roles.allow(&identity.caller.roles, permission) => Ok(()),
             Rule::Permission(permission) => {
@@ -137,8 +138,8 @@ impl Inner {
         }
     }
 
-    /// Whether only the role of a CAM lets the caller do this: such a caller
-    /// writes for the partners that it is assigned to.
+    /// Whether only the CAM role lets the caller do this. Such a caller may
+    /// write only for the partners that it is assigned to.
     fn only_as_cam(&self, rule: &Rule, identity: &Identity) -> bool {
         let Rule::Permission(permission) = rule else { return false };
         let mut others = identity.caller.roles.clone();
@@ -151,7 +152,7 @@ impl Inner {
         {
             return Err(denied(
                 ErrorReason::PartnerSuspended,
-                "all enrollments of your organization are suspended; ask the vendor's channel operations",
+                "all enrollments of your organization are suspended. Ask the vendor's channel operations.",
             ));
         }
         Ok(())
@@ -183,7 +184,7 @@ fn bearer(authorization: &[u8]) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token.trim())
 }
 
-/// The caller's request id, where it can be written to a log as it is.
+/// The caller's request ID, if it is safe to log.
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     crate::verify::is_id(id).then(|| id.to_owned())

@@ -1,10 +1,10 @@
-//! Who calls, and what they may do.
+//! Who calls, and what callers may do.
 //!
-//! A token is judged by the issuer that it names: the issuer's keys, and the
-//! tenants, audiences and roles that the issuer is bound to. Roles map to
+//! A token is checked against the issuer that it names: the issuer's keys, and
+//! the tenants, audiences and roles that the issuer may vouch for. Roles map to
 //! permissions, methods name a permission in the proto, and [`AccessLayer`]
-//! compares the two before a request reaches any service. What is not allowed
-//! is refused, and a token never reaches a log.
+//! compares the two before a request reaches any service. Whatever is not
+//! allowed is refused, and a token never reaches a log.
 
 mod claims;
 mod default_roles;

@@ -1,4 +1,4 @@
-//! The key for development: whoever has its file is everybody. The settings
+//! The development key: whoever has its file can act as anybody. The settings
 //! allow it on loopback only.
 
 use std::path::Path;
@@ -14,10 +14,10 @@ use crate::{
 
 const ISSUER: &str = "stoa:local";
 const AUDIENCE: &str = "stoa";
-/// Longest life of a token.
+/// Longest lifetime of a token.
 const TTL_MAX_S: u32 = 30 * 24 * 3600;
 
-/// What a token for development shall say.
+/// The contents of a development token.
 #[derive(Debug, Clone, Default)]
 pub struct TokenRequest {
     /// Tenant.
@@ -30,48 +30,49 @@ pub struct TokenRequest {
     pub partner: Option<String>,
     /// Connector registration, for the role `connector`.
     pub connector: Option<String>,
-    /// Life in seconds.
+    /// Lifetime in seconds.
     pub ttl_s: u32,
 }
 
-/// The key for development.
+/// The development key.
 #[derive(Debug)]
 pub struct LocalKey(SigningKey);
 
 impl LocalKey {
-    /// The key of a file, made with mode 0600 where there is none.
+    /// Loads the key of a file, or creates the file with mode 0600 if there is
+    /// none.
     ///
     /// # Errors
-    /// Where the file cannot be read or made, others can read it, or it holds
+    /// If the file cannot be read or created, others can read it, or it holds
     /// no key.
     pub fn load_or_create(path: &Path) -> Result<Self, SetupError> {
         let mut keys = SigningKey::load_or_create(path, 0o077)?;
         Ok(Self(keys.swap_remove(0)))
     }
 
-    /// A key that lives as long as the process, for tests.
+    /// Generates a key that lives as long as the process, for tests.
     ///
     /// # Errors
-    /// Where the random source fails.
+    /// If the random source fails.
     pub fn generate() -> Result<Self, SetupError> {
         SigningKey::generate().map(Self)
     }
 
-    /// A token that is valid from now on.
+    /// Signs a token that is valid from now on.
     ///
     /// # Errors
-    /// Where it would live longer than 30 days, or cannot be signed.
+    /// If it would live longer than 30 days, or cannot be signed.
     pub fn sign(&self, request: &TokenRequest) -> Result<String, SetupError> {
         self.sign_at(request, wall_now())
     }
 
-    /// A token that is valid from an instant on.
+    /// Signs a token whose lifetime starts at an instant.
     ///
     /// # Errors
-    /// As [`LocalKey::sign`].
+    /// As for [`LocalKey::sign`].
     pub fn sign_at(&self, request: &TokenRequest, now: Timestamp) -> Result<String, SetupError> {
         if request.ttl_s == 0 || request.ttl_s > TTL_MAX_S {
-            return Err(SetupError(format!("a token lives 1 to {TTL_MAX_S} seconds")));
+            return Err(SetupError(format!("a token must live 1 to {TTL_MAX_S} seconds")));
         }
         let claims = Claims {
             iss: ISSUER.to_owned(),
@@ -88,13 +89,13 @@ impl LocalKey {
         self.0.sign(&claims.json())
     }
 
-    /// The public half as a JSON Web Key Set.
+    /// The public key as a JSON Web Key Set.
     #[must_use]
     pub fn jwks(&self) -> String {
         jwks([&self.0])
     }
 
-    /// The key as an issuer that may say anything.
+    /// An issuer for this key that may vouch for everything.
     pub(crate) fn issuer(&self, roles: &Roles) -> Issuer {
         Issuer {
             issuer: ISSUER.to_owned(),

@@ -1,5 +1,5 @@
-//! The whole access matrix as text, for a checked-in file: whoever changes a
-//! rule or a role sees in the review what it opens or shuts.
+//! The whole access matrix as text, for a checked-in file: a review of a
+//! changed rule or role shows what it opens or closes.
 
 use std::fmt::Write as _;
 
@@ -48,10 +48,10 @@ mod tests {
         assert!(text.contains("stoa.onboard.v1.PartnerService/GetPartner | partners.read | admin analyst auditor cam"), "{text}");
     }
 
-    /// A new permission belongs to nobody but the administrator until somebody
-    /// adds it to `default_roles.rs`; this says so.
+    /// A new permission belongs only to the administrator until somebody adds
+    /// it to `default_roles.rs`. This test reports it.
     #[test]
-    fn no_permission_is_left_to_the_administrator_unawares() {
+    fn no_permission_is_left_to_the_administrator_by_accident() {
         let roles = Roles::standard();
         let others = |permission: &str| roles.names().any(|role| role != "admin" && roles.grants(role, permission));
         let alone: Vec<String> = Rules::of_api().unwrap().permissions().into_iter().filter(|p| !others(p)).collect();

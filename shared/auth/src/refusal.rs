@@ -1,5 +1,5 @@
-//! Why a caller is refused, and the finished response that says so. A layer
-//! that returned an `Err` would reach the client without status or reason.
+//! Why a caller is refused, and the complete response that says so. A layer
+//! that returned an `Err` would reach the client without a status or reason.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,17 +8,17 @@ use stoa_proto::common::v1::ErrorReason;
 use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// Nobody we know.
+/// The failure for a caller that is not authenticated.
 pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(Kind::Unauthenticated, ErrorReason::TokenInvalid, message)
 }
 
-/// Somebody we know who may not.
+/// The failure for a known caller that may not do this.
 pub(crate) fn denied(reason: impl Into<stoa_kernel::Reason>, message: impl Into<String>) -> Error {
     Error::new(Kind::PermissionDenied, reason, message)
 }
 
-/// A finished gRPC response.
+/// A complete gRPC response.
 pub(crate) fn response(error: &Error) -> http::Response<Body> {
     let code = match error.kind() {
         Kind::Unauthenticated => Code::Unauthenticated,

@@ -1,5 +1,5 @@
-//! What each role may do, as data. `default_roles.rs` is the table to read;
-//! settings may replace the entry of a role or add one.
+//! What each role may do, as data. `default_roles.rs` is the table to read.
+//! Settings may replace the entry of a role or add a role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,17 @@ use crate::{
     key::SetupError,
 };
 
-/// Runs the installation. No outside issuer grants it unless told to.
+/// Runs the installation. No outside issuer grants it unless its settings say
+/// so.
 pub const ADMIN: &str = "admin";
-/// The vendor's own platform teams. No outside issuer grants it unless told to.
+/// The vendor's own platform teams. No outside issuer grants it unless its
+/// settings say so.
 pub const PLATFORM: &str = "platform";
-/// A service of the suite that acts by itself. No issuer can grant it.
+/// A service of the suite that acts on its own. No issuer can grant it.
 pub const SERVICE: &str = "service";
 
-/// Nouns that `*` does not stand for: personal data, and the audit trail, which
-/// tells what everybody did. A role has them only where its entry names them.
+/// Nouns that `*` does not include: personal data, and the audit trail, which
+/// shows what everybody did. A role has them only if its entry names them.
 pub(crate) const NAMED_ONLY: [&str; 2] = ["persons", "events"];
 
 /// Roles and their permissions.
@@ -49,10 +51,10 @@ impl Roles {
         Self(DEFAULT_ROLES.iter().map(|role| (role.0.to_owned(), patterns(role))).collect())
     }
 
-    /// The built-in table with entries of these roles replaced or added.
+    /// The built-in table, with entries of these roles replaced or added.
     ///
     /// # Errors
-    /// Where a permission is not `noun.verb`, `noun.*`, `*.verb` or `*.*`.
+    /// If a permission is not `noun.verb`, `noun.*`, `*.verb` or `*.*`.
     pub fn with<'a>(changes: impl IntoIterator<Item = (&'a String, &'a Vec<String>)>) -> Result<Self, SetupError> {
         let mut roles = Self::standard();
         for (role, permissions) in changes {
@@ -68,13 +70,13 @@ impl Roles {
         self.0.keys().map(String::as_str)
     }
 
-    /// Whether there is such a role.
+    /// Whether the role exists.
     #[must_use]
     pub fn knows(&self, role: &str) -> bool {
         self.0.contains_key(role)
     }
 
-    /// Roles that an issuer may grant where its settings say nothing.
+    /// Roles that an issuer may grant if its settings name none.
     pub(crate) fn grantable(&self) -> impl Iterator<Item = &str> {
         self.names().filter(|role| ![ADMIN, PLATFORM, SERVICE].contains(role))
     }
@@ -92,8 +94,8 @@ impl Roles {
         roles.iter().any(|role| self.grants(role, permission))
     }
 
-    /// Entries, as `role noun.verb`, that fit none of these permissions: a
-    /// misspelled noun grants nothing, and shows up here.
+    /// Entries, as `role noun.verb`, that match none of these permissions: a
+    /// misspelled noun grants nothing and appears here.
     #[must_use]
     pub fn idle(&self, permissions: &BTreeSet<String>) -> Vec<String> {
         let mut idle = Vec::new();
@@ -125,8 +127,9 @@ mod tests {
     use super::*;
     use crate::Rules;
 
-    /// With the tests of the matrix, which find a permission that no role grants,
-    /// the nouns and verbs of the table are those of the proto files.
+    /// Together with the tests of the matrix, which find permissions that no
+    /// role grants, this shows that the nouns and verbs of the table are those
+    /// of the proto files.
     #[test]
     fn every_entry_of_the_table_is_a_permission_that_a_method_asks_for() {
         let idle = Roles::standard().idle(&Rules::of_api().unwrap().permissions());

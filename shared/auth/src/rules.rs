@@ -1,4 +1,4 @@
-//! Which rule a method has. What is not in the table is refused.
+//! The rule of each method. A method that is not in the table is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::key::SetupError;
 pub enum Rule {
     /// Anybody, without a token.
     Public,
-    /// Whoever has a token.
+    /// Any caller with a token.
     Authenticated,
     /// Services of the suite.
     Internal,
@@ -19,7 +19,7 @@ pub enum Rule {
     Permission(String),
 }
 
-/// Methods of others that the server offers. Each stands here by its full path.
+/// Third-party methods that the server offers, each by its full path.
 const FOREIGN: [(&str, Rule); 4] = [
     ("/grpc.health.v1.Health/Check", Rule::Public),
     ("/grpc.health.v1.Health/Watch", Rule::Public),
@@ -32,11 +32,10 @@ const FOREIGN: [(&str, Rule); 4] = [
 pub struct Rules(BTreeMap<String, Rule>);
 
 impl Rules {
-    /// The rules that the proto files state, with those for health and
-    /// reflection.
+    /// The rules in the proto files, and those for health and reflection.
     ///
     /// # Errors
-    /// Where a method of ours has no rule: the process must not start.
+    /// If a method of ours has no rule: the process must not start.
     pub fn of_api() -> Result<Self, SetupError> {
         let mut open = Vec::new();
         let mut rules = BTreeMap::from(FOREIGN.map(|(path, rule)| (path.to_owned(), rule)));
@@ -72,7 +71,7 @@ impl Rules {
         self.0.iter().map(|(path, rule)| (path.as_str(), rule))
     }
 
-    /// All permissions that a method asks for.
+    /// All permissions that methods require.
     #[must_use]
     pub fn permissions(&self) -> BTreeSet<String> {
         let permission = |rule: &Rule| match rule {

@@ -1,6 +1,7 @@
-//! Tokens by which the suite's services call each other. They live a minute at
-//! most, are made for one target, and carry the user whom the call is for with
-//! that user's roles and reach, so that the target judges as for the user.
+//! Tokens with which the suite's services call each other. They live at most
+//! one minute, are made for one target, and carry the user that the call is for
+//! with that user's roles and reach, so that the target decides as it would for
+//! the user.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,9 +21,9 @@ use crate::{
     verify::{Identity, LEEWAY_S, in_time, is_tenant, open, scope},
 };
 
-/// Issuer of service tokens; no configured issuer may have this name.
+/// Issuer of service tokens. No configured issuer may have this name.
 pub(crate) const ISSUER: &str = "stoa:services";
-/// Longest life of a service token.
+/// Longest lifetime of a service token.
 const TTL_S: i64 = 60;
 
 /// The key that all services of an installation share. A file may hold several:
@@ -32,36 +33,37 @@ const TTL_S: i64 = 60;
 pub struct ServiceKey(Vec<SigningKey>);
 
 impl ServiceKey {
-    /// The keys of a file that other processes use, too.
+    /// Loads the keys of a file that other processes use, too.
     ///
     /// # Errors
-    /// Where the file cannot be read, everybody can read it, or it holds no key.
+    /// If the file cannot be read, everybody can read it, or it holds no key.
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         // A mounted secret belongs to a group rather than to the process' user.
         SigningKey::load_all(path, 0o007).map(Self)
     }
 
-    /// The key of a file, made with mode 0600 where there is none.
+    /// Loads the key of a file, or creates the file with mode 0600 if there is
+    /// none.
     ///
     /// # Errors
-    /// As [`ServiceKey::load`], or where it cannot be made.
+    /// As for [`ServiceKey::load`], and if the file cannot be created.
     pub fn load_or_create(path: &Path) -> Result<Self, SetupError> {
         SigningKey::load_or_create(path, 0o007).map(Self)
     }
 
-    /// A key that lives as long as the process, for tests.
+    /// Generates a key that lives as long as the process, for tests.
     ///
     /// # Errors
-    /// Where the random source fails.
+    /// If the random source fails.
     pub fn generate() -> Result<Self, SetupError> {
         Ok(Self(vec![SigningKey::generate()?]))
     }
 
-    /// A secret for another purpose, the same in every process that has the
-    /// key: page tokens, for example.
+    /// Derives a secret for another purpose, for example page tokens. It is the
+    /// same in every process that has the key.
     ///
     /// # Errors
-    /// Where the key cannot be read.
+    /// If no secret can be derived from the key.
     pub fn derive(&self, purpose: &str) -> Result<Vec<u8>, SetupError> {
         self.first()?.derive(purpose)
     }
@@ -71,7 +73,7 @@ impl ServiceKey {
     }
 }
 
-/// Signs calls of one service.
+/// Signs the calls of one service.
 #[derive(Debug, Clone)]
 pub struct ServiceSigner {
     key: Arc<ServiceKey>,
@@ -79,16 +81,16 @@ pub struct ServiceSigner {
 }
 
 impl ServiceSigner {
-    /// Signs calls of a service.
+    /// Creates a signer for the calls of a service.
     #[must_use]
     pub fn new(key: Arc<ServiceKey>, service: &'static str) -> Self {
         Self { key, service }
     }
 
-    /// A token for one call to `target`. `now` is wall time.
+    /// Signs a token for one call to `target`. `now` is wall time.
     ///
     /// # Errors
-    /// Where it cannot be signed.
+    /// If it cannot be signed.
     pub fn sign(&self, target: &str, cx: &Cx, now: Timestamp) -> Result<String, SetupError> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
@@ -110,7 +112,7 @@ fn name(service: &str) -> String {
     format!("services/{service}")
 }
 
-/// The user behind a caller; none where a service of ours acts by itself.
+/// The user behind a caller. `None` if a service of ours acts on its own.
 fn user(caller: &Caller) -> Option<Act> {
     let ours = caller.subject.strip_prefix("services/").is_some_and(|s| SERVICES.contains(&s));
     let sub = match caller.on_behalf_of.as_str() {
@@ -126,7 +128,7 @@ fn user(caller: &Caller) -> Option<Act> {
     Some(Act { sub, roles: caller.roles.iter().cloned().collect(), partner, connector })
 }
 
-/// Judges tokens that the suite's services made for this process.
+/// Verifies tokens that the suite's services made for this process.
 pub struct ServiceVerifier {
     keys: BTreeMap<String, DecodingKey>,
     targets: BTreeSet<String>,
@@ -136,7 +138,7 @@ impl ServiceVerifier {
     /// Accepts calls for these services, signed with any of the keys.
     ///
     /// # Errors
-    /// Where a key cannot be used.
+    /// If a key cannot be used.
     pub fn new(key: &ServiceKey, services: &[&str]) -> Result<Self, SetupError> {
         let public = |key: &SigningKey| {
             let jwk = key.jwk();
@@ -149,7 +151,7 @@ impl ServiceVerifier {
     }
 
     pub(crate) fn verify(&self, token: &str, kid: &str, now: Timestamp) -> Result<Identity> {
-        let key = self.keys.get(kid).ok_or_else(|| invalid("the service token is signed with another key than ours"))?;
+        let key = self.keys.get(kid).ok_or_else(|| invalid("the service token is signed with another key"))?;
         let claims = Claims::read_service(&open(token, Algorithm::EdDSA, key)?)?;
         let expires = in_time(&claims, now)?;
         if claims.exp > now.micros().div_euclid(1_000_000) + TTL_S + LEEWAY_S {
@@ -159,7 +161,7 @@ impl ServiceVerifier {
             return Err(invalid("the service token was made for another service"));
         }
         if !claims.sub.strip_prefix("services/").is_some_and(|s| SERVICES.contains(&s)) {
-            return Err(invalid("the service token's subject is no service"));
+            return Err(invalid("the service token's subject is not a service"));
         }
         let without = claims.tenant.is_empty() && claims.act.is_none();
         if !without && !is_tenant(&claims.tenant) {
@@ -222,7 +224,7 @@ mod tests {
         assert_eq!(identity.caller.reach, Reach::Partner("p1".to_owned()));
         assert_eq!(identity.caller.roles, partner_cx().caller.roles);
 
-        // One hop further the user is still the same.
+        // One hop further, the user is still the same.
         let next = Cx { caller: identity.caller, ..partner_cx() };
         let token = ServiceSigner::new(key, "onboard").sign("enable", &next, now()).unwrap();
         let caller = verifier.verify(&token, now()).await.unwrap().caller;
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_by_itself_has_the_services_role() {
+    async fn a_service_on_its_own_has_the_service_role() {
         let (key, verifier) = suite();
         let cx = Cx::service("acme", "sell", &Clock::system(), "");
         let token = ServiceSigner::new(key, "sell").sign("onboard", &cx, now()).unwrap();
@@ -259,9 +261,9 @@ mod tests {
             claims[field] = value;
             key.first().unwrap().sign(&claims).unwrap()
         };
-        assert!(verifier.verify(&signed("tenant", json!("")), now()).await.is_ok(), "a log of all tenants is read without one");
+        assert!(verifier.verify(&signed("tenant", json!("")), now()).await.is_ok(), "a log of all tenants is read without a tenant");
         assert!(refused(&signed("act", json!({"sub": "persons/a", "roles": ["cam"]})), now()).await.contains("no tenant"));
-        assert!(refused(&signed("sub", json!("services/shop")), now()).await.contains("no service"));
+        assert!(refused(&signed("sub", json!("services/shop")), now()).await.contains("not a service"));
         assert!(refused(&signed("act", json!("persons/a")), now()).await.contains("`act`"));
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn known_issuer() -> Issuer {
     issuer(ISSUER, Some(jwks([&*KEY])))
 }
 
-/// Claims of a sound token at [`now`].
+/// Claims of a valid token at [`now`].
 pub(crate) fn claims() -> Value {
     claims_at(now())
 }
@@ -47,7 +47,7 @@ pub(crate) fn claims_at(now: Timestamp) -> Value {
     })
 }
 
-/// The claims with one changed; null removes it.
+/// The claims with one changed. Null removes the claim.
 pub(crate) fn changed(mut claims: Value, field: &str, value: Value) -> Value {
     match value {
         Value::Null => {

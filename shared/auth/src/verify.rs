@@ -1,5 +1,5 @@
-//! Judges tokens: signature by the key's own algorithm, then every claim
-//! against what the issuer is bound to.
+//! Verifies tokens: first the signature, by the key's own algorithm, then every
+//! claim, against what the issuer may vouch for.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -22,20 +22,20 @@ use crate::{
     service::{ISSUER as SERVICES, ServiceVerifier},
 };
 
-/// Difference between two machines' clocks that is put up with.
+/// Tolerated difference between the clocks of two machines.
 pub(crate) const LEEWAY_S: i64 = 30;
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
-/// Who a token says calls.
+/// The caller that a token identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Tenant; empty only for a service without a user.
+    /// Tenant. Empty only for a service without a user.
     pub tenant: String,
     /// The caller.
     pub caller: Caller,
-    /// Whether another service of the suite calls.
+    /// Whether the caller is another service of the suite.
     pub internal: bool,
-    /// When the token ends; a stream must not outlive it.
+    /// When the token ends. A stream must not outlive it.
     pub expires: Timestamp,
 }
 
@@ -45,18 +45,18 @@ struct Bound {
     keys: Arc<Keys>,
 }
 
-/// Judges tokens of all configured issuers and of the suite's own services.
+/// Verifies tokens of all configured issuers and of the suite's own services.
 pub struct Verifier {
     issuers: HashMap<String, Bound>,
     services: Option<ServiceVerifier>,
 }
 
 impl Verifier {
-    /// Judges tokens of these issuers.
+    /// Creates a verifier for tokens of these issuers.
     ///
     /// # Errors
-    /// Where an issuer would grant a role that the table does not have, or
-    /// carries keys that cannot be read.
+    /// If an issuer would grant a role that the table does not have, or carries
+    /// keys that cannot be read.
     pub fn new(issuers: Vec<Issuer>, roles: &Roles) -> Result<Self, SetupError> {
         let mut bound = HashMap::new();
         for issuer in issuers {
@@ -67,10 +67,10 @@ impl Verifier {
         Ok(Self { issuers: bound, services: None })
     }
 
-    /// Accepts tokens of the key for development, too.
+    /// Accepts tokens of the development key, too.
     ///
     /// # Errors
-    /// As [`Verifier::new`].
+    /// As for [`Verifier::new`].
     pub fn with_local_key(mut self, key: &LocalKey, roles: &Roles) -> Result<Self, SetupError> {
         self.issuers.extend(Self::new(vec![key.issuer(roles)], roles)?.issuers);
         Ok(self)
@@ -83,11 +83,11 @@ impl Verifier {
         self
     }
 
-    /// Who calls with this token. `now` is wall time.
+    /// Returns the caller with this token. `now` is wall time.
     ///
     /// # Errors
-    /// UNAUTHENTICATED `TOKEN_INVALID`, saying which part is wrong; UNAVAILABLE
-    /// where the issuer's keys could never be read.
+    /// UNAUTHENTICATED `TOKEN_INVALID`, saying what is wrong. UNAVAILABLE if
+    /// the issuer's keys could never be read.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity> {
         let (kid, iss) = peek(token)?;
         if iss == SERVICES
@@ -109,51 +109,52 @@ fn grantable(issuer: &Issuer, roles: &Roles) -> Result<BTreeSet<String>, SetupEr
     for role in &issuer.roles {
         if !roles.knows(role) || role == SERVICE {
             let known: Vec<&str> = roles.names().filter(|r| *r != SERVICE).collect();
-            return Err(SetupError(format!("issuer {} cannot grant `{role}`; roles are {}", issuer.issuer, known.join(", "))));
+            return Err(SetupError(format!("issuer {} cannot grant `{role}`. Choose from {}.", issuer.issuer, known.join(", "))));
         }
     }
     Ok(issuer.roles.iter().cloned().collect())
 }
 
-/// The key and issuer that a token names, believed by nobody yet.
+/// The key and issuer that a token names, not yet verified.
 fn peek(token: &str) -> Result<(String, String)> {
     #[derive(Deserialize)]
     struct Named {
         iss: String,
     }
-    let malformed = || invalid("the token is no signed JSON Web Token");
+    let malformed = || invalid("the token is not a signed JSON Web Token");
     if token.len() > TOKEN_BYTES_MAX {
         return Err(invalid("the token is too long"));
     }
     let header = jsonwebtoken::decode_header(token).map_err(|_| malformed())?;
     // An extension marked critical must be understood or refused (RFC 7515 4.1.11).
     if header.crit.is_some() {
-        return Err(invalid("the token asks for an extension that is not known here"));
+        return Err(invalid("the token asks for an extension that is not supported here"));
     }
     let kid = header.kid.ok_or_else(|| invalid("the token names no key (`kid`)"))?;
     let named: Named = jsonwebtoken::dangerous::insecure_decode_claims(token)
-        .map_err(|_| invalid("the token has no `iss`; ask its issuer for one that has"))?;
+        .map_err(|_| invalid("the token has no `iss`. Ask its issuer for one that has it."))?;
     Ok((kid, named.iss))
 }
 
 /// The claims of a token that this key signed with this algorithm.
 pub(crate) fn open(token: &str, algorithm: Algorithm, key: &DecodingKey) -> Result<Map<String, Value>> {
-    // Claims are judged by us, against an instant that is handed in.
+    // We check the claims ourselves, against an instant that is passed in.
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_aud = false;
     jsonwebtoken::decode(token, key, &validation).map(|data| data.claims).map_err(|error| match error.kind() {
         ErrorKind::Json(_) => invalid("a claim of the token has the wrong type"),
-        _ => invalid("the token's signature is wrong, or of another algorithm than its key"),
+        _ => invalid("the token's signature is wrong, or its algorithm is not that of its key"),
     })
 }
 
-/// Whether it is time for the token. Returns the instant at which it ends.
+/// Checks that a token is in its period of validity. Returns the instant at
+/// which it ends.
 pub(crate) fn in_time(claims: &Claims, now: Timestamp) -> Result<Timestamp> {
     let second = now.micros().div_euclid(1_000_000);
     if claims.exp.saturating_add(LEEWAY_S) <= second {
-        return Err(invalid("the token has expired; get a new one"));
+        return Err(invalid("the token has expired. Get a new one."));
     }
     if claims.nbf.is_some_and(|nbf| nbf.saturating_sub(LEEWAY_S) > second) {
         return Err(invalid("the token is not valid yet"));
@@ -182,18 +183,22 @@ fn judge(bound: &Bound, claims: Claims, now: Timestamp) -> Result<Identity> {
 }
 
 /// How far a caller reaches. A partner's roles and a partner go together, and
-/// so do the connector's role and a registration: one without the other would
-/// see more than it should.
+/// so do the connector role and a registration: with only one of the two, the
+/// caller would see more than it should.
 pub(crate) fn scope(roles: &BTreeSet<String>, partner: Option<&str>, connector: Option<&str>) -> Result<(Reach, String)> {
     let id = |collection: &str, value: &str| -> Result<String> {
         let id = value.strip_prefix(collection).and_then(|rest| rest.strip_prefix('/')).unwrap_or(value);
-        if is_id(id) { Ok(id.to_owned()) } else { Err(invalid(format!("the token names something in {collection} that is no id"))) }
+        if is_id(id) {
+            Ok(id.to_owned())
+        } else {
+            Err(invalid(format!("the token names something in {collection} that is not a valid ID")))
+        }
     };
     let of_partner = |role: &String| role.starts_with("partner_");
     let reach = match partner {
-        None if roles.iter().any(of_partner) => return Err(invalid("the token has a partner's role but names no partner")),
+        None if roles.iter().any(of_partner) => return Err(invalid("the token has a partner role but names no partner")),
         None => Reach::Tenant,
-        Some(_) if !roles.iter().all(of_partner) => return Err(invalid("the token names a partner but has a role of the vendor's")),
+        Some(_) if !roles.iter().all(of_partner) => return Err(invalid("the token names a partner but has a vendor role")),
         Some(partner) => Reach::Partner(id("partners", partner)?),
     };
     match (connector, roles.contains("connector")) {
@@ -205,12 +210,13 @@ pub(crate) fn scope(roles: &BTreeSet<String>, partner: Option<&str>, connector: 
     }
 }
 
-/// The subject as it enters events. One that is no id, for example a mail
-/// address, is replaced by an id made from it: events hold no personal data.
+/// The subject as it enters events. A subject that is not an ID, for example an
+/// email address, is replaced by an ID derived from it: events hold no personal
+/// data.
 fn subject(issuer: &str, sub: &str) -> Result<String> {
     if let Some(service) = sub.strip_prefix("services/") {
         if !is_id(service) || stoa_config::SERVICES.contains(&service) {
-            return Err(invalid("the token's subject is a service of the suite itself, or none"));
+            return Err(invalid("the token's subject is a service of the suite itself, or not a valid name"));
         }
         return Ok(sub.to_owned());
     }

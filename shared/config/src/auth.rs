@@ -12,16 +12,15 @@ use crate::source;
 pub struct Auth {
     /// Issuers whose tokens are accepted.
     pub issuers: Vec<Issuer>,
-    /// The key for development.
+    /// The development key.
     pub local_key: LocalKeySetting,
     /// Roles that differ from the built-in table.
     pub roles: BTreeMap<String, Vec<String>>,
-    /// File of the key that services sign with; empty for one in `data_dir`.
+    /// File of the key that services sign with. If empty, a file in `data_dir`.
     pub service_key: PathBuf,
 }
 
-/// An issuer and what it may vouch for. A token with anything outside of it is
-/// refused.
+/// An issuer and what it may vouch for. A token that claims more is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
@@ -30,22 +29,22 @@ pub struct Issuer {
     /// Values of `aud`, one of which a token must name.
     #[serde(deserialize_with = "source::list")]
     pub audiences: Vec<String>,
-    /// Tenants that it may speak for; `*` for every one.
+    /// Tenants that it may speak for. `*` means all.
     #[serde(deserialize_with = "source::list")]
     pub tenants: Vec<String>,
     /// Its public keys, as a JSON Web Key Set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<String>,
-    /// File of its public keys; read again when a token names an unknown key.
+    /// File of its public keys. Read again if a token names an unknown key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_file: Option<PathBuf>,
-    /// Address of its public keys.
+    /// URL of its public keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<String>,
-    /// Names of the claims that it uses.
+    /// Names of the claims in its tokens.
     #[serde(default)]
     pub claims: ClaimNames,
-    /// Roles that it may grant; all but `admin` and `platform` where empty.
+    /// Roles that it may grant. If empty, all but `admin` and `platform`.
     #[serde(default, deserialize_with = "source::list")]
     pub roles: Vec<String>,
 }
@@ -54,15 +53,15 @@ pub struct Issuer {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClaimNames {
-    /// Who it is.
+    /// Subject.
     pub subject: String,
     /// Tenant.
     pub tenant: String,
-    /// Roles: a list, or one text with spaces.
+    /// Roles: a list, or one string separated by spaces.
     pub roles: String,
-    /// Partner that the caller belongs to: `partners/{partner}` or its id.
+    /// Partner that the caller belongs to: `partners/{partner}` or its ID.
     pub partner: String,
-    /// Connector registration: `crmConnectors/{crm_connector}` or its id.
+    /// Connector registration: `crmConnectors/{crm_connector}` or its ID.
     pub connector: String,
 }
 
@@ -78,7 +77,7 @@ impl Default for ClaimNames {
     }
 }
 
-/// Whether and where the key for development is kept.
+/// Whether the development key is kept, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LocalKeySetting {
     /// In the data folder.

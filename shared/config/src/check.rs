@@ -1,16 +1,17 @@
-//! What settings must fulfill together. Each complaint says what to change.
+//! Checks that the settings fit together. Each problem says what to change.
 
 use std::collections::BTreeSet;
 
 use crate::{Backend, BusKind, Config, Issuer, Problem, SERVICES};
 
-/// Prefix of the issuers that the suite itself is; nobody else may use it.
+/// Prefix of the suite's own issuers. No other issuer may use it.
 const OWN_ISSUERS: &str = "stoa:";
 
-/// Bytes of the shortest limit of a message that still lets every method work.
+/// The lowest limit of a message, in bytes, with which every method still
+/// works.
 const MESSAGE_BYTES_LEAST: usize = 1024;
-/// Bytes up to which the services' decoders read a message. The limit of a
-/// decoder is part of each generated server; none is raised.
+/// The largest message, in bytes, that the services' decoders read. The limit
+/// is part of each generated server, and none of them raises it.
 const MESSAGE_BYTES_MOST: usize = 4 * 1024 * 1024;
 
 struct Check<'a> {
@@ -18,11 +19,11 @@ struct Check<'a> {
     found: Vec<(String, String)>,
 }
 
-/// All that is wrong. `origin` tells where a key's value came from.
+/// All problems. `origin` says where the value of a key came from.
 pub(crate) fn problems(config: &Config, origin: impl Fn(&str) -> String) -> Vec<Problem> {
     let mut check = Check { config, found: Vec::new() };
     check.services();
-    // What follows depends on which services run.
+    // The following depends on which services run.
     if check.found.is_empty() {
         check.store_and_bus();
         check.tokens();
@@ -44,14 +45,14 @@ impl Check<'_> {
 
     fn services(&mut self) {
         if self.config.services.is_empty() {
-            self.refuse("services", "is empty; name the services to run, or \"all\"");
+            self.refuse("services", "is empty. Name the services to run, or \"all\".");
         }
         let mut seen = BTreeSet::new();
         for name in &self.config.services {
             if name != "all" && !SERVICES.contains(&name.as_str()) {
-                self.refuse("services", format!("`{name}` is no service; known are all, {}", SERVICES.join(", ")));
+                self.refuse("services", format!("`{name}` is not a service. Choose from all, {}.", SERVICES.join(", ")));
             } else if !seen.insert(name) {
-                self.refuse("services", format!("`{name}` is named twice; name it once"));
+                self.refuse("services", format!("`{name}` is listed twice. List it once."));
             }
         }
     }
@@ -59,10 +60,10 @@ impl Check<'_> {
     fn addresses(&mut self) {
         let config = self.config;
         if config.data_dir.as_os_str().is_empty() {
-            self.refuse("data_dir", "is empty; name a folder");
+            self.refuse("data_dir", "is empty. Name a folder.");
         }
         if config.listen == config.management_listen && config.listen.port() != 0 {
-            self.refuse("management_listen", "is the address of `listen`; choose another port");
+            self.refuse("management_listen", "is the same address as `listen`. Choose another port.");
         }
     }
 
@@ -70,18 +71,21 @@ impl Check<'_> {
         let (store, bus) = (&self.config.store, &self.config.bus);
         match (store.backend, bus.kind) {
             (Backend::Sqlite, BusKind::Jetstream) => {
-                self.refuse("bus.kind", "SQLite goes with the embedded bus: set bus.kind = \"embedded\", or store.backend = \"postgres\" and store.url");
+                self.refuse("bus.kind", "SQLite works only with the embedded bus. Set bus.kind = \"embedded\", or store.backend = \"postgres\" and store.url.");
             }
             (Backend::Postgres, BusKind::Embedded) if !self.config.runs_all() => self.refuse(
                 "bus.kind",
-                "the embedded bus ends at this process, which does not run all services: set bus.kind = \"jetstream\" and bus.url, or services = [\"all\"]",
+                "the embedded bus does not reach beyond this process, which does not run all services. Set bus.kind = \"jetstream\" and bus.url, or services = [\"all\"].",
             ),
             _ => {}
         }
         let url = store.url.expose();
         match store.backend {
             Backend::Sqlite if !url.is_empty() => {
-                self.refuse("store.url", "belongs to PostgreSQL: remove it (files lie in data_dir), or set store.backend = \"postgres\"");
+                self.refuse(
+                    "store.url",
+                    "applies only to PostgreSQL. Remove it (SQLite files are in data_dir), or set store.backend = \"postgres\".",
+                );
             }
             Backend::Postgres if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
                 self.refuse("store.url", "must be a URL like postgres://user@host/stoa_{service}");
@@ -89,7 +93,7 @@ impl Check<'_> {
             Backend::Postgres if self.stores() > 1 && !url.contains("{service}") => {
                 self.refuse(
                     "store.url",
-                    "is one address for several services, and no service may read another's store: put {service} in it",
+                    "is one address for several services, but no service may read another's store. Put {service} in it.",
                 );
             }
             _ => {}
@@ -97,7 +101,7 @@ impl Check<'_> {
         let servers = bus.url.expose();
         match bus.kind {
             BusKind::Embedded if !servers.is_empty() => {
-                self.refuse("bus.url", "belongs to JetStream: remove it, or set bus.kind = \"jetstream\"")
+                self.refuse("bus.url", "applies only to JetStream. Remove it, or set bus.kind = \"jetstream\".")
             }
             BusKind::Jetstream if !["nats://", "tls://", "ws://", "wss://"].iter().any(|scheme| servers.starts_with(scheme)) => {
                 self.refuse("bus.url", "must be an address like nats://nats:4222");
@@ -105,7 +109,7 @@ impl Check<'_> {
             _ => {}
         }
         if bus.name.is_empty() || !bus.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-') {
-            self.refuse("bus.name", "must consist of lower-case letters, digits, `_` and `-`, for example stoa");
+            self.refuse("bus.name", "must consist of lowercase letters, digits, `_` and `-`, for example stoa");
         }
         if ![1, 3, 5].contains(&bus.replicas) {
             self.refuse("bus.replicas", "must be 1, 3 or 5");
@@ -122,29 +126,29 @@ impl Check<'_> {
         if local && !config.listen.ip().is_loopback() {
             self.refuse(
                 "listen",
-                "is beyond loopback while the key for development is on, and who has its file is everybody: \
-                 set auth.local_key = \"off\" and configure auth.issuers, or listen on 127.0.0.1",
+                "is not a loopback address while the development key is on, and whoever has its file can act as anybody. \
+                 Listen on 127.0.0.1, or set auth.local_key = \"off\" and configure auth.issuers.",
             );
         }
         if !local && config.auth.issuers.is_empty() {
-            self.refuse("auth.issuers", "is empty while auth.local_key is off, so that nobody could call: add an issuer");
+            self.refuse("auth.issuers", "is empty while auth.local_key is off, so nobody could call. Add an issuer.");
         }
         if !config.runs_all() && config.auth.service_key.as_os_str().is_empty() {
             self.refuse(
                 "auth.service_key",
-                "is empty, but services in other processes must share the key: name its file, the same key for all",
+                "is empty, but services in other processes must share the key. Name its file, with the same key for all.",
             );
         }
         let issuers: Vec<&str> = config.auth.issuers.iter().map(|i| i.issuer.as_str()).collect();
         let mut seen = BTreeSet::new();
         for issuer in issuers {
             if !seen.insert(issuer) {
-                self.refuse("auth.issuers", format!("`{issuer}` occurs twice; merge its entries"));
+                self.refuse("auth.issuers", format!("`{issuer}` is listed twice. Merge its entries."));
             }
         }
         for (role, permissions) in &config.auth.roles {
             if role.is_empty() || !role.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
-                self.refuse(format!("auth.roles.{role}"), "a role is named by lower-case letters, digits and underscores");
+                self.refuse(format!("auth.roles.{role}"), "the name of a role must consist of lowercase letters, digits and underscores");
             }
             for permission in permissions.iter().filter(|p| !is_permission(p)) {
                 self.refuse(format!("auth.roles.{role}"), format!("`{permission}` must be `noun.verb`, `noun.*`, `*.verb` or `*.*`"));
@@ -155,27 +159,27 @@ impl Check<'_> {
     fn issuer(&mut self, at: usize, issuer: &Issuer) {
         let key = |field: &str| format!("auth.issuers.{at}.{field}");
         if issuer.issuer.is_empty() || issuer.issuer.starts_with(OWN_ISSUERS) {
-            self.refuse(key("issuer"), "must be the `iss` of its tokens; `stoa:` is kept for the suite itself");
+            self.refuse(key("issuer"), "must be the `iss` of its tokens. `stoa:` is reserved for the suite itself");
         }
         if issuer.audiences.is_empty() {
-            self.refuse(key("audiences"), "is empty; name the audience that its tokens for this installation carry");
+            self.refuse(key("audiences"), "is empty. Name the audience of its tokens for this installation.");
         }
         if issuer.tenants.is_empty() {
-            self.refuse(key("tenants"), "is empty; name the tenants that it may speak for, or \"*\"");
+            self.refuse(key("tenants"), "is empty. Name the tenants that it may speak for, or \"*\".");
         }
         let sources = [issuer.jwks.is_some(), issuer.jwks_file.is_some(), issuer.jwks_url.is_some()];
         match sources.iter().filter(|set| **set).count() {
             0 if !is_safe(&issuer.issuer) => {
                 self.refuse(
                     key("issuer"),
-                    "keys are discovered below this address, so it must be https (http only to loopback); or set jwks_file or jwks_url",
+                    "keys are discovered below this address, so it must be https (http only to loopback). Correct it, or set jwks_file or jwks_url.",
                 );
             }
             0 | 1 => {}
-            _ => self.refuse(key("jwks"), "set only one of jwks, jwks_file, jwks_url"),
+            _ => self.refuse(key("jwks"), "set only one of jwks, jwks_file and jwks_url"),
         }
         if issuer.jwks_url.as_deref().is_some_and(|url| !is_safe(url)) {
-            self.refuse(key("jwks_url"), "must be https (http only to loopback): who can change the answer can sign in as anybody");
+            self.refuse(key("jwks_url"), "must be https (http only to loopback): whoever can change the answer can sign in as anybody");
         }
         let names = &issuer.claims;
         for (field, name) in [
@@ -186,7 +190,7 @@ impl Check<'_> {
             ("connector", &names.connector),
         ] {
             if name.is_empty() {
-                self.refuse(key(&format!("claims.{field}")), "is empty; name the claim");
+                self.refuse(key(&format!("claims.{field}")), "is empty. Name the claim.");
             }
         }
     }
@@ -196,30 +200,30 @@ impl Check<'_> {
         for (name, url) in &config.peers {
             let key = format!("peers.{name}");
             if !SERVICES.contains(&name.as_str()) {
-                self.refuse(key, format!("is no service; known are {}", SERVICES.join(", ")));
+                self.refuse(key, format!("is not a service. Choose from {}.", SERVICES.join(", ")));
             } else if url.starts_with("https://") {
-                self.refuse(key, "is https, but services do not speak TLS to each other yet: use http:// on a network that encrypts");
+                self.refuse(key, "is https, but services do not use TLS between each other yet. Use http:// on a network that encrypts.");
             } else if !is_http(url) {
                 self.refuse(key, "must be an address like http://stoa-onboard:8080");
             }
         }
         let needed = SERVICES.iter().filter(|s| !config.runs(s) && (**s == "onboard" || (**s != "gateway" && config.runs("gateway"))));
         for name in needed.filter(|name| !config.peers.contains_key(**name)) {
-            let who = if config.runs("gateway") { "the gateway calls" } else { "other services ask" };
-            self.refuse(format!("peers.{name}"), format!("is missing: {who} {name}, which this process does not run; set its address"));
+            let who = if config.runs("gateway") { "the gateway calls" } else { "other services call" };
+            self.refuse(format!("peers.{name}"), format!("is missing: {who} {name}, which this process does not run. Set its address."));
         }
     }
 
     fn telemetry(&mut self) {
         let telemetry = &self.config.telemetry;
         if !(0.0..=1.0).contains(&telemetry.sample_ratio) {
-            self.refuse("telemetry.sample_ratio", "must lie between 0 and 1");
+            self.refuse("telemetry.sample_ratio", "must be between 0 and 1");
         }
         if !telemetry.otlp_endpoint.is_empty() && !is_http(&telemetry.otlp_endpoint) {
             self.refuse("telemetry.otlp_endpoint", "must be an address like http://collector:4317, or empty");
         }
         if telemetry.log_filter.is_empty() {
-            self.refuse("telemetry.log_filter", "is empty; name a level, for example \"info\"");
+            self.refuse("telemetry.log_filter", "is empty. Name a level, for example \"info\".");
         }
     }
 
@@ -243,18 +247,17 @@ impl Check<'_> {
             }
         }
         if !(MESSAGE_BYTES_LEAST..=MESSAGE_BYTES_MOST).contains(&limits.message_bytes_max) {
-            let message =
-                format!("must lie between {MESSAGE_BYTES_LEAST} and {MESSAGE_BYTES_MOST}, beyond which no service reads a message");
+            let message = format!("must be between {MESSAGE_BYTES_LEAST} and {MESSAGE_BYTES_MOST}. No service reads larger messages.");
             self.refuse("limits.message_bytes_max", message);
         }
         if events.inbox_retention_days <= events.stream_retention_days {
             self.refuse(
                 "events.inbox_retention_days",
-                "must exceed events.stream_retention_days, or an event that comes again would be applied again",
+                "must exceed events.stream_retention_days, or an event that is delivered again would be applied again",
             );
         }
         if gateway.cors_origins.len() > 1 && gateway.cors_origins.iter().any(|origin| origin == "*") {
-            self.refuse("gateway.cors_origins", "`*` stands for every origin: name it alone, or name origins");
+            self.refuse("gateway.cors_origins", "`*` means every origin. List it alone, or list origins.");
         }
         for origin in gateway.cors_origins.iter().filter(|o| !is_origin(o)) {
             self.refuse(
@@ -274,7 +277,7 @@ fn is_http(url: &str) -> bool {
     host(url).is_some()
 }
 
-/// Whether nobody on the way can change what is read there.
+/// Whether nobody on the way can change what is read from there.
 fn is_safe(url: &str) -> bool {
     is_http(url) && (url.starts_with("https://") || host(url).is_some_and(is_loopback))
 }
@@ -287,7 +290,8 @@ fn is_origin(origin: &str) -> bool {
 fn host(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let authority = rest.split(['/', '?', '#']).next()?;
-    // An address with a user in it may look like one host and lead to another.
+    // An address that contains a user may look like one host and lead to
+    // another.
     if authority.contains('@') {
         return None;
     }

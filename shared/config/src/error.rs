@@ -1,13 +1,14 @@
-//! What is wrong with the settings.
+//! Problems with the settings.
 
 use std::fmt;
 
 use figment::{Figment, error::Kind};
 
-/// One thing that is wrong.
+/// One problem with the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, for example `bus.kind`; empty where it concerns a whole file.
+    /// The key, for example `bus.kind`. Empty if the problem is with a whole
+    /// file.
     pub key: String,
     /// Where the value came from.
     pub origin: String,
@@ -15,7 +16,7 @@ pub struct Problem {
     pub message: String,
 }
 
-/// All that is wrong with the settings.
+/// All problems with the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 
@@ -24,7 +25,7 @@ impl ConfigError {
         Self(vec![Problem { key: key.to_owned(), origin: origin.into(), message: message.into() }])
     }
 
-    /// Turns figment's complaints into ours.
+    /// Converts figment's errors.
     pub(crate) fn of(figment: &Figment, error: figment::Error) -> Self {
         Self(error.into_iter().map(|e| problem(figment, e)).collect())
     }
@@ -54,16 +55,16 @@ fn problem(figment: &Figment, error: figment::Error) -> Problem {
             if path.last() != Some(name) {
                 path.push(name.clone());
             }
-            format!("is not a setting; known here: {}", known.join(", "))
+            format!("is not a setting. Choose from {}.", known.join(", "))
         }
         Kind::UnknownVariant(is, known) => format!("must be one of {}, is `{is}`", known.join(", ")),
         Kind::MissingField(name) => {
             path.push(name.to_string());
             "must be set".to_owned()
         }
-        // The value itself is not repeated: it may be a secret in the wrong place.
+        // The value itself is not repeated: it may be a misplaced secret.
         Kind::InvalidType(_, expected) => format!("has the wrong type: expected {expected}"),
-        Kind::InvalidValue(_, expected) => format!("has a wrong value: expected {expected}"),
+        Kind::InvalidValue(_, expected) => format!("has an invalid value: expected {expected}"),
         other => other.to_string(),
     };
     let key = path.join(".");

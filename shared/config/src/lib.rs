@@ -1,6 +1,6 @@
 //! Settings: compiled-in defaults, then a file, then the environment, then the
 //! command line. They are checked as a whole before anything starts, and every
-//! complaint names the key, where its value came from, and what to change.
+//! problem names the key, where its value came from, and what to change.
 
 mod auth;
 mod check;
@@ -42,7 +42,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where metrics and health details are served.
     pub management_listen: SocketAddr,
-    /// Names of services, or `all`; [`Config::services`] resolves it.
+    /// Names of services, or `all`. [`Config::services`] resolves them.
     #[serde(deserialize_with = "source::list")]
     pub services: Vec<String>,
     /// Stores.
@@ -55,11 +55,12 @@ pub struct Config {
     pub peers: BTreeMap<String, String>,
     /// Traces, metrics and logs.
     pub telemetry: Telemetry,
-    /// Bounds of the server.
+    /// Limits of the server.
     pub limits: Limits,
     /// REST, gRPC-Web and event streams.
     pub gateway: Gateway,
-    /// Retention of events and of what guards against doing things twice.
+    /// Retention of events and of the records that keep things from being done
+    /// twice.
     pub events: Events,
 }
 
@@ -92,7 +93,7 @@ impl Config {
         }
     }
 
-    /// File of the local development key; none where it is off.
+    /// File of the development key. `None` if the key is off.
     #[must_use]
     pub fn local_key_path(&self) -> Option<PathBuf> {
         match &self.auth.local_key {
@@ -103,7 +104,7 @@ impl Config {
     }
 
     /// File of the key that services sign with, and whether this process may
-    /// create it: a configured one must exist, because others share it.
+    /// create it: a configured file must exist, because others share it.
     #[must_use]
     pub fn service_key_path(&self) -> (PathBuf, bool) {
         match &self.auth.service_key {
@@ -112,18 +113,18 @@ impl Config {
         }
     }
 
-    /// The settings in force as a TOML file, secrets replaced by `[redacted]`.
+    /// The settings in force as a TOML file, with secrets replaced by
+    /// `[redacted]`.
     #[must_use]
     pub fn redacted(&self) -> String {
         print::toml(self)
     }
 
-    /// Settings of an embedded suite in a folder: the defaults and nothing
-    /// else. For tests, `demo`, and commands that start the suite for their
-    /// duration.
+    /// Settings of an embedded suite in a folder: only the defaults. For tests,
+    /// `demo`, and commands that start the suite while they run.
     ///
     /// # Errors
-    /// Where the folder's name is not valid Unicode.
+    /// If the settings are invalid, for example if the folder has no name.
     pub fn embedded(data_dir: &Path) -> Result<Self, ConfigError> {
         Sources::none().set_text("data_dir", &data_dir.to_string_lossy()).load()
     }

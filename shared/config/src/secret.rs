@@ -1,25 +1,25 @@
-//! A text that is never shown.
+//! A string that is never shown.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What stands in place of a secret.
+/// The text shown in place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// A setting that holds a password or may hold one.
+/// A setting that holds a password, or may hold one.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The text itself: for the library that connects with it, never for a log.
+    /// The text itself, for the library that connects with it, never for a log.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether nothing is set.
+    /// Whether no secret is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.expose().is_empty()

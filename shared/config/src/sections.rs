@@ -30,15 +30,16 @@ pub enum Synchronous {
 pub struct Store {
     /// Kind of store.
     pub backend: Backend,
-    /// PostgreSQL: connection URL, `{service}` standing for the service.
+    /// PostgreSQL: connection URL. `{service}` is replaced by the name of the
+    /// service.
     pub url: Secret,
     /// SQLite: durability.
     pub synchronous: Synchronous,
-    /// SQLite: writes that share one commit at most.
+    /// SQLite: maximum number of writes that share one commit.
     pub group_max: usize,
-    /// SQLite: connections that read.
+    /// SQLite: number of connections that read.
     pub read_connections_max: u32,
-    /// PostgreSQL: connections.
+    /// PostgreSQL: number of connections.
     pub connections_max: u32,
 }
 
@@ -66,11 +67,11 @@ pub struct Bus {
     pub replicas: u8,
 }
 
-/// Shape of log lines.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// For people.
     Text,
@@ -80,33 +81,33 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Telemetry {
-    /// OTLP collector; empty for none.
+    /// OTLP collector. Empty for none.
     pub otlp_endpoint: String,
     /// Share of traces that are kept.
     pub sample_ratio: f64,
-    /// Shape of log lines.
+    /// Format of log lines.
     pub log_format: LogFormat,
     /// Levels by target.
     pub log_filter: String,
 }
 
-/// Bounds of the server.
+/// Limits of the server.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Requests under way at most.
+    /// Maximum number of requests in progress.
     pub concurrency_max: usize,
-    /// Bytes of one request message at most.
+    /// Maximum size of one request message, in bytes.
     pub message_bytes_max: usize,
     /// Longest deadline of a unary call.
     pub deadline_ms_max: u64,
-    /// Requests a second of one caller through the gateway.
+    /// Requests per second of one caller through the gateway.
     pub rate_per_caller_per_second: u32,
-    /// Requests of one caller at once after a pause.
+    /// Requests that one caller may send at once after a pause.
     pub rate_burst: u32,
-    /// Memory of analytics' frames at most.
+    /// Maximum memory of the analytics frames, in bytes.
     pub frame_bytes_max: u64,
-    /// Time that requests under way get when the process stops.
+    /// Time that requests in progress get when the process stops.
     pub shutdown_grace_ms: u64,
 }
 
@@ -114,9 +115,9 @@ pub struct Limits {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
-    /// Whether the gateway runs where `services` includes it.
+    /// Whether the gateway runs if `services` includes it.
     pub enabled: bool,
-    /// Origins whose pages may call; `*` alone for all.
+    /// Origins whose pages may call. `*` alone means all.
     #[serde(deserialize_with = "source::list")]
     pub cors_origins: Vec<String>,
 }
@@ -125,7 +126,7 @@ pub struct Gateway {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Events {
-    /// Days that event logs are kept; 0 for ever.
+    /// Days that event logs are kept. 0 means forever.
     pub retention_days: u32,
     /// Days that JetStream keeps events.
     pub stream_retention_days: u32,

@@ -1,4 +1,4 @@
-//! Where settings come from, lowest first.
+//! Sources of settings, lowest precedence first.
 
 use std::{fmt, path::PathBuf};
 
@@ -17,10 +17,10 @@ use crate::{Config, ConfigError, DEFAULTS, check, error};
 
 const PREFIX: &str = "STOA_";
 
-/// Variables that the command line reads by itself; they are no settings.
-const OF_THE_COMMAND_LINE: [&str; 1] = ["STOA_TOKEN"];
+/// Variables that the command line reads itself. They are not settings.
+const COMMAND_LINE_VARIABLES: [&str; 1] = ["STOA_TOKEN"];
 
-/// Where settings come from.
+/// The sources that settings are read from.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     file: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The defaults only.
+    /// Only the defaults.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -43,10 +43,10 @@ impl Sources {
         Self::none().environment(variables)
     }
 
-    /// With these environment variables.
+    /// Adds environment variables.
     #[must_use]
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        for (name, value) in variables.into_iter().filter(|(name, _)| !OF_THE_COMMAND_LINE.contains(&name.as_str())) {
+        for (name, value) in variables.into_iter().filter(|(name, _)| !COMMAND_LINE_VARIABLES.contains(&name.as_str())) {
             match name.strip_prefix(PREFIX) {
                 Some("CONFIG") => self.file = Some(value.into()),
                 Some(key) if !is_service_link(key, &value) => self.environment.push((name, value)),
@@ -57,22 +57,22 @@ impl Sources {
         self
     }
 
-    /// With this file, rather than the one that `STOA_CONFIG` names.
+    /// Sets the file, in place of the one that `STOA_CONFIG` names.
     #[must_use]
     pub fn file(mut self, path: Option<PathBuf>) -> Self {
         self.file = path.or(self.file);
         self
     }
 
-    /// With an option of the command line, read as in the environment.
+    /// Adds a command-line option, read like an environment variable.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.options.push((key.to_owned(), parse(value)));
         self
     }
 
-    /// With an option of the command line that is a text whatever it looks
-    /// like: a path may be called `1`.
+    /// Adds a command-line option that is always a string: a path may be called
+    /// `1`.
     #[must_use]
     pub fn set_text(mut self, key: &str, value: &str) -> Self {
         self.options.push((key.to_owned(), Value::from(value)));
@@ -82,13 +82,13 @@ impl Sources {
     /// Reads and checks everything.
     ///
     /// # Errors
-    /// All that is wrong, each naming key and origin.
+    /// Every problem, each with its key and origin.
     pub fn load(self) -> Result<Config, ConfigError> {
         let mut figment = Figment::from(Layer::toml("compiled-in defaults".to_owned(), DEFAULTS)?);
         if let Some(path) = &self.file {
             let origin = format!("file {}", path.display());
             let text = std::fs::read_to_string(path)
-                .map_err(|e| ConfigError::one("", &origin, format!("cannot be read ({e}); correct --config or STOA_CONFIG")))?;
+                .map_err(|e| ConfigError::one("", &origin, format!("cannot be read ({e}). Correct --config or STOA_CONFIG.")))?;
             figment = figment.merge(Layer::toml(origin, &text)?);
         }
         for (name, value) in &self.environment {
@@ -105,7 +105,7 @@ impl Sources {
 }
 
 /// Kubernetes sets variables such as `STOA_SELL_SERVICE_HOST` for services
-/// whose names start with `stoa`; they are no settings of ours.
+/// whose names start with `stoa`. They are not settings of ours.
 fn is_service_link(key: &str, value: &str) -> bool {
     let names_port = key.split('_').any(|part| part == "PORT");
     let describes_port = value.contains("://") || key.contains("_TCP") || key.contains("_UDP");
@@ -113,12 +113,12 @@ fn is_service_link(key: &str, value: &str) -> bool {
 }
 
 fn parse(value: &str) -> Value {
-    // Infallible: what is no TOML value is a text.
+    // Infallible: what is not a TOML value is a string.
     value.parse().unwrap_or_else(|_: std::convert::Infallible| Value::from(value))
 }
 
-/// A complaint about TOML without the line of the file that it quotes: the line
-/// may hold a secret.
+/// A TOML error without the line that it quotes from the file: the line may
+/// hold a secret.
 fn without_excerpt(complaint: &str) -> String {
     let lines = complaint.lines().filter(|line| !line.contains('|') && !line.is_empty());
     lines.collect::<Vec<_>>().join("; ")
@@ -152,14 +152,15 @@ impl Provider for Layer {
     }
 }
 
-/// A list of texts, or one text with commas as an environment variable has it.
+/// A list of strings, or one comma-separated string, as in an environment
+/// variable.
 pub(crate) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     struct List;
     impl<'de> Visitor<'de> for List {
         type Value = Vec<String>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of texts, or one text with commas")
+            f.write_str("a list of strings, or one comma-separated string")
         }
 
         fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {

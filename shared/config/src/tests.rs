@@ -2,7 +2,7 @@ use std::{fs, path::PathBuf};
 
 use crate::*;
 
-/// An environment that lets a process listen beyond loopback.
+/// Issuers that let a process listen beyond loopback.
 const ISSUER: &str = r#"[{issuer="https://id.example.com", audiences=["stoa"], tenants=["acme"]}]"#;
 
 fn with(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -10,7 +10,7 @@ fn with(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Sources::none().environment(variables).load()
 }
 
-/// The only complaint about these settings.
+/// The only problem with these settings.
 fn refusal(pairs: &[(&str, &str)]) -> Problem {
     let mut problems = with(pairs).unwrap_err().0;
     assert_eq!(problems.len(), 1, "{problems:?}");
@@ -84,7 +84,7 @@ fn the_environment_can_set_everything() {
 }
 
 #[test]
-fn unknown_keys_are_refused_where_they_stand() {
+fn unknown_keys_are_refused_with_their_origin() {
     let (_dir, path) = file("[store]\nbackand = \"postgres\"\n");
     let error = Sources::none().file(Some(path.clone())).load().unwrap_err();
     assert_eq!((error.0[0].key.as_str(), error.0[0].origin.clone()), ("store.backand", format!("file {}", path.display())));
@@ -112,7 +112,7 @@ fn wrong_types_name_key_and_origin_but_not_the_value() {
 }
 
 #[test]
-fn variables_of_kubernetes_service_links_are_no_settings() {
+fn variables_of_kubernetes_service_links_are_not_settings() {
     let links = [
         ("sell_service_host", "10.0.0.1"),
         ("service_port_grpc", "8080"),
@@ -124,7 +124,7 @@ fn variables_of_kubernetes_service_links_are_no_settings() {
 }
 
 #[test]
-fn variables_of_the_command_line_are_no_settings() {
+fn variables_of_the_command_line_are_not_settings() {
     let secret = with(&[("token", "e30.e30.x")]).unwrap();
     assert!(!secret.redacted().contains("e30"));
     assert_eq!(refusal(&[("tokens", "x")]).key, "tokens");
@@ -218,7 +218,7 @@ fn services_peers_and_bounds_are_checked() {
 }
 
 #[test]
-fn all_complaints_come_at_once() {
+fn all_problems_are_reported_at_once() {
     let error = with(&[("bus.replicas", "2"), ("limits.rate_burst", "0")]).unwrap_err();
     assert_eq!(error.to_string().lines().count(), 2, "{error}");
 }
@@ -240,7 +240,7 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
-fn what_is_printed_can_be_read_again() {
+fn printed_settings_can_be_read_again() {
     let (_dir, path) =
         file(&format!("auth.issuers = {ISSUER}\nauth.roles.desk = [\"deals.*\"]\npeers.sell = \"http://sell\"\ndata_dir = 'a \"b\" \\'"));
     let config = Sources::none().file(Some(path)).load().unwrap();

@@ -1,8 +1,8 @@
-//! Who is above whom in a tenant's network, and which of them see what is below:
-//! a row per partner and ancestor, so that a partner finds what it may see by an
-//! index. Each partner has a row of itself, so that this is one join: databases
-//! then read a page in the order of its ids if most rows are visible, and the
-//! rows of each visible partner if few are.
+//! Who is above whom in a tenant's network, and which of them see what is
+//! below: one row per partner and ancestor, so that a partner finds what it may
+//! see by an index. Each partner also has a row of itself, so that this is a
+//! single join: the database reads a page in the order of IDs if most objects are
+//! visible, and the objects of each visible partner if few are.
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
@@ -38,7 +38,7 @@ mod row {
 }
 use row::{ActiveModel, Column, Entity, Model};
 
-/// Keeps the ancestors that a version of a partner has. `is_first` if the
+/// Stores the ancestors that a version of a partner has. `is_first` if the
 /// partner had no row before.
 ///
 /// # Errors
@@ -61,7 +61,7 @@ fn rows_of(tenant: &str, partner: &Partner) -> impl Iterator<Item = Model> {
     above.chain([row(id, true)])
 }
 
-/// Ids of all partners below one.
+/// IDs of all partners below a partner.
 #[must_use]
 pub fn below(cx: &Cx, ancestor: &str) -> SelectStatement {
     with_self(cx, ancestor).and_where(Expr::col("partner").ne(ancestor)).to_owned()
@@ -76,17 +76,18 @@ fn with_self(cx: &Cx, ancestor: &str) -> SelectStatement {
         .to_owned()
 }
 
-/// The condition on a column that holds a partner's id: all partners for the
-/// vendor's people; for a partner's caller its own and those below that its
-/// programs let it see.
+/// The condition on a column that holds the ID of a partner. The vendor's
+/// people see all partners; a partner's caller sees its own partner and those
+/// below it that its programs let it see.
 #[must_use]
 pub fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
     let Reach::Partner(own) = &cx.caller.reach else { return Condition::all() };
     Condition::all().add(partner.in_subquery(with_self(cx, own).and_where(Expr::col("sees").eq(true)).to_owned()))
 }
 
-/// The table, filled from the documents of the partners that a store has
-/// already, in a table with `tenant`, `id` and `document`.
+/// A migration that creates the table and fills it from the documents of the
+/// partners that a store already has, in a table with `tenant`, `id` and
+/// `document`.
 #[must_use]
 pub fn migration(name: &'static str, partners: &'static str) -> Box<dyn MigrationTrait> {
     Box::new(Ancestors { name, partners })
@@ -103,7 +104,7 @@ impl MigrationName for Ancestors {
     }
 }
 
-/// Partners that are read at once.
+/// Number of partners that are read at once.
 const PARTNERS_PER_READ_MAX: u64 = 1000;
 
 #[async_trait::async_trait]

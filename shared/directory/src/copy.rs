@@ -56,7 +56,7 @@ pub(crate) async fn partner<C: ConnectionTrait>(conn: &C, tenant: &str, id: &str
     found.map(|row| decode("partner_copy", &row.id, &row.document)).transpose()
 }
 
-/// The partners of some ids that the copy has, without order.
+/// The partners with these IDs that the copy has, in no particular order.
 pub(crate) async fn partners<C: ConnectionTrait>(conn: &C, tenant: &str, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Partner>> {
     use partner_row::{Column, Entity};
     let rows = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::Id.is_in(ids)).all(conn).await.db()?;
@@ -68,7 +68,8 @@ pub(crate) async fn find<M: Message + Default, C: ConnectionTrait>(conn: &C, ten
     found.map(|row| decode("directory_copy", &row.name, &row.document)).transpose()
 }
 
-/// The enrollments of a partner, by its id or by a query for it; none of nobody.
+/// The enrollments of a partner, by its ID or by a query for it. None if the ID
+/// is empty.
 pub(crate) async fn enrollments<C: ConnectionTrait>(conn: &C, tenant: &str, partner: impl Into<Expr>) -> Result<Vec<Enrollment>> {
     use row::{Column, Entity};
     let of_partner =
@@ -93,12 +94,13 @@ pub(crate) async fn put_partner(tx: &Tx, tenant: &str, partner: &Partner) -> Res
         .action_and_where(Expr::col((Entity, Column::Version)).lt(version))
         .to_owned();
     let rows = Entity::insert(row).on_conflict(newer).exec_without_returning(tx.conn()).await.db()?;
-    // A version that is not newer changes nothing; before the first there was nothing.
+    // A version that is not newer changes nothing. Before the first version
+    // there were no ancestors.
     if rows == 1 { ancestors::put(tx, tenant, partner, version == 1).await } else { Ok(()) }
 }
 
-pub(crate) async fn put<M: Message>(tx: &Tx, tenant: &str, name: &str, sent: &str, partner: &str, document: &M) -> Result<()> {
-    let version = etag::version(sent);
+pub(crate) async fn put<M: Message>(tx: &Tx, tenant: &str, name: &str, etag: &str, partner: &str, document: &M) -> Result<()> {
+    let version = etag::version(etag);
     let row = row::ActiveModel {
         tenant: Set(tenant.to_owned()),
         name: Set(name.to_owned()),

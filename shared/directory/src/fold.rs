@@ -1,4 +1,4 @@
-//! Onboard's events enter the copy.
+//! Folds onboard's events into the copy.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use stoa_store::Tx;
 
 use crate::copy;
 
-/// The subscription that keeps the copy; every service but onboard has it.
+/// The subscription that keeps the copy up to date. Every service except
+/// onboard has it.
 #[must_use]
 pub fn subscriptions() -> Vec<Subscription> {
     vec![Subscription {
@@ -22,7 +23,7 @@ pub fn subscriptions() -> Vec<Subscription> {
     }]
 }
 
-/// Every event of a noun carries its state in field 1, so that one message type
+/// Every event of a noun carries its state in field 1, so one message type
 /// reads them all.
 async fn fold(tx: &Tx, event: &Event) -> Result<()> {
     let noun = event.subject.split('.').nth(1).unwrap_or_default();
@@ -45,7 +46,8 @@ async fn fold(tx: &Tx, event: &Event) -> Result<()> {
         }
         "cam_assignment" => {
             let cam = decode::<pb::CamAssigned>(event)?.cam_assignment.unwrap_or_default();
-            // Without its partner: the rows of a partner are its enrollments.
+            // Without its partner, because the rows of a partner are its
+            // enrollments.
             copy::put(tx, &event.tenant, &cam.name, &cam.etag, "", &cam).await
         }
         _ => Ok(()),

@@ -1,8 +1,8 @@
-//! The directory: the copy of onboard's partners, enrollments, tiers and tenant
-//! settings that every other pillar keeps in its own store.
+//! The directory: the copy of onboard's partners, enrollments, tiers, tenant
+//! settings and CAM assignments that every other pillar keeps in its own store.
 //!
-//! The copy is folded from onboard's events by version, so that order and
-//! duplicates do not matter. Where it has no row yet, the owner is asked once,
+//! Onboard's events are folded into the copy by version, so that order and
+//! duplicates do not matter. If it has no row yet, the owner is asked once,
 //! before the write transaction, and its answer enters the copy like an event.
 
 pub mod ancestors;
@@ -33,7 +33,7 @@ pub use fold::subscriptions;
 pub use migration::migrations;
 pub use write::{acting_partner, enrolled_for_write, partner_for_write, require_assigned, require_writer};
 
-/// Settings of a tenant that made none.
+/// Settings of a tenant that has set none.
 #[must_use]
 pub fn default_settings() -> TenantSettings {
     TenantSettings {
@@ -45,10 +45,10 @@ pub fn default_settings() -> TenantSettings {
     }
 }
 
-/// The settings of a tenant, from the copy; defaults where none came yet.
+/// The settings of a tenant, from the copy. Defaults if it has none yet.
 ///
 /// # Errors
-/// Where the store cannot be read.
+/// If the store cannot be read.
 pub async fn settings<C: ConnectionTrait>(conn: &C, tenant: &str) -> Result<TenantSettings> {
     Ok(copy::find(conn, tenant, "tenantSettings").await?.unwrap_or_else(default_settings))
 }
@@ -56,33 +56,34 @@ pub async fn settings<C: ConnectionTrait>(conn: &C, tenant: &str) -> Result<Tena
 /// A tier by its name, from the copy.
 ///
 /// # Errors
-/// Where the store cannot be read.
+/// If the store cannot be read.
 pub async fn tier<C: ConnectionTrait>(conn: &C, tenant: &str, name: &str) -> Result<Option<Tier>> {
     copy::find(conn, tenant, name).await
 }
 
-/// A partner by its id, as the copy has it now; for use inside a transaction.
+/// A partner by its ID, as the copy has it now. For use inside a transaction.
 ///
 /// # Errors
-/// Where the store cannot be read.
+/// If the store cannot be read.
 pub async fn copied_partner<C: ConnectionTrait>(conn: &C, tenant: &str, id: &str) -> Result<Option<Partner>> {
     copy::partner(conn, tenant, id).await
 }
 
-/// The enrollments of a partner, as the copy has them now; for use inside a
+/// The enrollments of a partner, as the copy has them now. For use inside a
 /// transaction.
 ///
 /// # Errors
-/// Where the store cannot be read.
+/// If the store cannot be read.
 pub async fn copied_enrollments<C: ConnectionTrait>(conn: &C, tenant: &str, partner_id: &str) -> Result<Vec<Enrollment>> {
     copy::enrollments(conn, tenant, partner_id).await
 }
 
-/// A partner by its id, from the copy or else from its owner. Callers bound to
-/// a partner find only what they may see. Not for use inside a transaction.
+/// A partner by its ID, from the copy or, failing that, from its owner. Callers
+/// bound to a partner find only what they may see. Not for use inside a
+/// transaction.
 ///
 /// # Errors
-/// UNAVAILABLE where there is no copy and the owner cannot be reached.
+/// UNAVAILABLE if the copy does not have it and the owner cannot be reached.
 pub async fn partner(deps: &Deps, cx: &Cx, id: &str) -> Result<Option<Partner>> {
     let found = match copy::partner(deps.store.read(), &cx.tenant, id).await? {
         Some(found) => Some(found),
@@ -91,11 +92,11 @@ pub async fn partner(deps: &Deps, cx: &Cx, id: &str) -> Result<Option<Partner>> 
     Ok(found.filter(|p| may_see(cx, p)))
 }
 
-/// As [`partner`], of all partners that have one of some ids: one look at the
-/// copy, and a call to the owner for each that it does not have.
+/// Like [`partner`], for all partners with one of these IDs: one query of the
+/// copy, and a call to the owner for each that the copy does not have.
 ///
 /// # Errors
-/// As [`partner`].
+/// As for [`partner`].
 pub async fn partners(deps: &Deps, cx: &Cx, ids: &BTreeSet<&str>) -> Result<BTreeMap<String, Partner>> {
     if ids.is_empty() {
         return Ok(BTreeMap::new());
@@ -117,56 +118,56 @@ pub async fn partners(deps: &Deps, cx: &Cx, ids: &BTreeSet<&str>) -> Result<BTre
 ///
 /// # Errors
 /// INVALID_ARGUMENT for a malformed name, FAILED_PRECONDITION
-/// `REFERENCE_NOT_FOUND` where there is no such partner or the caller may not
-/// see it.
+/// `REFERENCE_NOT_FOUND` if there is no such partner or the caller may not see
+/// it.
 pub async fn require_partner(deps: &Deps, cx: &Cx, field: &str, name: &str) -> Result<Partner> {
     let id = names::id(field, "partners", name)?;
     partner(deps, cx, id).await?.ok_or_else(|| Error::reference_not_found(field, name))
 }
 
-/// All enrollments of a partner, from the copy or else from their owner. Not
-/// for use inside a transaction.
+/// All enrollments of a partner, from the copy or, failing that, from their
+/// owner. Not for use inside a transaction.
 ///
 /// # Errors
-/// UNAVAILABLE where there is no copy and the owner cannot be reached.
+/// UNAVAILABLE if the copy has none and the owner cannot be reached.
 pub async fn enrollments(deps: &Deps, cx: &Cx, partner_id: &str) -> Result<Vec<Enrollment>> {
     let known = copy::enrollments(deps.store.read(), &cx.tenant, partner_id).await?;
     if known.is_empty() { read_through::enrollments(deps, cx, partner_id).await } else { Ok(known) }
 }
 
-/// The partner that a field names, with its enrollments that stand at the
-/// context's instant; suspended ones do not.
+/// The partner that a field names, with its enrollments in force at the
+/// context's instant. A suspended enrollment is not in force.
 ///
 /// # Errors
-/// As [`require_partner`], and FAILED_PRECONDITION `PARTNER_NOT_ENROLLED`.
+/// As for [`require_partner`], and FAILED_PRECONDITION `PARTNER_NOT_ENROLLED`.
 pub async fn require_enrolled(deps: &Deps, cx: &Cx, field: &str, name: &str) -> Result<(Partner, Vec<Enrollment>)> {
     let partner = require_partner(deps, cx, field, name).await?;
     let id = names::last(&partner.name);
-    let standing = |all: Vec<Enrollment>| all.into_iter().filter(|e| stands(e, cx)).collect::<Vec<_>>();
-    let mut live = standing(enrollments(deps, cx, id).await?);
+    let in_force = |all: Vec<Enrollment>| all.into_iter().filter(|e| is_in_force(e, cx)).collect::<Vec<_>>();
+    let mut live = in_force(enrollments(deps, cx, id).await?);
     if live.is_empty() {
         // The copy may lag behind a re-enrollment: the owner decides.
-        live = standing(read_through::enrollments(deps, cx, id).await?);
+        live = in_force(read_through::enrollments(deps, cx, id).await?);
     }
     if live.is_empty() {
-        let message = format!("{name} has no enrollment in force; enroll it or lift its suspension first");
+        let message = format!("{name} has no enrollment in force. Enroll it or lift its suspension first.");
         return Err(Error::precondition(ErrorReason::PartnerNotEnrolled, message).with_field(field, "is not enrolled"));
     }
     Ok((partner, live))
 }
 
-/// The enrollments that stand at the context's instant, of the partner whose id
-/// a query finds, as the copy has them. If there are none, the owner may know
+/// The enrollments in force at the context's instant, as the copy has them, of
+/// the partner whose ID a query finds. If there are none, the owner may know
 /// more: see [`require_enrolled`].
 ///
 /// # Errors
 /// If the store cannot be read.
 pub async fn copied_in_force<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: SelectStatement) -> Result<Vec<Enrollment>> {
     let found = copy::enrollments(conn, &cx.tenant, Expr::SubQuery(None, Box::new(partner.into()))).await?;
-    Ok(found.into_iter().filter(|enrollment| stands(enrollment, cx)).collect())
+    Ok(found.into_iter().filter(|enrollment| is_in_force(enrollment, cx)).collect())
 }
 
-/// Tells from the copy whether a partner is suspended.
+/// Reports from the copy whether a partner is suspended.
 #[must_use]
 pub fn suspension(deps: &Deps) -> Suspension {
     let (store, clock) = (deps.store.clone(), deps.clock.clone());
@@ -181,8 +182,8 @@ pub fn suspension(deps: &Deps) -> Suspension {
     })
 }
 
-/// Whether a partner may do nothing for now: of its enrollments, those that
-/// have not ended are all suspended.
+/// Whether a partner may do nothing for now: all of its enrollments that have
+/// not ended are suspended.
 #[must_use]
 pub fn is_suspended(enrollments: impl IntoIterator<Item = EnrollmentStatus>) -> bool {
     let live = |status: &EnrollmentStatus| matches!(status, EnrollmentStatus::Enrolled | EnrollmentStatus::Suspended);
@@ -190,7 +191,7 @@ pub fn is_suspended(enrollments: impl IntoIterator<Item = EnrollmentStatus>) -> 
     live.peek().is_some() && live.all(|status| status == EnrollmentStatus::Suspended)
 }
 
-fn stands(enrollment: &Enrollment, cx: &Cx) -> bool {
+fn is_in_force(enrollment: &Enrollment, cx: &Cx) -> bool {
     let from = Timestamp::stored(enrollment.effective_time.as_ref()).unwrap_or_default();
     let until = Timestamp::stored(enrollment.end_time.as_ref());
     enrollment.status() == EnrollmentStatus::Enrolled && from <= cx.now && until.is_none_or(|end| cx.now < end)

@@ -3,7 +3,7 @@ use stoa_store::text_key;
 
 use crate::ancestors;
 
-/// The tables of the copy, for the store of every service but onboard.
+/// The tables of the copy, for the store of every service except onboard.
 #[must_use]
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     vec![Box::new(Directory), ancestors::migration("directory_0002_ancestors", "partner_copy")]

@@ -1,4 +1,4 @@
-//! One call to the owner, where the copy has no row yet.
+//! One call to the owner, if the copy has no row yet.
 
 use futures::FutureExt;
 use stoa_kernel::{Cx, Result, names};
@@ -12,7 +12,8 @@ use tonic::Code;
 
 use crate::copy;
 
-/// Enrollments of one partner that are read at once: one a program.
+/// Enrollments of one partner that are read at once. A partner has one per
+/// program.
 const ENROLLMENTS_MAX: i32 = 1000;
 
 pub(crate) async fn partner(deps: &Deps, cx: &Cx, id: &str) -> Result<Option<Partner>> {

@@ -8,9 +8,9 @@ use stoa_service::Deps;
 
 use crate::{copy, require_enrolled, require_partner};
 
-/// Refuses callers that may see an object of a partner (by id) and not write
-/// it: a partner's people write for their own organization only, a CAM for the
-/// partners that it is assigned to. `name` is the object's.
+/// Refuses callers that may see an object of a partner (by ID) but not write
+/// it: a partner's people write only for their own organization, a CAM only for
+/// the partners that it is assigned to. `name` is the name of the object.
 ///
 /// # Errors
 /// PERMISSION_DENIED `SCOPE_EXCEEDED`, `PARTNER_NOT_ASSIGNED`.
@@ -23,7 +23,7 @@ pub async fn require_writer<C: ConnectionTrait>(conn: &C, cx: &Cx, name: &str, p
     require_assigned(cx, name, partner_id, assignment.as_ref())
 }
 
-/// Refuses a CAM that a partner is not assigned to.
+/// Refuses a CAM that is not assigned to a partner.
 ///
 /// # Errors
 /// PERMISSION_DENIED `PARTNER_NOT_ASSIGNED`.
@@ -31,16 +31,16 @@ pub fn require_assigned(cx: &Cx, name: &str, partner_id: &str, assignment: Optio
     if !cx.caller.assigned_only || assignment.is_some_and(|a| a.person == cx.caller.person()) {
         return Ok(());
     }
-    let message = format!("{name} belongs to partners/{partner_id}, which is not assigned to you; channel operations can assign it");
+    let message = format!("{name} belongs to partners/{partner_id}, which is not assigned to you. Channel operations can assign it.");
     Err(Error::new(Kind::PermissionDenied, ErrorReason::PartnerNotAssigned, message))
 }
 
-/// The partner that a write is for: the caller's own where it is bound to one,
-/// else the one that the request names. Asks the directory, so it runs before
-/// the write transaction.
+/// The partner that a write is for: the caller's own if the caller is bound to
+/// a partner, otherwise the one that the request names. Asks the directory, so
+/// it runs before the write transaction.
 ///
 /// # Errors
-/// As [`require_partner`] and [`require_writer`].
+/// As for [`require_partner`] and [`require_writer`].
 pub async fn partner_for_write(deps: &Deps, cx: &Cx, field: &str, named: &str) -> Result<Partner> {
     let name = named_or_own(cx, field, named)?;
     let partner = require_partner(deps, cx, field, &name).await?;
@@ -48,11 +48,11 @@ pub async fn partner_for_write(deps: &Deps, cx: &Cx, field: &str, named: &str) -
     Ok(partner)
 }
 
-/// As [`partner_for_write`], for what only a partner with an enrollment in force
-/// may do.
+/// Like [`partner_for_write`], for what only a partner with an enrollment in
+/// force may do.
 ///
 /// # Errors
-/// As [`require_enrolled`] and [`require_writer`].
+/// As for [`require_enrolled`] and [`require_writer`].
 pub async fn enrolled_for_write(deps: &Deps, cx: &Cx, field: &str, named: &str) -> Result<Partner> {
     let name = named_or_own(cx, field, named)?;
     let (partner, _) = require_enrolled(deps, cx, field, &name).await?;
@@ -60,13 +60,13 @@ pub async fn enrolled_for_write(deps: &Deps, cx: &Cx, field: &str, named: &str) 
     Ok(partner)
 }
 
-/// The partner that something is recorded or done for. A partner's people do it
-/// while they have an enrollment in force; the vendor's people may bring in
-/// history of partners that have left.
+/// The partner that something is recorded or done for. A partner's people may
+/// do this while they have an enrollment in force. The vendor's people may
+/// import the history of partners that have left.
 ///
 /// # Errors
-/// As [`enrolled_for_write`] for a partner's people, [`partner_for_write`] for
-/// the vendor's.
+/// As for [`enrolled_for_write`] for a partner's people, as for
+/// [`partner_for_write`] for the vendor's.
 pub async fn acting_partner(deps: &Deps, cx: &Cx, field: &str, named: &str) -> Result<Partner> {
     match cx.caller.reach {
         Reach::Partner(_) => enrolled_for_write(deps, cx, field, named).await,

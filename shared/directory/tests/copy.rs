@@ -1,6 +1,6 @@
 //! The copy, folded from events in any order, and what is read from it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers, too")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 use std::collections::BTreeMap;
 
@@ -32,8 +32,8 @@ fn event(tenant: &str, id: &str, version: i64) -> Event {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// Whatever the order and however often: the highest version stays, and
-    /// each tenant keeps its own.
+    /// Whatever the order and the number of repetitions, the highest version
+    /// stays, and each tenant keeps its own.
     #[test]
     fn the_highest_version_stays(events in prop::collection::vec((0..2_usize, 0..3_usize, 1..6_i64), 1..40)) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -90,23 +90,24 @@ async fn a_suspended_partner_is_not_enrolled() {
     assert!(is_suspended(statuses("off").await));
     let cx = bench.cx(Reach::Tenant);
     assert!(require_enrolled(&bench.deps, &cx, "partner", "partners/on").await.is_ok());
-    // The copy may lag behind: the owner is asked, who cannot be reached here.
+    // The copy may lag behind, so the owner is asked, which cannot be reached
+    // here.
     let refused = require_enrolled(&bench.deps, &cx, "partner", "partners/off").await.unwrap_err();
     assert_eq!(refused.reason(), "UNAVAILABLE");
 }
 
 #[test]
-fn who_left_is_not_suspended() {
+fn a_partner_that_left_is_not_suspended() {
     assert!(!is_suspended([]));
     assert!(!is_suspended([Status::Terminated, Status::Lapsed]));
     assert!(is_suspended([Status::Terminated, Status::Suspended]));
     assert!(!is_suspended([Status::Enrolled, Status::Suspended]));
 }
 
-/// An enrollment stands from its first instant until its end, whatever a sweep
-/// has recorded by then.
+/// An enrollment is in force from its first instant until its end, whatever a
+/// sweep has recorded by then.
 #[tokio::test]
-async fn an_enrollment_stands_by_the_instant() {
+async fn an_enrollment_is_in_force_by_the_instant() {
     let bench = bench().await;
     bench.seed(&[Seed::enrolled("p").standing(Standing::Unknown)]).await;
     let at = |days| Some(bench.now().plus_days(days).proto());
@@ -123,25 +124,25 @@ async fn an_enrollment_stands_by_the_instant() {
     let event = Event { tenant: "t".into(), subject: "onboard.enrollment.created".into(), data, ..Default::default() };
     bench.deliver(&stoa_directory::subscriptions().remove(0), event).await.unwrap();
     let start: Timestamp = bench.now();
-    for (days, stands) in [(0, false), (1, true), (2, true), (3, false)] {
+    for (days, in_force) in [(0, false), (1, true), (2, true), (3, false)] {
         bench.handle.set(start.plus_days(days));
         let found = require_enrolled(&bench.deps, &bench.cx(Reach::Tenant), "partner", "partners/p").await;
-        assert_eq!(found.is_ok(), stands, "after {days} days");
+        assert_eq!(found.is_ok(), in_force, "after {days} days");
         let query = Query::select().expr(Expr::val("p")).to_owned();
         let copied = copied_in_force(bench.deps.store.read(), &bench.cx(Reach::Tenant), query).await.unwrap();
-        assert_eq!(copied.len(), usize::from(stands), "after {days} days");
+        assert_eq!(copied.len(), usize::from(in_force), "after {days} days");
     }
 }
 
 #[tokio::test]
-async fn nobody_has_no_enrollments() {
+async fn an_empty_partner_has_no_enrollments() {
     let bench = bench().await;
     bench.seed(&[Seed::enrolled("p").assigned_to("ann")]).await;
     let of = async |partner: &str| {
         let query = Query::select().expr(Expr::val(partner)).to_owned();
         copied_in_force(bench.deps.store.read(), &bench.cx(Reach::Tenant), query).await.unwrap().len()
     };
-    assert_eq!((of("p").await, of("").await), (1, 0), "what else the copy has is of no partner");
+    assert_eq!((of("p").await, of("").await), (1, 0), "the other rows of the copy belong to no partner");
 }
 
 #[tokio::test]
@@ -155,5 +156,5 @@ async fn several_partners_are_found_at_once() {
     assert_eq!(find(Reach::Tenant, &["c", "a"]).await.unwrap(), ["a partners/a", "c partners/c"]);
     assert_eq!(find(Reach::Partner("a".into()), &["a", "b", "c"]).await.unwrap(), ["a partners/a", "b partners/b"]);
     assert_eq!(find(Reach::Tenant, &[]).await.unwrap(), Vec::<String>::new());
-    assert_eq!(find(Reach::Tenant, &["a", "x"]).await.unwrap_err().reason(), "UNAVAILABLE", "its owner would have to say");
+    assert_eq!(find(Reach::Tenant, &["a", "x"]).await.unwrap_err().reason(), "UNAVAILABLE", "the owner would have to be asked");
 }

@@ -1,6 +1,6 @@
 //! How far a consumer of a stream has come without a gap. The stream delivers
-//! in any order and to any replica: what is applied behind a position that is
-//! still missing is noted here, until the missing one came, too.
+//! in any order and to any replica. A position that is applied after a missing
+//! one is noted here until the missing one has arrived, too.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,24 +13,24 @@ use crate::{
     entity::ahead::{ActiveModel, Column, Entity},
 };
 
-/// Positions that one query joins to the applied ones.
+/// Maximum number of positions that one query joins to the applied ones.
 const POSITIONS_PER_QUERY_MAX: u64 = 1000;
 
-/// What a consumer applied of a source.
+/// What a consumer has applied from a source.
 pub(crate) struct Applied {
     pub(crate) source: &'static str,
-    /// Nothing up to here is missing, whatever was applied: the owner has
-    /// forgotten it, or it was applied before.
+    /// Nothing up to this position is missing, whatever was applied: the owner
+    /// has deleted it, or it was applied before.
     pub(crate) from: i64,
     pub(crate) positions: BTreeSet<i64>,
 }
 
-/// The position up to which everything was applied.
+/// The position up to which everything has been applied.
 pub(crate) async fn through<C: ConnectionTrait>(conn: &C, source: &str) -> Result<i64> {
     cursor::read(conn, &key(source)).await
 }
 
-/// Which of the positions behind a gap were applied already.
+/// Which of the positions after a gap have already been applied.
 pub(crate) async fn among<C: ConnectionTrait>(conn: &C, source: &str, positions: &[i64]) -> Result<HashSet<i64>> {
     let query = Entity::find().select_only().column(Column::Position).filter(Column::Source.eq(source));
     let rows = query.filter(Column::Position.is_in(positions.iter().copied())).into_tuple::<i64>().all(conn).await.db()?;
@@ -67,7 +67,7 @@ pub(crate) async fn note(tx: &Tx, applied: &Applied) -> Result<()> {
     Ok(())
 }
 
-/// How far the noted positions continue a run.
+/// Returns how far the noted positions continue a run.
 async fn join(tx: &Tx, source: &str, mut through: i64) -> Result<i64> {
     loop {
         let query = Entity::find().select_only().column(Column::Position).filter(Column::Source.eq(source));

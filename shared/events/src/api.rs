@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{log::EventLog, parked, subscription::Subscription};
 
-/// Events that one query of a stream reads.
+/// Maximum number of events that one query of a stream reads.
 const EVENTS_PER_QUERY_MAX: u64 = 500;
 
 /// `stoa.events.v1.EventService`.
@@ -28,8 +28,8 @@ pub struct EventsApi {
 }
 
 impl EventsApi {
-    /// The API over these services' stores and subscriptions. `status` turns
-    /// failures into answers as the rest of the server does.
+    /// Creates the API over these services' stores and subscriptions. `status`
+    /// converts failures to answers as the rest of the server does.
     #[must_use]
     pub fn new(services: HashMap<&'static str, (Store, Vec<Subscription>)>, page_key: PageKey, status: fn(Error) -> Status) -> Self {
         Self { services: Arc::new(services), page_key, status }
@@ -38,7 +38,7 @@ impl EventsApi {
     /// The context that the access layer attached, and the message.
     fn enter<T>(&self, request: Request<T>) -> Result<(Cx, T), Status> {
         let (_, mut extensions, message) = request.into_parts();
-        let missing = || (self.status)(Error::internal("the request has no context; is the access layer missing?"));
+        let missing = || (self.status)(Error::internal("the request has no context: it did not pass the access layer"));
         Ok((extensions.remove::<Cx>().ok_or_else(missing)?, message))
     }
 
@@ -105,7 +105,7 @@ impl EventService for EventsApi {
     }
 }
 
-/// The log from a position to its end, a batch in memory at a time.
+/// The log from a position to its end, with one batch in memory at a time.
 fn read(log: EventLog, after: i64) -> impl Stream<Item = Result<ReadEventsResponse>> + Send {
     let batches = stream::try_unfold((log, after), |(log, after)| async move {
         let events = log.read(after, EVENTS_PER_QUERY_MAX).await?;

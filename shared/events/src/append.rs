@@ -1,4 +1,4 @@
-//! Writing an event to the log, inside the transaction that makes it a fact.
+//! Writes an event to the log, inside the transaction that makes it a fact.
 
 use prost::Message;
 use sea_orm::Value;
@@ -8,7 +8,7 @@ use stoa_store::{AppendTable, Tx};
 
 use crate::entity::join_fields;
 
-/// The columns that a write fills; the relay gives the position.
+/// The columns that a write fills. The relay sets the position.
 static LOG: AppendTable = AppendTable {
     name: "event_log",
     columns: &[
@@ -31,25 +31,25 @@ static LOG: AppendTable = AppendTable {
     ],
 };
 
-/// What an event says beyond its context.
+/// What an event holds beyond its context.
 pub(crate) struct Entry<'a> {
     pub(crate) subject: &'static str,
     pub(crate) message_type: String,
-    /// Resource name of what it is about.
+    /// Resource name of the aggregate.
     pub(crate) aggregate: &'a str,
-    /// The version that it led to.
+    /// The version that the event led to.
     pub(crate) version: i64,
     pub(crate) occurred: Timestamp,
-    /// `partners/{partner}` whose fact it is; empty for none.
+    /// `partners/{partner}` that the fact belongs to. Empty for none.
     pub(crate) partner: &'a str,
     pub(crate) changed: &'a [&'static str],
     pub(crate) data: Vec<u8>,
 }
 
-/// Adds an event to the log when the operation ends: it is there if and only if
-/// the transaction commits. The transaction fails with ABORTED `ETAG_MISMATCH`
-/// if the aggregate has an event of this version already, that is if another
-/// write came first.
+/// Adds an event to the log when the operation ends, so that it exists if and
+/// only if the transaction commits. The transaction fails with ABORTED
+/// `ETAG_MISMATCH` if the aggregate already has an event of this version, that
+/// is, if another write came first.
 pub(crate) fn append(tx: &Tx, cx: &Cx, entry: Entry<'_>) {
     let text = |text: &str| Value::from(text.to_owned());
     let values = vec![
@@ -76,7 +76,7 @@ pub(crate) fn append(tx: &Tx, cx: &Cx, entry: Entry<'_>) {
 /// The message in an event.
 ///
 /// # Errors
-/// INTERNAL where the data is not such a message.
+/// INTERNAL if the data is not such a message.
 pub fn decode<M: Message + Default>(event: &Event) -> Result<M> {
     M::decode(event.data.as_slice()).map_err(|e| Error::internal(format!("event {} does not hold a {}: {e}", event.event_id, event.r#type)))
 }

@@ -1,5 +1,5 @@
-//! Applying events: the effect and the mark that it happened, in one
-//! transaction, whatever way the events came.
+//! Applies events: the effect and the mark that it happened, in one
+//! transaction, whichever way the events arrived.
 
 use std::{
     collections::HashSet,
@@ -18,29 +18,29 @@ use crate::{
     subscription::{OnFailure, Subscription},
 };
 
-/// Attempts at an event before it is parked.
+/// Maximum number of attempts at an event before it is parked.
 pub const DELIVERIES_MAX: i64 = 8;
 /// The longest pause between two attempts.
 const BACKOFF_MAX_MS: u64 = 30_000;
 
-/// How the consumer's store knows that events took effect.
+/// How the consumer's store records that events took effect.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mark {
     /// The subscription's cursor moves.
     Cursor {
-        /// Where it is.
+        /// The position that it is at.
         from: i64,
-        /// Where it moves to.
+        /// The position that it moves to.
         to: i64,
     },
-    /// The inbox has a row for each.
+    /// The inbox has a row for each event.
     Inbox,
 }
 
-/// How an attempt ended, where the store did its part.
+/// How an attempt ended, if the store did its part.
 pub(crate) enum Outcome {
     Applied,
-    /// The handler refused; nothing happened.
+    /// The handler refused, and nothing happened.
     Failed(Error),
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Applier {
     clock: Clock,
 }
 
-/// What a transaction works on. It is shared with the caller, who reads from
+/// What a transaction works on. It is shared with the caller, which reads from
 /// `refused` whether a failure was the handler's or the store's.
 struct Work {
     subscription: Subscription,
@@ -99,7 +99,7 @@ impl Applier {
         }
     }
 
-    /// Applies one event, or parks it where trying again would not help.
+    /// Applies one event, or parks it if another attempt would not help.
     pub(crate) async fn step(&self, event: Event, mark: Mark, attempt: i64) -> Result<Step> {
         let error = match self.attempt(vec![event.clone()], mark).await? {
             Outcome::Applied => return Ok(Step::Done),
@@ -135,13 +135,13 @@ pub(crate) fn backoff_ms(base_ms: u64, attempt: i64) -> u64 {
     base_ms.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
 }
 
-/// The handler's error, kept apart from the store's: only the first counts as
-/// an attempt.
+/// The handler's error, kept apart from the store's: only the handler's counts
+/// as an attempt.
 #[derive(Default)]
 pub(crate) struct Refusal(Mutex<Option<Error>>);
 
 impl Refusal {
-    /// The handler's error, once.
+    /// Takes the handler's error, once.
     pub(crate) fn take(&self) -> Option<Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -153,7 +153,8 @@ impl Refusal {
         if !event.traceparent.is_empty() {
             stoa_telemetry::continue_trace(&span, &event.traceparent);
         }
-        // All of the handler runs inside: what it does before its first await, too.
+        // The whole handler runs inside, including what it does before its
+        // first await.
         let work = async { (subscription.handler)(tx, event).await };
         let run = AssertUnwindSafe(work.instrument(span)).catch_unwind();
         let result = run.await.unwrap_or_else(|_| Err(Error::internal("the handler panicked")));
@@ -197,7 +198,7 @@ async fn park(tx: &Tx, work: &Work, attempt: i64, error: &str) -> Result<()> {
     Ok(())
 }
 
-/// Marks the events; returns the ids of those that are new, where the mark tells.
+/// Marks the events. Returns the IDs of the new ones, if the mark can tell.
 async fn mark(tx: &Tx, work: &Work) -> Result<Option<HashSet<String>>> {
     match work.mark {
         Mark::Cursor { from, to } => {
@@ -206,7 +207,7 @@ async fn mark(tx: &Tx, work: &Work) -> Result<Option<HashSet<String>>> {
         }
         Mark::Inbox => {
             if work.subscription.on_failure == OnFailure::ParkAggregate {
-                // One at a time with a replay: an event that is parked behind
+                // Serialized with replays: an event that is parked behind
                 // another must not miss that the other has just left.
                 cursor::lock(tx, &work.key).await?;
             }

@@ -8,13 +8,13 @@ use prost::{
 /// Names of the fields whose encoding differs, in the order of `names`.
 pub(crate) fn fields(names: &[(u32, &'static str)], before: &[u8], after: &[u8]) -> Vec<&'static str> {
     let (before, after) = (runs(before), runs(after));
-    names.iter().filter(|(number, _)| of(&before, *number) != of(&after, *number)).map(|(_, name)| *name).collect()
+    names.iter().filter(|(number, _)| run_of(&before, *number) != run_of(&after, *number)).map(|(_, name)| *name).collect()
 }
 
-/// What an encoded message holds, by the number of the field. Prost writes
-/// fields in the order of their numbers, so that the values of a repeated field
-/// stand together. What cannot be read ends the message: it differs from all
-/// that can.
+/// The encoded values of a message, by field number. Prost writes fields in the
+/// order of their numbers, so the values of a repeated field are next to each
+/// other. Whatever cannot be read ends the message and differs from everything
+/// that can be read.
 fn runs(message: &[u8]) -> Vec<(u32, &[u8])> {
     let mut runs: Vec<(u32, &[u8])> = Vec::new();
     let (mut rest, mut begin, mut current) = (message, message, 0);
@@ -42,7 +42,7 @@ fn push<'a>(runs: &mut Vec<(u32, &'a [u8])>, number: u32, begin: &'a [u8], end: 
     }
 }
 
-fn of<'a>(runs: &[(u32, &'a [u8])], number: u32) -> &'a [u8] {
+fn run_of<'a>(runs: &[(u32, &'a [u8])], number: u32) -> &'a [u8] {
     runs.iter().find(|(found, _)| *found == number).map(|(_, run)| *run).unwrap_or_default()
 }
 
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn bookkeeping_is_no_change() {
+    fn bookkeeping_is_not_a_change() {
         let mut after = tier("gold", 1, None);
         after.touch("\"2\"".to_owned(), prost_types::Timestamp { seconds: 7, nanos: 0 }, true);
         assert!(changed(&tier("gold", 1, None), &after).is_empty());

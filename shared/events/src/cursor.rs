@@ -1,4 +1,5 @@
-//! Cursor rows: how far a reader has come, moved in the transaction of its effect.
+//! Cursor rows: how far a reader has come. They move in the transaction of its
+//! effect.
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Set, sea_query::Expr, sea_query::OnConflict};
 use stoa_kernel::{Error, Kind, Result};
@@ -7,13 +8,13 @@ use stoa_store::{DbResult, Tx};
 
 use crate::entity::cursor;
 
-/// The position of a cursor, 0 for a new one.
+/// The position of a cursor. 0 for a new one.
 pub(crate) async fn read<C: ConnectionTrait>(conn: &C, name: &str) -> Result<i64> {
     let row = cursor::Entity::find_by_id(name.to_owned()).one(conn).await.db()?;
     Ok(row.map(|r| r.position).unwrap_or_default())
 }
 
-/// The position of a cursor whose row stays locked until the transaction ends.
+/// The position of a cursor. Its row stays locked until the transaction ends.
 /// SQLite has one writer and needs no row lock.
 pub(crate) async fn lock(tx: &Tx, name: &str) -> Result<i64> {
     let find = || cursor::Entity::find_by_id(name.to_owned()).lock_exclusive().one(tx.conn());
@@ -27,7 +28,7 @@ pub(crate) async fn lock(tx: &Tx, name: &str) -> Result<i64> {
 /// Moves a cursor and locks its row.
 ///
 /// # Errors
-/// ABORTED `CURSOR_MOVED` where it is not at `from`.
+/// ABORTED `CURSOR_MOVED` if it is not at `from`.
 pub(crate) async fn advance(tx: &Tx, name: &str, from: i64, to: i64) -> Result<()> {
     if from == 0 {
         create(tx, name).await?;
@@ -42,7 +43,7 @@ pub(crate) async fn advance(tx: &Tx, name: &str, from: i64, to: i64) -> Result<(
     if moved.rows_affected == 1 {
         return Ok(());
     }
-    Err(Error::new(Kind::Aborted, ErrorReason::CursorMoved, format!("cursor {name} is not at {from} any more; another reader moved it")))
+    Err(Error::new(Kind::Aborted, ErrorReason::CursorMoved, format!("cursor {name} is no longer at {from}. Another reader moved it.")))
 }
 
 /// Sets a cursor whose row the transaction has locked.

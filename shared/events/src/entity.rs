@@ -1,9 +1,9 @@
-//! The tables as the queries see them.
+//! The tables as queries see them.
 
 use stoa_kernel::Timestamp;
 use stoa_proto::events::v1::Event;
 
-/// The log: one row a fact.
+/// The log: one row per fact.
 pub(crate) mod log {
     use sea_orm::entity::prelude::*;
 
@@ -79,7 +79,7 @@ pub(crate) mod parked {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Events that came over JetStream and took effect.
+/// Events that arrived over JetStream and took effect.
 pub(crate) mod inbox {
     use sea_orm::entity::prelude::*;
 
@@ -98,7 +98,7 @@ pub(crate) mod inbox {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Positions of a stream that were applied behind one that is missing.
+/// Positions of a stream that were applied after a missing one.
 pub(crate) mod ahead {
     use sea_orm::entity::prelude::*;
 
@@ -140,7 +140,7 @@ impl From<log::Model> for Event {
     }
 }
 
-/// Field paths as one text; a path has no comma.
+/// Field paths as one string. A path has no comma.
 pub(crate) fn join_fields<T: AsRef<str>>(fields: &[T]) -> String {
     let fields: Vec<&str> = fields.iter().map(AsRef::as_ref).collect();
     fields.join(",")

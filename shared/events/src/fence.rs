@@ -9,13 +9,13 @@ use stoa_store::{
 };
 use tokio::sync::Mutex;
 
-/// How long a holder that stopped keeps others out.
+/// How long a holder that has stopped keeps others out.
 const TTL_MS: u64 = 5_000;
-/// How long a lease is taken from memory.
+/// How long a lease is reused from memory.
 const FRESH_MICROS: i64 = 2_000_000;
 
-/// The right to be the only one who does something in a store, as far as
-/// possible: the holder's writes check the lease's epoch besides.
+/// The right to be the only one that does something in a store, as far as
+/// possible. In addition, the holder's writes check the epoch of the lease.
 pub(crate) struct Fence {
     store: Store,
     name: &'static str,
@@ -28,8 +28,9 @@ impl Fence {
         Self { store, name, holder: ids::new_id(), held: Mutex::new(None) }
     }
 
-    /// The lease, or nothing while another holds it. Some time long it is
-    /// taken from memory: a run costs no write of its own.
+    /// Returns the lease, or `None` while another holder has it. For some time
+    /// the lease is reused from memory, so that a run costs no write of its
+    /// own.
     pub(crate) async fn hold(&self) -> Result<Option<Arc<Lease>>> {
         let mut held = self.held.lock().await;
         let now = wall_now();
@@ -45,12 +46,12 @@ impl Fence {
         Ok(Some(lease))
     }
 
-    /// Forgets the lease after a write that it was to protect failed.
+    /// Forgets the lease after a write under its protection failed.
     pub(crate) async fn forget(&self) {
         *self.held.lock().await = None;
     }
 
-    /// Gives the lease back, so that another need not wait for its end.
+    /// Gives the lease back, so that another holder need not wait for its end.
     pub(crate) async fn release(&self) -> Result<()> {
         let held = self.held.lock().await.take();
         match held {

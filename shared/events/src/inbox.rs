@@ -1,4 +1,5 @@
-//! The inbox: which events that came over JetStream took effect already.
+//! The inbox: which events that arrived over JetStream have already taken
+//! effect.
 
 use std::collections::HashSet;
 
@@ -15,12 +16,12 @@ use crate::entity::inbox::{Column, Entity};
 const PRUNE: &str = "DELETE FROM event_inbox WHERE (subscription, event_id) IN (\
      SELECT subscription, event_id FROM event_inbox WHERE receive_time < $1 ORDER BY receive_time LIMIT $2)";
 
-/// Notes the events; returns the ids of those that were not noted before. Two
-/// replicas with the same event: the later one waits on the row, then is told
-/// that the event is not new.
+/// Notes the events and returns the IDs of those that were not noted before. If
+/// two replicas have the same event, the later one waits on the row and then
+/// finds that the event is not new.
 pub(crate) async fn claim(tx: &Tx, subscription: &str, events: &[Event]) -> Result<HashSet<String>> {
     let mut insert = Query::insert().into_table(Entity).columns([Column::Subscription, Column::EventId, Column::ReceiveTime]).to_owned();
-    // In one order always, or two replicas could wait for each other.
+    // Always in the same order, or two replicas could wait for each other.
     let mut ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -32,7 +33,7 @@ pub(crate) async fn claim(tx: &Tx, subscription: &str, events: &[Event]) -> Resu
     rows.into_iter().map(|row| row.try_get::<String>("", "event_id").db()).collect()
 }
 
-/// Forgets what was received before an instant; returns how many rows went.
+/// Deletes what was received before an instant. Returns the number of rows.
 pub(crate) async fn prune(store: &Store, before: Timestamp, rows_max: u64) -> Result<u64> {
     let values = (before.micros(), i64::try_from(rows_max).unwrap_or(i64::MAX));
     let delete = |tx: &Tx, (before, limit): (i64, i64)| Statement::from_sql_and_values(tx.backend(), PRUNE, [before.into(), limit.into()]);

@@ -1,4 +1,4 @@
-//! The event log of a service, and the way of an event from its write to its
+//! The event log of a service, and the path of an event from its write to its
 //! effects in other services.
 //!
 //! A write [`record`]s a change and its events in one transaction. The

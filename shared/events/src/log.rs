@@ -14,7 +14,7 @@ use crate::{
     source::{Batch, Source},
 };
 
-/// What events can be filtered by.
+/// The fields that events can be filtered by.
 const FIELDS: &[Field] = &[
     Field::text("aggregate"),
     Field::text("subject"),
@@ -46,7 +46,7 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// The log of the service that the store belongs to.
+    /// Creates a reader of the log of the service that the store belongs to.
     #[must_use]
     pub fn new(store: Store, service: &'static str) -> Self {
         let wake = store.commits();
@@ -57,26 +57,26 @@ impl EventLog {
         Self { store, service, wake }
     }
 
-    /// Name of the service whose log it is.
+    /// Name of the service that the log belongs to.
     #[must_use]
     pub const fn service(&self) -> &'static str {
         self.service
     }
 
-    /// Events behind a position, of all tenants, in the order of positions.
+    /// Events after a position, of all tenants, in the order of positions.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn read(&self, after: i64, limit: u64) -> Result<Vec<Event>> {
         let query = log::Entity::find().filter(log::Column::Position.gt(after)).order_by_asc(log::Column::Position).limit(limit);
         let rows = query.all(self.store.read()).await.db()?;
         Ok(rows.into_iter().map(Event::from).collect())
     }
 
-    /// The last position given; 0 for an empty log.
+    /// The last position assigned. 0 for an empty log.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn head(&self) -> Result<i64> {
         let query = log::Entity::find().select_only().column(log::Column::Position).filter(log::Column::Position.is_not_null());
         let row = query.order_by_desc(log::Column::Position).limit(1).into_tuple::<Option<i64>>().one(self.store.read()).await.db()?;
@@ -84,18 +84,18 @@ impl EventLog {
     }
 
     /// Deletes the oldest events: those up to a position that were recorded
-    /// before an instant of business time, at most `rows_max`; how many. Less
-    /// than `rows_max` means that none is left. Whoever reads the log later
-    /// begins with what is kept.
+    /// before an instant of business time, at most `rows_max`. Returns how
+    /// many. Fewer than `rows_max` means that none is left. Later readers of
+    /// the log begin with what is kept.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn prune(&self, before: Timestamp, through: i64, rows_max: u64) -> Result<u64> {
         let values = (through, before.micros(), i64::try_from(rows_max).unwrap_or(i64::MAX));
         self.store.write(values, |tx, values| Box::pin(delete(tx, *values))).await
     }
 
-    /// One page of the caller's tenant's events, and the token of the next.
+    /// A page of events of the caller's tenant, and the token of the next page.
     ///
     /// # Errors
     /// INVALID_ARGUMENT `FILTER_INVALID`.

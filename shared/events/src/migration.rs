@@ -6,8 +6,8 @@ use sea_orm_migration::{
 };
 use stoa_store::text_key;
 
-/// Migrations of the log, the cursors, the parked events, the inbox and
-/// what was applied ahead of a gap.
+/// Migrations of the log, the cursors, the parked events, the inbox and the
+/// positions applied ahead of a gap.
 #[must_use]
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     vec![Box::new(Events)]
@@ -28,7 +28,7 @@ impl MigrationTrait for Events {
         for index in log_indexes() {
             manager.create_index(index).await?;
         }
-        // Most rows have a position: the relay must not wade through them.
+        // Most rows have a position, and the relay must not scan them.
         manager.get_connection().execute_unprepared("CREATE INDEX event_log_waiting ON event_log (seq) WHERE position IS NULL").await?;
         manager.create_table(cursor()).await?;
         manager.create_table(parked()).await?;
@@ -46,12 +46,12 @@ impl MigrationTrait for Events {
     }
 }
 
-/// `seq` counts rows of this store in the order of their inserts. On PostgreSQL
-/// that is not the order of commits: a row may become visible after one with a
-/// higher `seq`. So nobody keeps a cursor over it. The relay takes whatever
-/// committed rows have no position yet, lowest `seq` first; two versions of one
-/// aggregate are still in order, because the second one's transaction saw the
-/// first one committed.
+/// `seq` counts the rows of this store in the order of their inserts. On
+/// PostgreSQL that is not the order of commits: a row may become visible after
+/// one with a higher `seq`. So nothing keeps a cursor over it. The relay takes
+/// whichever committed rows have no position yet, lowest `seq` first. Two
+/// versions of one aggregate are still in order, because the second one's
+/// transaction saw the first one committed.
 fn log() -> TableCreateStatement {
     Table::create()
         .table("event_log")

@@ -19,13 +19,14 @@ use crate::{
     subscription::{OnFailure, Subscription},
 };
 
-/// Why an event is parked that was not tried.
+/// The error of an event that is parked without being tried.
 pub(crate) const BEHIND: &str = "an earlier event of the same aggregate is parked";
-/// Parked events of one subscription. At this number something is wrong with
-/// the handler rather than with an event: the subscription stops.
+/// Maximum number of parked events of one subscription. At this number
+/// something is wrong with the handler rather than with an event, and the
+/// subscription stops.
 const EVENTS_PARKED_MAX: u64 = 10_000;
 
-/// Outcome of a replay.
+/// The outcome of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// Events that were applied and left the list.
@@ -34,11 +35,11 @@ pub struct Replayed {
     pub failed: i32,
 }
 
-/// One page of the caller's tenant's parked events, oldest first, and the token
-/// of the next. `service` is the one that the store belongs to.
+/// A page of the parked events of the caller's tenant, oldest first, and the
+/// token of the next page. `service` is the service that the store belongs to.
 ///
 /// # Errors
-/// As the store answers.
+/// The errors of the store.
 pub async fn list(store: &Store, service: &str, cx: &Cx, page: &Page) -> Result<(Vec<ParkedEvent>, String)> {
     let mut query = Entity::find().filter(Column::Tenant.eq(&cx.tenant));
     if let [time, subscription, event_id] = page.after.as_slice() {
@@ -55,19 +56,20 @@ pub async fn list(store: &Store, service: &str, cx: &Cx, page: &Page) -> Result<
     Ok((events, next))
 }
 
-/// Parked events of a subscription, of all tenants.
+/// Number of parked events of a subscription, in all tenants.
 ///
 /// # Errors
-/// As the store answers.
+/// The errors of the store.
 pub async fn count(store: &Store, subscription: &Subscription) -> Result<u64> {
     Entity::find().filter(Column::Subscription.eq(subscription.key())).count(store.read()).await.db()
 }
 
-/// Applies parked events of a tenant again, each in a transaction of its own,
-/// in version order; `event_ids` empty takes all.
+/// Applies parked events of a tenant again, each in its own transaction, in
+/// version order. Empty `event_ids` means all of them.
 ///
 /// # Errors
-/// As the store answers; what was applied by then has left the list.
+/// The errors of the store. Events that were applied by then have left the
+/// list.
 pub async fn replay(store: &Store, subscriptions: &[Subscription], tenant: &str, event_ids: &[String]) -> Result<Replayed> {
     let mut query =
         Entity::find().select_only().columns([Column::Subscription, Column::Aggregate, Column::EventId]).filter(Column::Tenant.eq(tenant));
@@ -150,14 +152,14 @@ async fn note(tx: &Tx, (tenant, subscription, event_id): &(String, String, Strin
     Ok(())
 }
 
-/// Parks an event; one that is parked already stays as it is.
+/// Parks an event. An event that is already parked stays as it is.
 ///
 /// # Errors
 /// RESOURCE_EXHAUSTED `PARKED_FULL`.
 pub(crate) async fn insert(tx: &Tx, key: &str, event: &Event, attempts: i64, error: &str, now: Timestamp) -> Result<()> {
     let parked = Entity::find().filter(Column::Subscription.eq(key)).count(tx.conn()).await.db()?;
     if parked >= EVENTS_PARKED_MAX {
-        let message = format!("{key} has {parked} parked events and stops; correct its handler and replay them");
+        let message = format!("{key} has {parked} parked events and stops. Correct its handler and replay them.");
         return Err(Error::new(Kind::ResourceExhausted, ErrorReason::ParkedFull, message));
     }
     let row = ActiveModel {

@@ -1,5 +1,5 @@
-//! One record of a change: the row and the events of its versions, in the
-//! transaction that makes them so.
+//! Records a change: the row and the events of its versions, in the transaction
+//! that makes them facts.
 
 use prost::Message;
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag};
@@ -11,7 +11,7 @@ use crate::{
     changes,
 };
 
-/// One version of an aggregate and the fact that made it.
+/// A version of an aggregate and the fact that led to it.
 #[derive(Debug, Clone)]
 pub struct Step<A> {
     state: A,
@@ -19,7 +19,7 @@ pub struct Step<A> {
     fact: Fact<A>,
 }
 
-/// An event's message without its content.
+/// The message of an event without its content.
 #[derive(Debug)]
 struct Fact<A> {
     subject: &'static str,
@@ -38,7 +38,7 @@ impl<A: Aggregate> Fact<A> {
         Self { subject: E::SUBJECT, message: E::full_name, data: E::data }
     }
 
-    /// What the log is told of the version that an aggregate is.
+    /// The log entry for a version of an aggregate.
     fn entry<'a>(&self, state: &'a A, document: &[u8], changed: &'a [&'static str], occurred: Timestamp) -> Entry<'a> {
         Entry {
             subject: self.subject,
@@ -60,7 +60,7 @@ impl<A: Aggregate> Step<A> {
         Self { state, at: None, fact: Fact::of::<E>() }
     }
 
-    /// The same step, which happened at another instant than it is recorded:
+    /// Sets when the step happened, if that differs from when it is recorded:
     /// imported history, or what was due before.
     #[must_use]
     pub const fn at(mut self, at: Timestamp) -> Self {
@@ -76,14 +76,14 @@ impl<A: Aggregate> Step<A> {
 }
 
 /// Writes the last of the steps over the version `before`, or as a new row, and
-/// an event per step. Each step is the next version; its etag and times are set
-/// here, and the fields that it changed are found by comparing. A step that
+/// one event per step. Each step is the next version. Its etag and times are
+/// set here, and the fields that it changed are found by comparing. A step that
 /// changes nothing is left out. Returns the aggregate as it was recorded.
 ///
 /// # Errors
-/// ABORTED `ETAG_MISMATCH` if the row has another version by now; what
-/// [`Documents::taken`] says if a unique key of a new row is taken; INTERNAL if
-/// there is neither a version before nor a step.
+/// ABORTED `ETAG_MISMATCH` if the row has another version, the failure of
+/// [`Documents::taken`] if a unique key of a new row is taken, INTERNAL if
+/// there is neither a previous version nor a step.
 pub async fn record<T: Documents>(
     tx: &Tx,
     cx: &Cx,
@@ -110,14 +110,14 @@ pub async fn record<T: Documents>(
         (Some(last), None) => documents::insert::<T>(tx, cx, &last, document).await.map(|()| last),
         (Some(last), Some(_)) => documents::save::<T>(tx, cx, &last, document, recorded_version).await.map(|()| last),
         (None, Some(before)) => Ok(before.clone()),
-        (None, None) => Err(Error::internal("nothing to record: no version before and no step")),
+        (None, None) => Err(Error::internal("nothing to record: no previous version and no step")),
     }
 }
 
-/// Records a new aggregate, by its one event.
+/// Records a new aggregate with its one event.
 ///
 /// # Errors
-/// As [`record`].
+/// As for [`record`].
 pub async fn created<T, E>(tx: &Tx, cx: &Cx, state: T::Document) -> Result<T::Document>
 where
     T: Documents,
@@ -126,8 +126,8 @@ where
     record::<T>(tx, cx, None, [Step::new::<E>(state)]).await
 }
 
-/// Records a new aggregate unless there is one of its name: that one stays, and
-/// nothing is recorded. For names that follow from what they stand for.
+/// Records a new aggregate unless its name exists. The existing one then stays,
+/// and nothing is recorded. For names that follow from what they stand for.
 ///
 /// # Errors
 /// If the store cannot be written.
@@ -160,11 +160,11 @@ pub async fn record_each_first<T: Documents>(
     Ok(steps.into_iter().zip(is_new).map(record).collect())
 }
 
-/// Records the next version of an aggregate, by its one event; the version
-/// before if nothing is different.
+/// Records the next version of an aggregate with its one event. Returns the
+/// previous version if nothing differs.
 ///
 /// # Errors
-/// As [`record`].
+/// As for [`record`].
 pub async fn changed<T, E>(tx: &Tx, cx: &Cx, before: &T::Document, state: T::Document) -> Result<T::Document>
 where
     T: Documents,
@@ -173,10 +173,10 @@ where
     record::<T>(tx, cx, Some(before), [Step::new::<E>(state)]).await
 }
 
-/// Deletes the row of an aggregate; its event is the last.
+/// Deletes the row of an aggregate and records its last event.
 ///
 /// # Errors
-/// ABORTED `ETAG_MISMATCH` if the row has another version by now.
+/// ABORTED `ETAG_MISMATCH` if the row has another version.
 pub async fn erased<T, E>(tx: &Tx, cx: &Cx, before: &T::Document) -> Result<()>
 where
     T: Documents,

@@ -1,4 +1,4 @@
-//! Gives committed events their positions.
+//! Assigns positions to committed events.
 
 use std::sync::Arc;
 
@@ -12,20 +12,21 @@ use tokio::sync::watch;
 
 use crate::{cursor, entity::log, fence::Fence, log::EventLog};
 
-/// Events that one transaction gives positions to.
+/// Maximum number of events that one transaction assigns positions to.
 const EVENTS_PER_RUN_MAX: i64 = 500;
 
-/// Cursor row that holds the last position given; its lock makes positions
-/// gap-free whoever believes to hold the lease.
+/// Cursor row that holds the last position assigned. Its lock makes positions
+/// gap-free, whoever believes it holds the lease.
 const CURSOR: &str = "relay";
 
-/// One statement, so that it sees one snapshot. Both databases read it alike.
+/// One statement, so that it sees one snapshot. Both databases accept the same
+/// text.
 const ASSIGN: &str = "UPDATE event_log SET position = numbered.position FROM (\
      SELECT seq, $1 + ROW_NUMBER() OVER (ORDER BY seq) AS position FROM (\
      SELECT seq FROM event_log WHERE position IS NULL ORDER BY seq LIMIT $2) AS waiting) AS numbered \
      WHERE event_log.seq = numbered.seq AND event_log.position IS NULL";
 
-/// The relay of a service. Any number may run; one works.
+/// The relay of a service. Any number may run, but only one works.
 pub struct Relay {
     store: Store,
     service: &'static str,
@@ -34,23 +35,23 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// The relay of the service that the store belongs to.
+    /// Creates the relay of the service that the store belongs to.
     #[must_use]
     pub fn new(store: Store, service: &'static str) -> Self {
         Self { fence: Fence::new(store.clone(), "events.relay"), store, service, assigned: watch::Sender::new(0) }
     }
 
-    /// The log, waking its readers whenever this relay gave positions: readers
-    /// of a log made otherwise wake at every commit.
+    /// The log, which wakes its readers whenever this relay has assigned
+    /// positions. Readers of a log created otherwise wake at every commit.
     #[must_use]
     pub fn event_log(&self) -> EventLog {
         EventLog::waking(self.store.clone(), self.service, self.assigned.subscribe())
     }
 
-    /// Gives the next committed events their positions; returns how many.
+    /// Assigns positions to the next committed events. Returns how many.
     ///
     /// # Errors
-    /// As the store answers; the run can be repeated.
+    /// The errors of the store. The run can be repeated.
     pub async fn run_once(&self) -> Result<u64> {
         if !self.waiting().await? {
             return Ok(0);
@@ -68,18 +69,18 @@ impl Relay {
         }
     }
 
-    /// Committed events that wait for their position.
+    /// Number of committed events that wait for their position.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn lag(&self) -> Result<u64> {
         log::Entity::find().filter(log::Column::Position.is_null()).count(self.store.read()).await.db()
     }
 
-    /// Lets another relay take over at once: the end of a graceful stop.
+    /// Lets another relay take over at once, at the end of a graceful stop.
     ///
     /// # Errors
-    /// As the store answers; the other one waits some seconds then.
+    /// The errors of the store. The other relay then waits a few seconds.
     pub async fn release(&self) -> Result<()> {
         self.fence.release().await
     }

@@ -16,10 +16,10 @@ use tonic::{
 
 use crate::source::{Batch, Source};
 
-/// Time in which an owner has to supply one batch.
+/// Maximum time for an owner to supply one batch.
 const READ_MAX: Duration = Duration::from_secs(30);
 
-/// Reads another service's log by `ReadEvents`.
+/// Reads another service's log through `ReadEvents`.
 pub struct RemoteLog<F> {
     service: &'static str,
     channel: F,
@@ -28,8 +28,8 @@ pub struct RemoteLog<F> {
 }
 
 impl<F> RemoteLog<F> {
-    /// The log of `service`. `channel` makes a channel for one call to it, with
-    /// a token that lets services in.
+    /// Creates a reader of the log of `service`. `channel` creates a channel
+    /// for one call to it, with a token of a service.
     #[must_use]
     pub fn new(service: &'static str, channel: F) -> Self {
         Self { service, channel, seen: AtomicI64::new(0), wake: watch::Sender::new(0) }
@@ -45,7 +45,7 @@ where
     C::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
     <C::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
 {
-    /// Passes events to `take` until it wants no more.
+    /// Passes events to `take` until it returns false.
     async fn each(&self, after: i64, mut take: impl FnMut(i64, Option<Event>) -> bool + Send) -> Result<()> {
         let request = ReadEventsRequest { service: self.service.to_owned(), position: after };
         let mut client = EventServiceClient::new((self.channel)());
@@ -81,14 +81,14 @@ where
         Ok(batch)
     }
 
-    /// Reads what came since the last time: the owner tells its head by its
-    /// last event.
+    /// Reads what has come since the last time: the owner's head is the
+    /// position of its last event.
     async fn head(&self) -> Result<i64> {
         self.each(self.seen.load(Ordering::Relaxed), |_, _| true).await?;
         Ok(self.seen.load(Ordering::Relaxed))
     }
 
-    /// Never changes: another process does not wake this one.
+    /// Never changes, because another process does not wake this one.
     fn wake(&self) -> watch::Receiver<u64> {
         self.wake.subscribe()
     }

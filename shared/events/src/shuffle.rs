@@ -7,32 +7,32 @@ use tokio::sync::watch;
 
 use crate::source::{Batch, Source};
 
-/// Positions that an event may come late.
+/// Maximum number of positions that an event may be late.
 const POSITIONS_LATE_MAX: i64 = 24;
-/// Positions that one read goes ahead at most.
+/// Maximum number of positions that one read advances.
 const POSITIONS_PER_READ_MAX: u64 = 64;
 
-/// Shuffles, repeats and delays the events of another source, decided by a seed
-/// alone. It keeps no state and loses nothing: an event that is late at
-/// position `p` comes with the read that passes `p + delay`, or with the one
-/// that reaches the end of the log.
+/// Shuffles, repeats and delays the events of another source, decided only by a
+/// seed. It keeps no state and loses nothing: a late event at position `p`
+/// comes with the read that passes `p + delay`, or with the one that reaches
+/// the end of the log.
 pub struct ShufflingSource {
     inner: Arc<dyn Source>,
     seed: u64,
 }
 
 impl ShufflingSource {
-    /// A source that shuffles by a seed.
+    /// Creates a source that shuffles by a seed.
     #[must_use]
     pub fn new(inner: Arc<dyn Source>, seed: u64) -> Self {
         Self { inner, seed }
     }
 
-    fn random(&self, salt: u64, of: i64) -> u64 {
-        mix(self.seed ^ mix(salt ^ mix(of.unsigned_abs())))
+    fn random(&self, salt: u64, value: i64) -> u64 {
+        mix(self.seed ^ mix(salt ^ mix(value.unsigned_abs())))
     }
 
-    /// Two events in three are on time.
+    /// The delay of an event. Two events in three are on time.
     fn delay(&self, position: i64) -> i64 {
         let random = self.random(1, position);
         if random.is_multiple_of(3) { i64::try_from(random / 3 % POSITIONS_LATE_MAX.unsigned_abs()).unwrap_or_default() } else { 0 }
@@ -77,7 +77,7 @@ impl Source for ShufflingSource {
     }
 }
 
-/// SplitMix64: written out so that a seed means the same for ever.
+/// SplitMix64, written out so that a seed always means the same.
 const fn mix(value: u64) -> u64 {
     let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

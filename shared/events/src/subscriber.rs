@@ -14,16 +14,18 @@ use crate::{
     subscription::Subscription,
 };
 
-/// Events that one transaction applies.
+/// Maximum number of events that one transaction applies.
 const EVENTS_PER_RUN_MAX: u64 = 256;
-/// Events of no interest that are passed over before the cursor row moves: it
-/// costs a transaction, and passing over them again costs next to nothing.
+/// Maximum number of irrelevant events that are skipped before the cursor row
+/// moves: moving it costs a transaction, and skipping them again costs next to
+/// nothing.
 const EVENTS_PASSED_PER_MOVE_MAX: i64 = 1000;
-/// The pause after a first failure that may pass; eight attempts take about 13 s.
+/// The pause after a first transient failure. Eight attempts take about 13 s.
 const BACKOFF_MS: u64 = 100;
 
-/// Reads a source and applies what one subscription takes. Its cursor is kept in
-/// the consumer's store and moves in the transaction of the effect.
+/// Reads a source and applies the events that one subscription takes. Its
+/// cursor is kept in the consumer's store and moves in the transaction of the
+/// effect.
 pub struct Subscriber {
     source: Arc<dyn Source>,
     applier: Applier,
@@ -35,18 +37,18 @@ pub struct Subscriber {
 struct At {
     /// Position in the cursor row.
     stored: i64,
-    /// Position read so far: further, where nothing of interest came since.
+    /// Position read so far. It is ahead if no relevant event has come since.
     read: i64,
 }
 
 impl Subscriber {
-    /// A subscriber of the service that the store belongs to.
+    /// Creates a subscriber of the service that the store belongs to.
     #[must_use]
     pub fn new(store: Store, source: Arc<dyn Source>, subscription: Subscription, clock: Clock) -> Self {
         Self { source, applier: Applier::new(store, subscription, clock), backoff_ms: BACKOFF_MS, at: Mutex::new(None) }
     }
 
-    /// The same subscriber with another pause after a first failure.
+    /// Sets another pause after a first failure.
     #[must_use]
     pub const fn backoff_ms(mut self, base: u64) -> Self {
         self.backoff_ms = base;
@@ -59,18 +61,19 @@ impl Subscriber {
         self.applier.subscription()
     }
 
-    /// Changes when there may be something to do.
+    /// A value that changes when there may be something to do.
     #[must_use]
     pub fn wake(&self) -> watch::Receiver<u64> {
         self.source.wake()
     }
 
-    /// Applies the next batch; returns how many positions it went ahead, 0 at
-    /// the end of the log. An event that fails for a reason that may pass is
-    /// tried again before this returns.
+    /// Applies the next batch. Returns how many positions it advanced, 0 at the
+    /// end of the log. An event that fails for a transient reason is tried
+    /// again before this returns.
     ///
     /// # Errors
-    /// As the stores answer; the cursor stays behind what was applied.
+    /// The errors of the stores. The cursor does not move past what was
+    /// applied.
     pub async fn run_once(&self) -> Result<u64> {
         let mut place = self.at.lock().await;
         // What was read before a failure is read again, from the cursor row.
@@ -89,18 +92,18 @@ impl Subscriber {
         Ok(u64::try_from(at.read - start).unwrap_or_default())
     }
 
-    /// The position up to which everything took effect or is parked.
+    /// The position up to which every event took effect or is parked.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn applied(&self) -> Result<i64> {
         Ok(self.stored().await?.stored)
     }
 
-    /// Positions that the subscriber is behind its source.
+    /// Number of positions that the subscriber is behind its source.
     ///
     /// # Errors
-    /// As the stores answer.
+    /// The errors of the stores.
     pub async fn lag(&self) -> Result<u64> {
         let place = *self.at.lock().await;
         let at = match place {
@@ -110,10 +113,10 @@ impl Subscriber {
         Ok(u64::try_from(self.source.head().await? - at.read).unwrap_or_default())
     }
 
-    /// Parked events of the subscription.
+    /// Number of parked events of the subscription.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn parked_count(&self) -> Result<u64> {
         parked::count(self.applier.store(), self.subscription()).await
     }
@@ -148,8 +151,8 @@ impl Subscriber {
     }
 }
 
-/// Where the cursor may stand after each event: before all events that are
-/// still to come, in whatever order the source gave them.
+/// Where the cursor may be after each event: before all events that are still
+/// to come, in whatever order the source supplied them.
 fn safe_positions(events: &[Event], from: i64, through: i64) -> Vec<i64> {
     let mut ends = vec![through; events.len()];
     let mut next = through + 1;

@@ -1,4 +1,4 @@
-//! What a service does about another's facts.
+//! What a service does about another service's facts.
 
 use std::{fmt, sync::Arc};
 
@@ -11,8 +11,8 @@ use stoa_store::{Operation, Tx};
 /// late, or run after a later version of the same aggregate.
 pub type Handler = Arc<dyn for<'a> Fn(&'a Tx, &'a Event) -> BoxFuture<'a, Result<()>> + Send + Sync>;
 
-/// A handler from an async function that acts as a service, at the instant of a
-/// clock, because of the event.
+/// Creates a handler from an async function that acts as a service, at the
+/// instant of a clock, because of the event.
 pub fn handler<F>(service: &'static str, clock: &Clock, function: F) -> Handler
 where
     F: for<'a> Operation<'a, Event, ()> + Copy + Send + Sync + 'static,
@@ -24,26 +24,26 @@ where
     })
 }
 
-/// What happens to later events once one cannot be applied.
+/// What happens to later events when one cannot be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
-    /// They are applied: the handler needs the latest state only.
+    /// They are applied: the handler needs only the latest state.
     Park,
     /// Those of the same aggregate wait behind it: the handler needs every
     /// fact, in version order.
     ParkAggregate,
 }
 
-/// A service's interest in facts of another one.
+/// A service's interest in the facts of another.
 #[derive(Clone)]
 pub struct Subscription {
-    /// Name, unique for the source; cursor and parked events are kept under it.
+    /// Name, unique for the source. Cursor and parked events are kept under it.
     pub name: &'static str,
     /// Service whose log it reads.
     pub source: &'static str,
-    /// Beginnings of the subjects it takes; empty takes all.
+    /// Prefixes of the subjects that it takes. Empty takes all.
     pub subjects: &'static [&'static str],
-    /// What happens to later events once one cannot be applied.
+    /// What happens to later events when one cannot be applied.
     pub on_failure: OnFailure,
     /// Applies one event.
     pub handler: Handler,

@@ -1,6 +1,6 @@
 //! Events inside one process.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic, in its helpers, too")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, also in its helpers")]
 
 mod suite;
 
@@ -44,28 +44,28 @@ async fn a_copy_equals_the_original() {
 }
 
 #[tokio::test]
-async fn a_failing_event_is_parked_and_its_neighbours_go_on() {
-    suite::a_failing_event_is_parked_and_its_neighbours_go_on(rig().await).await;
+async fn a_failing_event_is_parked_and_its_neighbors_continue() {
+    suite::a_failing_event_is_parked_and_its_neighbors_continue(rig().await).await;
 }
 
 #[tokio::test]
-async fn later_events_of_an_aggregate_park_behind() {
-    suite::later_events_of_an_aggregate_park_behind(rig().await).await;
+async fn later_events_of_an_aggregate_are_parked_behind_it() {
+    suite::later_events_of_an_aggregate_are_parked_behind_it(rig().await).await;
 }
 
 #[tokio::test]
-async fn what_fails_for_a_while_takes_effect_once() {
-    suite::what_fails_for_a_while_takes_effect_once(rig().await).await;
+async fn an_event_that_fails_for_a_while_takes_effect_once() {
+    suite::an_event_that_fails_for_a_while_takes_effect_once(rig().await).await;
 }
 
 #[tokio::test]
-async fn what_fails_every_time_is_parked_in_the_end() {
-    suite::what_fails_every_time_is_parked_in_the_end(rig().await).await;
+async fn an_event_that_always_fails_is_parked_in_the_end() {
+    suite::an_event_that_always_fails_is_parked_in_the_end(rig().await).await;
 }
 
 #[tokio::test]
-async fn a_panic_in_a_handler_parks() {
-    suite::a_panic_in_a_handler_parks(rig().await).await;
+async fn a_panic_in_a_handler_parks_the_event() {
+    suite::a_panic_in_a_handler_parks_the_event(rig().await).await;
 }
 
 #[tokio::test]
@@ -79,8 +79,8 @@ async fn a_new_subscriber_starts_at_the_beginning() {
 }
 
 #[tokio::test]
-async fn other_subjects_are_passed_over() {
-    suite::other_subjects_are_passed_over(rig().await).await;
+async fn other_subjects_are_skipped() {
+    suite::other_subjects_are_skipped(rig().await).await;
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn an_effect_that_does_not_happen_leaves_the_cursor() {
     let rig = rig().await;
     let plan = Plan::default();
     let subscriber = || Subscriber::new(rig.consumer.clone(), Arc::new(rig.log()), copy("copy", OnFailure::Park, &plan), rig.clock.clone());
-    // The handler refuses the third event and tells so.
+    // The handler refuses the third event and reports it.
     let refused = Arc::new(Notify::new());
     let refusing = {
         let (inner, refused) = (copy("copy", OnFailure::Park, &plan).handler, refused.clone());
@@ -205,8 +205,8 @@ async fn an_effect_that_does_not_happen_leaves_the_cursor() {
         rig.write(program).await;
     }
     rig.relay().await;
-    // The process ends while the subscriber waits to try again: once refused
-    // with its neighbors, once alone.
+    // The process ends while the subscriber waits to try again: after one
+    // refusal with its neighbors and one alone.
     let waiting = Subscriber::new(rig.consumer.clone(), Arc::new(rig.log()), refusing, rig.clock.clone()).backoff_ms(600_000);
     let refused_twice = async {
         refused.notified().await;
@@ -217,19 +217,19 @@ async fn an_effect_that_does_not_happen_leaves_the_cursor() {
         () = refused_twice => {}
     }
     assert_eq!(effects(&rig.consumer).await, [("programs/a".to_owned(), 1), ("programs/b".to_owned(), 1)]);
-    assert_eq!(subscriber().lag().await.unwrap(), 2, "the cursor stands before the event that has no effect yet");
+    assert_eq!(subscriber().lag().await.unwrap(), 2, "the cursor is before the event that has no effect yet");
     rig.settle(&[&subscriber()]).await;
     assert_eq!(effects(&rig.consumer).await.len(), 4);
 }
 
 #[tokio::test]
-async fn of_two_subscribers_with_one_cursor_each_event_has_one_effect() {
+async fn with_two_subscribers_on_one_cursor_each_event_has_one_effect() {
     let rig = rig().await;
     rig.write_concurrently(1, 100, 6).await;
     rig.relay().await;
     let workers = join_all([0, 1].map(|_| rig.worker(copy("copy", OnFailure::Park, &Plan::default())))).await;
     loop {
-        // The loser of a race is told so, and reads the cursor again.
+        // The loser of a race gets an error and reads the cursor again.
         let done = join_all(workers.iter().map(|worker| worker.run_once())).await;
         if done.iter().all(|result| matches!(result, Ok(0))) {
             break;
@@ -238,7 +238,7 @@ async fn of_two_subscribers_with_one_cursor_each_event_has_one_effect() {
     assert_eq!(effects(&rig.consumer).await.len(), 600);
 }
 
-/// Parent of a write, as a caller sends it.
+/// Parent span of a write, as a caller sends it.
 const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[tokio::test]
@@ -307,7 +307,7 @@ async fn the_audit_trail_is_listed_by_page_and_filter() {
     assert_eq!(list(rig.cx(), "", "x").await.unwrap_err().message(), "PAGE_TOKEN_INVALID");
     let mut partner = rig.cx();
     partner.caller.reach = stoa_kernel::Reach::Partner("p".to_owned());
-    assert!(list(partner, "", "").await.unwrap().0.is_empty(), "a partner sees its own facts only");
+    assert!(list(partner, "", "").await.unwrap().0.is_empty(), "a partner sees only its own facts");
     assert_eq!(api.list_events(Request::new(ListEventsRequest::default())).await.unwrap_err().message(), "INTERNAL");
     let unknown = ListEventsRequest { service: "sell".into(), ..Default::default() };
     assert_eq!(api.list_events(request(rig.cx(), unknown)).await.unwrap_err().message(), "NOT_FOUND");
@@ -325,14 +325,14 @@ async fn the_log_streams_from_a_position_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_log_of_another_process_is_a_source_like_any() {
+async fn the_log_of_another_process_is_a_source_like_any_other() {
     let rig = rig().await;
     rig.write_concurrently(1, 60, 2).await;
     rig.relay().await;
     let (server, cx) = (EventServiceServer::new(api(&rig)), rig.cx());
     let channel = move || {
         let cx = cx.clone();
-        // What the access layer of the other process does.
+        // Does what the access layer of the other process does.
         server.clone().map_request(move |mut request: http::Request<tonic::body::Body>| {
             request.extensions_mut().insert(cx.clone());
             request
@@ -351,7 +351,7 @@ async fn the_log_of_another_process_is_a_source_like_any() {
 }
 
 #[tokio::test]
-async fn readers_of_a_relay_wake_when_it_gave_positions() {
+async fn readers_of_a_relay_wake_when_it_assigns_positions() {
     let rig = rig().await;
     let mut wake = Source::wake(&rig.log());
     rig.write("programs/a").await;

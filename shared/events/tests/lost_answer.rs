@@ -1,6 +1,6 @@
 //! A consumer whose stream does not answer, over a stand-in for the server.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by a panic, in its helpers, too")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, also in its helpers")]
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,15 +15,15 @@ use tokio::{
     time::timeout,
 };
 
-/// An event as it stands in the stream.
+/// An event as the stream holds it.
 const EVENT: &str = "NATS/1.0\r\nce-id: e-1\r\nce-tenant: acme\r\nce-fact: onboard.program.created\r\nce-subject: programs/a\r\n\
     ce-version: 1\r\nce-position: 1\r\nce-time: 2026-01-01T00:00:00Z\r\nce-recordedtime: 2026-01-01T00:00:00Z\r\n\
     ce-type: stoa.onboard.v1.ProgramCreated\r\n\r\n";
-/// Where the event is acknowledged.
+/// The subject on which the event is acknowledged.
 const ACK: &str = "$JS.ACK.S.c.1.1.1.1700000000000000000.0";
 const MAX_AGE_NANOS: u64 = 600_000_000_000;
 
-/// What a nats-server answers to a request of the JetStream API.
+/// The answer of a nats-server to a request of the JetStream API.
 fn api(subject: &str) -> Option<Value> {
     let at = "2026-01-01T00:00:00Z";
     let state = json!({"messages": 0, "bytes": 0, "first_seq": 0, "first_ts": at, "last_seq": 0, "last_ts": at, "consumer_count": 0});
@@ -49,8 +49,8 @@ fn api(subject: &str) -> Option<Value> {
     }
 }
 
-/// Serves one client. A request that may wait for an event gets one; one that
-/// may not gets no answer at all. What is acknowledged is reported.
+/// Serves one client. A request that may wait for an event gets one; any other
+/// gets no answer at all. Acknowledgments are reported.
 async fn serve(listener: TcpListener, acknowledged: mpsc::UnboundedSender<String>) -> std::io::Result<()> {
     let mut peer = BufStream::new(listener.accept().await?.0);
     say(&mut peer, "INFO {\"headers\":true,\"jetstream\":true,\"max_payload\":1048576,\"version\":\"2.15.1\",\"proto\":1}\r\n").await?;
@@ -93,7 +93,7 @@ async fn say(peer: &mut BufStream<TcpStream>, text: &str) -> std::io::Result<()>
     peer.flush().await
 }
 
-/// A consumer of such a server, and what it acknowledges.
+/// A consumer of such a server, and its acknowledgments.
 async fn consumer(dir: &tempfile::TempDir) -> (Consumer, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("nats://{}", listener.local_addr().unwrap());
@@ -107,7 +107,7 @@ async fn consumer(dir: &tempfile::TempDir) -> (Consumer, mpsc::UnboundedReceiver
     (made.unwrap().answer_within(Duration::from_millis(50)), acknowledged)
 }
 
-/// Fails instead of waiting for ever.
+/// Fails instead of waiting forever.
 async fn ends<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(Duration::from_secs(30), work).await.expect("it waits for an answer that was lost")
 }
@@ -124,7 +124,7 @@ async fn a_lost_answer_is_a_failure_and_not_a_wait() {
 }
 
 #[tokio::test]
-async fn what_came_before_an_answer_was_lost_is_applied() {
+async fn events_before_a_lost_answer_are_applied() {
     let dir = tempfile::tempdir().unwrap();
     let (consumer, mut acknowledged) = consumer(&dir).await;
     for _ in 0..2 {

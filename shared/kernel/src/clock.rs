@@ -16,14 +16,15 @@ use crate::Timestamp;
 pub struct Clock(Option<Arc<AtomicI64>>);
 
 impl Clock {
-    /// Follows wall time.
+    /// Creates a clock that follows wall time.
     #[must_use]
     pub const fn system() -> Self {
         Self(None)
     }
 
-    /// Stands still until the handle moves it. Only code in this process can
-    /// hold the handle: no RPC, header or setting drives business time.
+    /// Creates a clock that stands still until its handle moves it. Only code
+    /// in this process can hold the handle: no RPC, header or setting drives
+    /// business time.
     #[must_use]
     pub fn driven(start: Timestamp) -> (Self, ClockHandle) {
         let cell = Arc::new(AtomicI64::new(start.micros()));
@@ -49,7 +50,7 @@ impl Clock {
     }
 }
 
-/// The value of a cell whose clock follows wall time again.
+/// Cell value of a clock that follows wall time again.
 const RELEASED: i64 = i64::MAX;
 
 /// Moves a driven clock.
@@ -57,7 +58,7 @@ const RELEASED: i64 = i64::MAX;
 pub struct ClockHandle(Arc<AtomicI64>);
 
 impl ClockHandle {
-    /// Moves business time to an instant; never backwards.
+    /// Moves business time forward to an instant, never backward.
     pub fn set(&self, to: Timestamp) {
         self.0.fetch_max(to.micros(), Ordering::SeqCst);
     }

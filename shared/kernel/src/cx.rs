@@ -1,5 +1,5 @@
-//! The context that every operation is handed: who calls, for which tenant, how
-//! far the caller reaches, and the business instant.
+//! The context of every operation: who calls, for which tenant, how far the
+//! caller reaches, and the business instant.
 
 use std::collections::BTreeSet;
 
@@ -11,31 +11,32 @@ use stoa_proto::common::v1::ErrorReason;
 pub enum Reach {
     /// All objects of the tenant.
     Tenant,
-    /// Objects of one partner, by its id, and of those below it that its
-    /// programs let it see.
+    /// Objects of the partner with this ID, and of the partners below it that
+    /// its programs let it see.
     Partner(String),
 }
 
-/// Who calls.
+/// The caller of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// `persons/{person}` or `services/{service}`.
     pub subject: String,
-    /// The user behind a service that acts for one; empty otherwise.
+    /// The user on whose behalf a service calls. Empty otherwise.
     pub on_behalf_of: String,
     /// Roles from the token.
     pub roles: BTreeSet<String>,
     /// How far the caller reaches.
     pub reach: Reach,
-    /// Connector registration that the token is bound to; empty for others.
+    /// Connector registration that the token is bound to. Empty if there is
+    /// none.
     pub connector: String,
-    /// Whether it may write for the partners only that it is assigned to: a CAM
-    /// whose other roles do not grant what it does.
+    /// Whether the caller may write only for the partners that it is assigned
+    /// to: a CAM whose other roles do not grant the permission.
     pub assigned_only: bool,
 }
 
 impl Caller {
-    /// A service of the suite that acts by itself.
+    /// Creates the caller for a service of the suite that acts on its own.
     #[must_use]
     pub fn service(name: &str) -> Self {
         Self {
@@ -48,33 +49,34 @@ impl Caller {
         }
     }
 
-    /// The person behind the call: `persons/{person}`, or a service that acts by
-    /// itself.
+    /// The person behind the call, `persons/{person}`, or a service that acts
+    /// on its own.
     #[must_use]
     pub fn person(&self) -> &str {
         if self.on_behalf_of.is_empty() { &self.subject } else { &self.on_behalf_of }
     }
 }
 
-/// Context of one operation.
+/// The context of one operation.
 #[derive(Debug, Clone)]
 pub struct Cx {
     /// Tenant from the token; every query is bound to it.
     pub tenant: String,
-    /// Who calls.
+    /// The caller.
     pub caller: Caller,
     /// Business time of the operation; does not move while it runs.
     pub now: Timestamp,
-    /// Id of the request, for logs and support.
+    /// ID of the request, for logs and support.
     pub request_id: String,
     /// Event that caused the operation; empty for a caller's request.
     pub causation: String,
-    /// Wall instant by which an answer is due.
+    /// Instant by which an answer is due, in wall time.
     pub deadline: Option<std::time::Instant>,
 }
 
 impl Cx {
-    /// The context of a service that acts by itself: a due instant or an event.
+    /// Creates the context of a service that acts on its own, because of a due
+    /// instant or an event.
     #[must_use]
     pub fn service(tenant: &str, service: &str, clock: &Clock, causation: &str) -> Self {
         Self {
@@ -87,7 +89,7 @@ impl Cx {
         }
     }
 
-    /// The same operation, in what it does because it is due rather than
+    /// Context for what the operation does because it is due, rather than
     /// because the caller asked for it.
     #[must_use]
     pub fn as_service(&self, service: &str) -> Self {
@@ -104,14 +106,14 @@ impl Cx {
             Reach::Partner(_) => Err(Error::new(
                 Kind::PermissionDenied,
                 ErrorReason::ScopeExceeded,
-                "this is for the vendor's people; a partner's token cannot do it",
+                "only the vendor can do this. Use a token that is not bound to a partner.",
             )),
         }
     }
 
-    /// Refuses callers that are bound to another partner than the one (by id)
-    /// that an object belongs to: who sees it, as a distributor its dealer's,
-    /// does not write it.
+    /// Refuses callers that are bound to a partner other than `partner_id`, the
+    /// owner of an object. A distributor, for example, sees the objects of its
+    /// dealers but cannot change them.
     ///
     /// # Errors
     /// PERMISSION_DENIED `SCOPE_EXCEEDED`.
@@ -120,39 +122,40 @@ impl Cx {
             Reach::Partner(own) if own != partner_id => Err(Error::new(
                 Kind::PermissionDenied,
                 ErrorReason::ScopeExceeded,
-                format!("{name} belongs to partners/{partner_id}; only that partner or the vendor can change it"),
+                format!("{name} belongs to partners/{partner_id}. Only that partner or the vendor can change it."),
             )),
             _ => Ok(()),
         }
     }
 
-    /// The instant of a fact that a request reports; now where it gives none.
+    /// Instant of a fact that a request reports. Now if it reports none.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT `TIME_IN_FUTURE`, or where it is no instant.
+    /// INVALID_ARGUMENT, with `TIME_IN_FUTURE` if the instant is in the future.
     pub fn occurred(&self, field: &str, given: Option<&prost_types::Timestamp>) -> Result<Timestamp, Error> {
         let Some(given) = given else { return Ok(self.now) };
         let at = Timestamp::from_proto(field, given)?;
         if at <= self.now {
             return Ok(at);
         }
-        Err(Error::invalid(field, format!("must not lie in the future; it is {} now", self.now)).with_reason(ErrorReason::TimeInFuture))
+        Err(Error::invalid(field, format!("must not be in the future. It is now {}.", self.now)).with_reason(ErrorReason::TimeInFuture))
     }
 
-    /// The partner (by id) that a write is for: the caller's own where it is
-    /// bound to one, else the one the request names.
+    /// ID of the partner that a write is for: the caller's own if the caller is
+    /// bound to a partner, otherwise the one that the request names.
     ///
     /// # Errors
-    /// PERMISSION_DENIED `SCOPE_EXCEEDED` where a partner names another one.
+    /// PERMISSION_DENIED `SCOPE_EXCEEDED` if a partner names another partner,
+    /// INVALID_ARGUMENT if the request has to name a partner and does not.
     pub fn partner_for_write(&self, field: &str, named: &str) -> Result<String, Error> {
         match &self.caller.reach {
-            Reach::Tenant if named.is_empty() => Err(Error::invalid(field, "must not be empty; set it")),
+            Reach::Tenant if named.is_empty() => Err(Error::invalid(field, "must not be empty")),
             Reach::Tenant => Ok(named.to_owned()),
             Reach::Partner(own) if named.is_empty() || named == own => Ok(own.clone()),
             Reach::Partner(_) => Err(Error::new(
                 Kind::PermissionDenied,
                 ErrorReason::ScopeExceeded,
-                format!("{field} names another partner; leave it empty or name your own"),
+                format!("{field} names another partner. Leave it empty or name your own."),
             )),
         }
     }

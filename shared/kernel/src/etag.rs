@@ -10,34 +10,34 @@ pub fn of(version: i64) -> String {
     format!("\"{version:x}\"")
 }
 
-/// The version in an etag that a store of ours wrote; 0 for none.
+/// The version in an etag that one of our stores wrote. 0 if there is none.
 #[must_use]
 pub fn version(etag: &str) -> i64 {
     i64::from_str_radix(etag.trim_matches('"'), 16).unwrap_or_default()
 }
 
-/// The etag of the version behind the one in `etag`.
+/// The etag of the version after the one in `etag`.
 #[must_use]
 pub fn next(etag: &str) -> String {
     of(version(etag) + 1)
 }
 
-/// Compares the etag that a caller sent; empty asks for no check.
+/// Checks the etag that a caller sent. An empty etag and `*` always pass.
 ///
 /// # Errors
 /// ABORTED `ETAG_MISMATCH`.
-pub fn check(name: &str, sent: &str, version: i64) -> Result<(), Error> {
-    let sent = sent.trim().trim_start_matches("W/");
-    let bare = sent.trim_matches('"');
-    if sent.is_empty() || sent == "*" || bare == format!("{version:x}") { Ok(()) } else { Err(Error::etag_mismatch(name)) }
+pub fn check(name: &str, etag: &str, version: i64) -> Result<(), Error> {
+    let etag = etag.trim().trim_start_matches("W/");
+    let bare = etag.trim_matches('"');
+    if etag.is_empty() || etag == "*" || bare == format!("{version:x}") { Ok(()) } else { Err(Error::etag_mismatch(name)) }
 }
 
-/// Compares the etag that a caller sent with that of a resource.
+/// Checks the etag that a caller sent against that of a resource.
 ///
 /// # Errors
 /// ABORTED `ETAG_MISMATCH`.
-pub fn require(current: &impl Aggregate, sent: &str) -> Result<(), Error> {
-    check(current.resource_name(), sent, version(current.etag()))
+pub fn require(current: &impl Aggregate, etag: &str) -> Result<(), Error> {
+    check(current.resource_name(), etag, version(current.etag()))
 }
 
 #[cfg(test)]

@@ -1,34 +1,38 @@
-//! Ids of resources and events.
+//! IDs of resources and events.
 
 use crate::{Error, Timestamp};
 
-/// A new id: UUIDv7, so that ids sort by creation.
+/// Creates an ID. IDs are UUIDv7, so that they sort by creation.
 #[must_use]
 pub fn new_id() -> String {
-    #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that creates IDs")]
     uuid::Uuid::now_v7().to_string()
 }
 
-/// The id that the caller chose, or a new one.
+/// The ID that the caller chose, or a new one.
 ///
 /// # Errors
-/// INVALID_ARGUMENT naming `field` where the id is not lower-case letters,
-/// digits and hyphens, 63 characters at most (AIP-133).
+/// INVALID_ARGUMENT naming `field` unless the ID has at most 63 characters, all
+/// lowercase letters, digits and hyphens, and does not start with a hyphen
+/// (AIP-133).
 pub fn chosen_or_new(field: &str, chosen: &str) -> Result<String, Error> {
     if chosen.is_empty() {
         return Ok(new_id());
     }
-    let sound =
+    let is_valid =
         chosen.len() <= 63 && chosen.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !chosen.starts_with('-');
-    if sound {
+    if is_valid {
         Ok(chosen.to_owned())
     } else {
-        Err(Error::invalid(field, "must be lower-case letters, digits and hyphens, 63 at most, and start with a letter or digit"))
+        Err(Error::invalid(
+            field,
+            "must have at most 63 characters, all lowercase letters, digits and hyphens, and start with a letter or digit",
+        ))
     }
 }
 
-/// An id that is the same whenever it is made from the same parts: the
-/// business key of an effect.
+/// An ID that is always the same for the same parts: the business key of an
+/// effect.
 #[must_use]
 pub fn derived(parts: &[&str]) -> String {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
@@ -41,7 +45,7 @@ pub fn derived(parts: &[&str]) -> String {
     uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
-/// When a UUIDv7 was made, where the id is one.
+/// When an ID was created, if it is a UUIDv7.
 #[must_use]
 pub fn time_of(id: &str) -> Option<Timestamp> {
     let (seconds, nanos) = uuid::Uuid::parse_str(id).ok()?.get_timestamp()?.to_unix();

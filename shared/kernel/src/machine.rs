@@ -1,27 +1,28 @@
-//! State machines as tables: a reader, the documentation and the code see the
+//! State machines as tables: readers, the documentation and the code see the
 //! same rows.
 
 use stoa_proto::resource::ProtoEnum;
 
 use crate::{Error, Result};
 
-/// A row of a table: what leads from some states to another.
+/// A row of a table: a command that leads from any of some states to another.
 #[derive(Debug, Clone, Copy)]
 pub struct Transition<C: 'static, S: 'static> {
-    /// What leads there, as code names it.
+    /// The command, as code names it.
     pub command: C,
-    /// The states it leads from; none if it makes a new object.
+    /// The states it leads from. Empty if it creates an object.
     pub from: &'static [S],
     /// The state it leads to.
     pub to: S,
-    /// The methods and instants that do it, as the documentation names them.
+    /// The methods and instants that cause it, as the documentation names them.
     pub by: &'static str,
 }
 
-/// The state that a command leads to from the one that an object is in.
+/// Returns the state that a command leads to from `state`.
 ///
 /// # Errors
-/// FAILED_PRECONDITION `STATE_INVALID` naming the states that it leads from.
+/// FAILED_PRECONDITION `STATE_INVALID`, naming the states that the command
+/// leads from.
 pub fn next<C: Copy + PartialEq, S: ProtoEnum>(table: &[Transition<C, S>], name: &str, state: S, command: C) -> Result<S> {
     let rows = || table.iter().filter(|row| row.command == command);
     if let Some(row) = rows().find(|row| row.from.contains(&state)) {
@@ -31,8 +32,8 @@ pub fn next<C: Copy + PartialEq, S: ProtoEnum>(table: &[Transition<C, S>], name:
     Err(Error::state(name, state.value_name(), &needs.join(" or ")))
 }
 
-/// The rows of a table as texts: from, to, by. The documentation of a module and
-/// of its enum shows these rows and no others.
+/// The rows of a table as text: from, to, by. The documentation of a module and
+/// of its enum shows exactly these rows.
 #[must_use]
 pub fn rows<C, S: ProtoEnum>(table: &[Transition<C, S>]) -> Vec<[String; 3]> {
     let short = |state: S| state.value_name().trim_start_matches(S::PREFIX).to_owned();
@@ -71,11 +72,12 @@ mod tests {
     ];
 
     #[test]
-    fn a_command_leads_on_or_is_refused() {
+    fn a_command_leads_to_a_state_or_is_refused() {
         let after = |state, command| next(&TABLE, "enrollments/e", state, command);
         assert_eq!(after(Status::Suspended, Command::Terminate).unwrap(), Status::Terminated);
         let refused = after(Status::Terminated, Command::Terminate).unwrap_err();
-        let message = "enrollments/e is ENROLLMENT_STATUS_TERMINATED; this needs ENROLLMENT_STATUS_ENROLLED or ENROLLMENT_STATUS_SUSPENDED";
+        let message =
+            "enrollments/e is ENROLLMENT_STATUS_TERMINATED, but this needs ENROLLMENT_STATUS_ENROLLED or ENROLLMENT_STATUS_SUSPENDED";
         assert_eq!((refused.message(), refused.reason().as_str()), (message, "STATE_INVALID"));
     }
 

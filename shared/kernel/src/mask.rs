@@ -6,9 +6,9 @@ use stoa_proto::{POOL, behavior, common::v1::ErrorReason};
 
 use crate::{Error, Kind};
 
-/// Copies the masked fields of `from` into `into`. What a caller may change
-/// follows from the fields' behavior; `*` means all of it, an empty mask what is
-/// populated in `from`. Returns the paths that changed.
+/// Copies the masked fields of `from` into `into`. Fields' behavior decides
+/// what a caller may change. `*` means all of these fields, an empty mask those
+/// that are populated in `from`. Returns the paths that changed.
 ///
 /// # Errors
 /// INVALID_ARGUMENT `UPDATE_MASK_INVALID` for a path that cannot be changed.
@@ -22,7 +22,7 @@ pub fn apply<M: Message + Name + Default>(mask: Option<&prost_types::FieldMask>,
         paths => paths.to_vec(),
     };
     if let Some(bad) = paths.iter().find(|p| !allowed.contains(p)) {
-        let message = format!("`{bad}` cannot be changed; choose from {}", allowed.join(", "));
+        let message = format!("`{bad}` cannot be changed. Choose from {}.", allowed.join(", "));
         return Err(Error::new(Kind::InvalidArgument, ErrorReason::UpdateMaskInvalid, format!("update_mask {message}"))
             .with_field("update_mask", message));
     }
@@ -47,8 +47,8 @@ pub fn apply<M: Message + Name + Default>(mask: Option<&prost_types::FieldMask>,
     Ok(changed)
 }
 
-/// Whether an update is about a field: its mask names the field or all of them,
-/// or is empty and the field is populated.
+/// Whether an update includes a field: its mask names the field or `*`, or is
+/// empty and the field is populated.
 #[must_use]
 pub fn takes(mask: Option<&prost_types::FieldMask>, field: &str, populated: bool) -> bool {
     match mask.map(|mask| mask.paths.as_slice()).unwrap_or_default() {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_taken_as_it_is_applied() {
+    fn takes_agrees_with_apply() {
         for paths in [vec![], vec!["description"], vec!["*"], vec!["display_name", "description"], vec!["display_name"]] {
             for text in ["", "new"] {
                 let from = Program { display_name: "new".into(), description: text.into(), ..Default::default() };
@@ -114,7 +114,7 @@ mod tests {
             let error = apply(Some(&mask(&[path])), &from, &mut Deal::default()).unwrap_err();
             assert_eq!(error.reason(), "UPDATE_MASK_INVALID");
             let text =
-                format!("`{path}` cannot be changed; choose from display_name, credits, product_line, customer, amount, close_date, kind");
+                format!("`{path}` cannot be changed. Choose from display_name, credits, product_line, customer, amount, close_date, kind.");
             assert_eq!(error.fields()[0].message, text);
         }
         for mask in [None, Some(&mask(&["*"]))] {

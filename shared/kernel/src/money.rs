@@ -17,42 +17,44 @@ pub struct Money {
     pub currency: Currency,
 }
 
-/// A currency by its ISO 4217 code.
+/// The currency with an ISO 4217 code.
 ///
 /// # Errors
 /// INVALID_ARGUMENT `CURRENCY_UNKNOWN` naming `field`.
 pub fn currency(field: &str, code: &str) -> Result<Currency, Error> {
     Currency::from_str(code).map_err(|_| {
-        Error::invalid(field, format!("`{code}` is not a currency code of ISO 4217, for example USD"))
-            .with_reason(ErrorReason::CurrencyUnknown)
+        Error::invalid(field, format!("must be an ISO 4217 code, for example `USD`, is `{code}`")).with_reason(ErrorReason::CurrencyUnknown)
     })
 }
 
-/// Digits behind the decimal point of a currency, for example 2 for USD.
+/// Number of digits after the decimal point of a currency, for example 2 for
+/// USD.
 #[must_use]
 pub fn exponent(currency: Currency) -> u32 {
     u32::from(currency.exponent().unwrap_or_default())
 }
 
 impl Money {
-    /// Nothing, in a currency.
+    /// Zero in a currency.
     #[must_use]
     pub const fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
     }
 
-    /// Reads an amount of the API.
+    /// Reads an amount from the API.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT naming `field` below which the currency is unknown.
+    /// INVALID_ARGUMENT `CURRENCY_UNKNOWN`, naming the currency code below
+    /// `field`.
     pub fn from_proto(field: &str, money: &pb::Money) -> Result<Self, Error> {
         Ok(Self { minor: money.minor_units, currency: currency(&format!("{field}.currency_code"), &money.currency_code)? })
     }
 
-    /// Reads an amount of the API that must not be negative.
+    /// Reads an amount from the API that must not be negative.
     ///
     /// # Errors
-    /// As [`Money::from_proto`], and INVALID_ARGUMENT for a negative amount.
+    /// As for [`Money::from_proto`], and INVALID_ARGUMENT for a negative
+    /// amount.
     pub fn not_negative(field: &str, money: &pb::Money) -> Result<Self, Error> {
         let amount = Self::from_proto(field, money)?;
         if amount.minor < 0 {
@@ -61,22 +63,23 @@ impl Money {
         Ok(amount)
     }
 
-    /// As the API carries it.
+    /// The amount as the API carries it.
     #[must_use]
     pub fn proto(self) -> pb::Money {
         pb::Money { minor_units: self.minor, currency_code: self.currency.code().to_owned() }
     }
 
-    /// Sum.
+    /// The sum of two amounts.
     ///
     /// # Errors
-    /// `CURRENCY_MISMATCH` for two currencies, `AMOUNT_OVERFLOW` beyond 64 bits.
+    /// `CURRENCY_MISMATCH` for different currencies, `AMOUNT_OVERFLOW` beyond
+    /// 64 bits.
     #[expect(clippy::should_implement_trait, reason = "an operator could not fail")]
     pub fn add(self, other: Self) -> Result<Self, Error> {
         if self.currency != other.currency {
             return Err(Error::precondition(
                 ErrorReason::CurrencyMismatch,
-                format!("amounts in {} and {} cannot be added; convert one first", self.currency.code(), other.currency.code()),
+                format!("amounts in {} and {} cannot be added. Convert one first.", self.currency.code(), other.currency.code()),
             ));
         }
         self.minor.checked_add(other.minor).map(|minor| Self { minor, ..self }).ok_or_else(overflow)
@@ -92,8 +95,8 @@ impl Money {
         Ok(Self { minor, ..self })
     }
 
-    /// Converts with a rate given as `numerator / 10^9` units of the target for
-    /// one unit of this currency, rounded half away from zero.
+    /// Converts with a rate of `rate_nanos / 10^9` units of the target currency
+    /// for one unit of this currency, rounded half away from zero.
     ///
     /// # Errors
     /// `AMOUNT_OVERFLOW` beyond 64 bits.
@@ -105,7 +108,7 @@ impl Money {
         Ok(Self { minor, currency: to })
     }
 
-    /// For people: `10,005,534.00 USD`.
+    /// The amount for people: `10,005,534.00 USD`.
     #[must_use]
     pub fn human(self) -> String {
         let digits = exponent(self.currency) as usize;
@@ -131,12 +134,12 @@ pub fn div_round(a: i128, b: i128) -> i128 {
     if a >= 0 { (a + b / 2) / b } else { -((-a + b / 2) / b) }
 }
 
-/// Splits an amount by weights with the largest remainder, so that the parts
-/// add up to it exactly. Ties go to the earlier part. Weights that are all zero
-/// give all to the first part.
+/// Splits an amount by weights with the largest remainder method, so that the
+/// parts add up to it exactly. Ties go to the earlier part. If all weights are
+/// zero, the first part gets everything.
 ///
 /// # Errors
-/// INVALID_ARGUMENT for no weights or a negative one.
+/// INVALID_ARGUMENT if there are no weights or one is negative.
 pub fn split(total: i64, weights: &[i64]) -> Result<Vec<i64>, Error> {
     if weights.is_empty() || weights.iter().any(|w| *w < 0) {
         return Err(Error::invalid("weights", "must be given and must not be negative"));
@@ -160,7 +163,7 @@ pub fn split(total: i64, weights: &[i64]) -> Result<Vec<i64>, Error> {
 }
 
 fn overflow() -> Error {
-    Error::new(Kind::InvalidArgument, ErrorReason::AmountOverflow, "the amount leaves the range of 64 bits; use smaller amounts")
+    Error::new(Kind::InvalidArgument, ErrorReason::AmountOverflow, "the amount does not fit into 64 bits. Use smaller amounts.")
 }
 
 #[cfg(test)]

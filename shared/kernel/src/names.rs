@@ -2,10 +2,10 @@
 
 use crate::Error;
 
-/// The id in a name of one collection.
+/// The ID in a name of a collection.
 ///
 /// # Errors
-/// INVALID_ARGUMENT naming `field` where the name is not `{collection}/{id}`.
+/// INVALID_ARGUMENT naming `field` if the name is not `{collection}/{id}`.
 pub fn id<'a>(field: &str, collection: &str, name: &'a str) -> Result<&'a str, Error> {
     name.strip_prefix(collection)
         .and_then(|rest| rest.strip_prefix('/'))
@@ -13,15 +13,15 @@ pub fn id<'a>(field: &str, collection: &str, name: &'a str) -> Result<&'a str, E
         .ok_or_else(|| Error::invalid(field, format!("must be `{collection}/{{id}}`, is `{name}`")))
 }
 
-/// The id in a name, or empty where the name is empty.
+/// The ID in a name. Empty if the name is empty.
 ///
 /// # Errors
-/// As [`id`].
+/// As for [`id`].
 pub fn optional_id<'a>(field: &str, collection: &str, name: &'a str) -> Result<&'a str, Error> {
     if name.is_empty() { Ok("") } else { id(field, collection, name) }
 }
 
-/// The two ids in a nested name.
+/// The two IDs in a nested name.
 ///
 /// # Errors
 /// INVALID_ARGUMENT naming `field`.
@@ -33,12 +33,12 @@ pub fn nested<'a>(field: &str, outer: &str, inner: &str, name: &'a str) -> Resul
     }
 }
 
-/// The ids in a name of a pattern such as `programs/{program}/tiers/{tier}`,
-/// joined by `/`: the key that its row has. A name without an id, of the one
-/// object of its kind, is its own key.
+/// The IDs in a name of a pattern such as `programs/{program}/tiers/{tier}`,
+/// joined by `/`: the key of its row. The name of a singleton, which has no ID,
+/// is its own key.
 ///
 /// # Errors
-/// INVALID_ARGUMENT naming `field` if the name is not of the pattern.
+/// INVALID_ARGUMENT naming `field` if the name does not match the pattern.
 pub fn key(field: &str, pattern: &str, name: &str) -> Result<String, Error> {
     let (mut wanted, mut given) = (pattern.split('/'), name.split('/'));
     let mut ids: Vec<&str> = Vec::new();
@@ -56,19 +56,20 @@ pub fn key(field: &str, pattern: &str, name: &str) -> Result<String, Error> {
     Ok(if ids.is_empty() { name.to_owned() } else { ids.join("/") })
 }
 
-/// A pattern as messages show it: with `{id}` for each of its ids.
+/// A pattern as messages show it: with `{id}` for each of its IDs.
 fn shape(pattern: &str) -> String {
     let parts: Vec<&str> = pattern.split('/').map(|part| if part.starts_with('{') { "{id}" } else { part }).collect();
     parts.join("/")
 }
 
-/// The name of an id.
+/// The name of the object with an ID in a collection.
 #[must_use]
 pub fn name(collection: &str, id: &str) -> String {
     format!("{collection}/{id}")
 }
 
-/// The last part of a name that a store of ours wrote; empty for an empty name.
+/// The last part of a name that one of our stores wrote. Empty for an empty
+/// name.
 #[must_use]
 pub fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or_default()
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_taken_apart() {
+    fn ids_are_read_from_names() {
         assert_eq!(id("name", "partners", "partners/acme").unwrap(), "acme");
         assert_eq!(nested("name", "programs", "tiers", "programs/p/tiers/gold").unwrap(), ("p", "gold"));
         for bad in ["", "partners/", "deals/acme", "partners/a/b", "partners/a b"] {

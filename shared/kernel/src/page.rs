@@ -1,5 +1,6 @@
-//! Page tokens: a keyset cursor that is bound to its query and signed, so that
-//! it can neither be changed nor used for another tenant, filter or method.
+//! Page tokens: keyset cursors that are bound to their query and signed, so
+//! that they can neither be changed nor used for another tenant, filter or
+//! method.
 
 use aws_lc_rs::{digest, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -7,9 +8,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{Cx, Error, Kind, cx::Reach};
 use stoa_proto::common::v1::ErrorReason;
 
-/// Rows a page has where the caller asks for none in particular.
+/// Rows per page if the caller does not set a size.
 pub const PAGE_SIZE_DEFAULT: u64 = 50;
-/// Rows a page has at most.
+/// Maximum number of rows per page.
 pub const PAGE_SIZE_MAX: u64 = 1000;
 
 const MAC_BYTES: usize = 16;
@@ -25,27 +26,28 @@ impl std::fmt::Debug for PageKey {
 }
 
 impl PageKey {
-    /// A key from a secret.
+    /// Creates a key from a secret.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 }
 
-/// One page that a list method was asked for.
+/// The page that a caller asked for.
 #[derive(Debug, Clone)]
 pub struct Page {
     /// Rows asked for, 1 to [`PAGE_SIZE_MAX`].
     pub size: u64,
-    /// Key of the last row of the page before; empty for the first page.
+    /// Key of the last row of the previous page. Empty for the first page.
     pub after: Vec<String>,
     context: Vec<u8>,
     key: PageKey,
 }
 
 impl Page {
-    /// Reads the page fields of a request. `query` names the method and holds
-    /// whatever else decides which rows are listed (filter, order, parent).
+    /// Reads the page fields of a request. `query` holds the method and
+    /// everything else that decides which rows are listed (filter, order,
+    /// parent).
     ///
     /// # Errors
     /// INVALID_ARGUMENT `PAGE_TOKEN_INVALID`.
@@ -59,14 +61,15 @@ impl Page {
         Ok(Self { size, after, context, key: key.clone() })
     }
 
-    /// Rows to fetch: one more than the page, to know whether another follows.
+    /// Number of rows to fetch: one more than the page, to know whether another
+    /// page follows.
     #[must_use]
     pub const fn fetch(&self) -> u64 {
         self.size + 1
     }
 
-    /// Cuts the fetched rows to the page; returns the token of the next one,
-    /// empty on the last.
+    /// Cuts the fetched rows to the page. Returns the token of the next page,
+    /// empty on the last page.
     pub fn cut<T>(&self, rows: &mut Vec<T>, key_of: impl Fn(&T) -> Vec<String>) -> String {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         if rows.len() <= size {
@@ -102,13 +105,13 @@ fn open(key: &PageKey, context: &[u8], token: &str) -> Result<Vec<String>, Error
         Error::new(
             Kind::InvalidArgument,
             ErrorReason::PageTokenInvalid,
-            "page_token is damaged or belongs to another query; start again without it",
+            "page_token is damaged or belongs to another query. Start again without it.",
         )
         .with_field("page_token", "is damaged or belongs to another query")
     };
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| bad())?;
-    let (sent, body) = bytes.split_at_checked(MAC_BYTES).ok_or_else(bad)?;
-    aws_lc_rs::constant_time::verify_slices_are_equal(sent, &mac(key, context, body)).map_err(|_| bad())?;
+    let (tag, body) = bytes.split_at_checked(MAC_BYTES).ok_or_else(bad)?;
+    aws_lc_rs::constant_time::verify_slices_are_equal(tag, &mac(key, context, body)).map_err(|_| bad())?;
     let text = String::from_utf8(body.to_vec()).map_err(|_| bad())?;
     Ok(text.split('\u{1f}').map(str::to_owned).collect())
 }

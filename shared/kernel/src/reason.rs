@@ -1,4 +1,4 @@
-//! Reasons of failures, which programs read.
+//! Reasons of failures, for programs to read.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use stoa_proto::{REASONS, resource::ReasonEnum};
 pub struct Reason(&'static str);
 
 impl Reason {
-    /// The reason of this name, if the API has it.
+    /// The reason with this name, if the API has it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         REASONS.binary_search(&name).ok().and_then(|at| REASONS.get(at)).copied().map(Self)
     }
 
-    /// Its name, as in `ErrorInfo.reason`.
+    /// The name, as in `ErrorInfo.reason`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0

@@ -1,4 +1,4 @@
-//! Instants with microseconds, the precision that every store keeps.
+//! Instants with microsecond precision, which every store keeps.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use jiff::{civil::Date, tz::TimeZone};
 
 use crate::Error;
 
-/// Microseconds of a day of 24 hours.
+/// Microseconds in a day of 24 hours.
 pub const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A UTC instant in microseconds since 1970-01-01.
@@ -14,12 +14,13 @@ pub const DAY_MICROS: i64 = 86_400_000_000;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// First instant that is accepted: 1900-01-01.
+    /// The earliest instant that is accepted: 1900-01-01.
     pub const MIN: Self = Self(-2_208_988_800_000_000);
-    /// Last instant that is accepted: 9999-12-30, within every library's range.
+    /// The latest instant that is accepted: 9999-12-30, within every library's
+    /// range.
     pub const MAX: Self = Self(253_402_128_000_000_000);
 
-    /// The instant `micros` after 1970.
+    /// The instant `micros` microseconds after 1970-01-01.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -31,25 +32,25 @@ impl Timestamp {
         self.0
     }
 
-    /// The instant `days` days of 24 hours later (earlier where negative).
+    /// The instant `days` days of 24 hours later (earlier if negative).
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
         Self(self.0.saturating_add(days.saturating_mul(DAY_MICROS)))
     }
 
-    /// The instant `hours` later (earlier where negative).
+    /// The instant `hours` later (earlier if negative).
     #[must_use]
     pub const fn plus_hours(self, hours: i64) -> Self {
         Self(self.0.saturating_add(hours.saturating_mul(3_600_000_000)))
     }
 
-    /// The instant `micros` later (earlier where negative).
+    /// The instant `micros` later (earlier if negative).
     #[must_use]
     pub const fn plus_micros(self, micros: i64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 
-    /// As the API carries it.
+    /// The instant as the API carries it.
     #[must_use]
     pub fn proto(self) -> prost_types::Timestamp {
         prost_types::Timestamp {
@@ -58,11 +59,12 @@ impl Timestamp {
         }
     }
 
-    /// Reads what the API carries; finer than a microsecond is cut off.
+    /// Reads an instant from the API. Anything finer than a microsecond is cut
+    /// off.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT naming `field` where the instant lies outside of
-    /// [`Timestamp::MIN`] to [`Timestamp::MAX`].
+    /// INVALID_ARGUMENT naming `field` if the instant is not between
+    /// [`Timestamp::MIN`] and [`Timestamp::MAX`].
     pub fn from_proto(field: &str, value: &prost_types::Timestamp) -> Result<Self, Error> {
         let micros = value
             .seconds
@@ -73,22 +75,24 @@ impl Timestamp {
         micros.ok_or_else(|| Error::invalid(field, "must be an instant between 1900 and 9999"))
     }
 
-    /// Reads an instant that a store of ours wrote; absent is absent.
+    /// Reads an instant that one of our stores wrote.
     #[must_use]
     pub fn stored(value: Option<&prost_types::Timestamp>) -> Option<Self> {
         value.map(|v| Self(v.seconds.saturating_mul(1_000_000).saturating_add(i64::from(v.nanos) / 1000)))
     }
 
-    /// As [`Timestamp::stored`], in microseconds, as columns hold instants.
+    /// Like [`Timestamp::stored`], but in microseconds, as columns hold
+    /// instants.
     #[must_use]
     pub fn micros_of(value: Option<&prost_types::Timestamp>) -> Option<i64> {
         Self::stored(value).map(Self::micros)
     }
 
-    /// 00:00 of a business date in a time zone.
+    /// The start (00:00) of a business date in a time zone.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT where the zone is no IANA name or the date out of range.
+    /// INVALID_ARGUMENT if the zone is not an IANA name or the date is out of
+    /// range.
     pub fn start_of(date: Date, zone: &str) -> Result<Self, Error> {
         let zone = zone_of(zone)?;
         let start = date.to_zoned_datetime(zone).map_err(|e| Error::invalid("date", format!("is out of range: {e}")))?;
@@ -98,7 +102,7 @@ impl Timestamp {
     /// The business date of the instant in a time zone.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT where the zone is no IANA name.
+    /// INVALID_ARGUMENT if the zone is not an IANA name.
     pub fn date(self, zone: &str) -> Result<Date, Error> {
         Ok(self.jiff().to_zoned_datetime(zone_of(zone)?).date())
     }
@@ -118,14 +122,14 @@ fn zone_of(zone: &str) -> Result<TimeZone, Error> {
     })
 }
 
-/// RFC 3339 in UTC.
+/// Writes RFC 3339 in UTC.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.jiff().fmt(f)
     }
 }
 
-/// Reads RFC 3339, or a date `YYYY-MM-DD` as its 00:00 UTC.
+/// Reads RFC 3339, or a date `YYYY-MM-DD` as 00:00 UTC of that day.
 impl std::str::FromStr for Timestamp {
     type Err = Error;
 

@@ -11,16 +11,17 @@ use crate::arrival;
 
 /// `ErrorInfo.domain` of every failure of the suite.
 const DOMAIN: &str = "stoa";
-/// Fields that one answer names; clients bound the size of headers.
+/// Maximum number of fields that one answer names. Clients limit the size of
+/// headers.
 const FIELDS_MAX: usize = 50;
-/// Bytes of an answer's sentence.
+/// Maximum length of an answer's message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 2000;
 
-/// Takes a request apart: the context that the access layer made, and the
+/// Splits a request into the context that the access layer made and the
 /// message.
 ///
 /// # Errors
-/// INTERNAL where the request did not come through the access layer.
+/// INTERNAL if the request did not come through the access layer.
 pub fn enter<T>(request: Request<T>) -> Result<(Cx, T), Status> {
     let (_, mut extensions, message) = request.into_parts();
     match extensions.remove::<Cx>() {
@@ -29,16 +30,16 @@ pub fn enter<T>(request: Request<T>) -> Result<(Cx, T), Status> {
     }
 }
 
-/// The answer that a result is.
+/// Converts a result to an answer.
 ///
 /// # Errors
-/// The result's failure, as [`status`] writes it.
+/// The failure of the result, as [`status`] writes it.
 pub fn answer<T>(result: Result<T>) -> Result<Response<T>, Status> {
     result.map(Response::new).map_err(status)
 }
 
-/// The answer that a failure is. The cause of a fault is logged here, once, and
-/// goes no further: the caller gets the request id that finds it.
+/// Converts a failure to an answer. The cause of a fault is logged here, once,
+/// and goes no further: the caller gets the request ID to find it by.
 #[must_use]
 pub fn status(error: Error) -> Status {
     let mut details = ErrorDetails::new();
@@ -46,10 +47,10 @@ pub fn status(error: Error) -> Status {
     let mut metadata: HashMap<String, String> = error.metadata().iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
         let id = arrival::request_id();
-        let cause = error.cause().unwrap_or("not told");
+        let cause = error.cause().unwrap_or("unknown");
         tracing::error!(reason = %error.reason(), cause, request_id = id, "a request failed");
         if !id.is_empty() {
-            message = format!("{message} (request id {id})");
+            message = format!("{message} (request ID {id})");
             metadata.insert("request_id".to_owned(), id.clone());
             details.set_request_info(id, "");
         }
@@ -64,7 +65,7 @@ pub fn status(error: Error) -> Status {
     Status::with_error_details(code(error.kind()), message, details)
 }
 
-/// The failure that another service answered with.
+/// Converts the answer of another service back to a failure.
 #[must_use]
 pub fn error(status: &Status) -> Error {
     let kind = kind(status.code());
@@ -81,7 +82,7 @@ pub fn error(status: &Status) -> Error {
         error = error.with_field(violation.field.clone(), violation.description.clone());
     }
     for (key, value) in info.map(|info| info.metadata.iter().collect::<Vec<_>>()).unwrap_or_default() {
-        // The id of the inner request is in the log; the caller gets its own.
+        // The ID of the inner request is in the log. The caller gets its own.
         if key != "request_id" {
             error = error.with_metadata(key.clone(), value.clone());
         }
@@ -125,7 +126,7 @@ fn kind(code: Code) -> Kind {
     }
 }
 
-/// The reason where a status carries none: it was not written by the suite.
+/// The reason if a status carries none because it was not written by the suite.
 fn reason(kind: Kind) -> Reason {
     let reason = match kind {
         Kind::InvalidArgument => ErrorReason::InvalidField,
@@ -173,7 +174,7 @@ mod tests {
     ];
 
     #[test]
-    fn failures_survive_the_way_to_another_service() {
+    fn failures_survive_a_call_between_services() {
         for sent_kind in KINDS {
             let sent = Error::new(sent_kind, stoa_proto::sell::v1::ErrorReason::DealConflict, "do this instead")
                 .with_field("deal.customer", "is taken")
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn faults_tell_the_request_id_and_not_the_cause() {
+    async fn faults_show_the_request_id_and_not_the_cause() {
         let told = arrival::scope("req-7".to_owned(), async { status(Error::internal("password=hunter2 at line 3")) }).await;
         assert_eq!(told.code(), Code::Internal);
         assert!(told.message().contains("req-7") && !told.message().contains("hunter2"), "{}", told.message());
@@ -198,12 +199,12 @@ mod tests {
         assert_eq!(details.request_info().unwrap().request_id, "req-7");
         assert_eq!(details.error_info().unwrap().domain, "stoa");
         assert!(!String::from_utf8_lossy(told.details()).contains("hunter2"));
-        // The id of the inner request is not passed on as ours.
+        // The ID of the inner request is not passed on as ours.
         assert!(error(&told).metadata().is_empty());
     }
 
     #[test]
-    fn foreign_statuses_get_a_reason() {
+    fn statuses_from_elsewhere_get_a_reason() {
         assert_eq!(error(&Status::unimplemented("x")).kind(), Kind::Internal);
         assert_eq!(error(&Status::cancelled("x")).reason(), "UNAVAILABLE");
         assert_eq!(error(&Status::not_found("x")).reason(), "NOT_FOUND");
@@ -211,13 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn long_sentences_are_cut_between_characters() {
+    fn long_messages_are_cut_between_characters() {
         assert!(shortened(&"ä".repeat(5000)).ends_with("ä…"));
         assert_eq!(shortened("short"), "short");
     }
 
     #[test]
-    fn a_request_without_context_is_a_fault() {
+    fn a_request_without_a_context_is_a_fault() {
         assert_eq!(enter(Request::new(())).unwrap_err().code(), Code::Internal);
     }
 }

@@ -1,5 +1,5 @@
-//! The request id: given by the caller or by us, the same in the log, in the
-//! context of the operation and in the answer.
+//! The request ID: given by the caller or by us, and the same in the log, in
+//! the context of the operation and in the answer.
 
 use http::{HeaderName, HeaderValue};
 use stoa_auth::Identity;
@@ -15,19 +15,19 @@ tokio::task_local! {
     static CURRENT: String;
 }
 
-/// Runs a request; failures inside of it tell its id.
+/// Runs a request. Failures inside it show its ID.
 pub(crate) async fn scope<F: Future>(id: String, work: F) -> F::Output {
     CURRENT.scope(id, work).await
 }
 
-/// Id of the request that this task works on; empty outside of one.
+/// ID of the request that this task works on. Empty outside a request.
 pub(crate) fn request_id() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Gives the request an id where it brings none that can be logged, and drops a
-/// context that an in-process caller may have left: only the access layer makes
-/// one.
+/// Gives the request an ID unless it brings one that can be logged, and drops a
+/// context that an in-process caller may have left: only the access layer
+/// creates one.
 pub(crate) fn identify(request: &mut http::Request<Body>) -> String {
     request.extensions_mut().remove::<Cx>();
     request.extensions_mut().remove::<Identity>();
@@ -43,9 +43,9 @@ pub(crate) fn identify(request: &mut http::Request<Body>) -> String {
     id
 }
 
-/// Behind the access layer: the answer learns when the token ends; the context
-/// learns the id that was decided here, and when the answer is due, so that
-/// calls to other services end in time.
+/// Runs after the access layer. The answer learns when the token ends. The
+/// context learns the request ID and when the answer is due, so that calls to
+/// other services end in time.
 pub(crate) fn admitted(mut request: http::Request<Body>) -> http::Request<Body> {
     if let (Some(expiry), Some(identity)) = (request.extensions().get::<Expiry>(), request.extensions().get::<Identity>()) {
         expiry.found(identity.expires);
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_ids_are_kept_and_others_replaced() {
+    fn valid_ids_are_kept_and_others_replaced() {
         assert_eq!(identified("order-7").0, "order-7");
         for bad in ["", "with space", &"x".repeat(101)] {
             let (id, request) = identified(bad);

@@ -1,4 +1,4 @@
-//! Deadlines: how long a call may take, told in `grpc-timeout`.
+//! Deadlines: how long a call may take, as `grpc-timeout` states it.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ const TIMEOUT: &str = "grpc-timeout";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Due(pub(crate) Instant);
 
-/// When a call is due: by the caller's timeout or the limit, whichever is
-/// sooner. A stream has no limit of ours; it ends when the caller ends it.
+/// When a call is due: at the caller's timeout or at the limit, whichever is
+/// sooner. A stream has no limit of ours. It ends when the caller ends it.
 pub(crate) fn due(headers: &HeaderMap, limit: Option<Duration>) -> Option<Due> {
     let asked = headers.get(TIMEOUT).and_then(|v| v.to_str().ok()).and_then(parse);
     let time = match (asked, limit) {
@@ -24,7 +24,7 @@ pub(crate) fn due(headers: &HeaderMap, limit: Option<Duration>) -> Option<Due> {
         (asked, limit) => asked.or(limit)?,
     };
     // A little before the caller gives up, so that it reads our answer, which
-    // says more than its own «timed out».
+    // says more than its own "timed out".
     let early = (time / 20).min(Duration::from_millis(50));
     Some(Due(Instant::now() + (time - early)))
 }
@@ -40,18 +40,18 @@ pub(crate) fn exceeded() -> Response<Body> {
     status(Error::new(
         Kind::DeadlineExceeded,
         ErrorReason::DeadlineExceeded,
-        "the deadline passed before the work was done; retry with more time",
+        "the deadline passed before the work was done. Retry with more time.",
     ))
     .into_http()
 }
 
-/// Tells the next service how much time is left; false where none is.
+/// Tells the next service how much time is left. Returns false if none is left.
 pub(crate) fn pass_on(headers: &mut HeaderMap, due: Instant) -> bool {
     let left = due.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return false;
     }
-    // At most eight digits; a longer time is no limit that matters.
+    // At most eight digits. A longer time makes no difference.
     let millis = left.as_millis().clamp(1, 99_999_999);
     if let Ok(value) = HeaderValue::from_str(&format!("{millis}m")) {
         headers.insert(TIMEOUT, value);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_passed_on() {
+    fn the_time_left_is_passed_on() {
         let mut headers = HeaderMap::new();
         assert!(pass_on(&mut headers, Instant::now() + Duration::from_secs(2)));
         let told = parse(headers[TIMEOUT].to_str().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! The end of a stream whose caller's token ends: a right that is gone must not
+//! Ends a stream when its caller's token ends: a right that is gone must not
 //! live on in a connection that stays open.
 
 use std::{
@@ -18,7 +18,7 @@ use tonic::{Status, body::Body};
 
 use crate::answer::status;
 
-/// Where the access layer's finding reaches the answer: when the token ends.
+/// Passes the end of the token from the access layer to the answer.
 #[derive(Clone, Default)]
 pub(crate) struct Expiry(Arc<OnceLock<Timestamp>>);
 
@@ -27,11 +27,11 @@ impl Expiry {
         let _ = self.0.set(end);
     }
 
-    /// Ends a stream with the token.
+    /// Ends a stream when the token ends.
     pub(crate) fn bound(&self, response: Response<Body>) -> Response<Body> {
         let Some(end) = self.0.get() else { return response };
         let left = Duration::from_micros(u64::try_from(end.micros() - wall_now().micros()).unwrap_or_default());
-        // Beyond a day a connection ends before the token.
+        // Beyond a day, the connection ends before the token.
         let at = Instant::now() + left.min(Duration::from_secs(24 * 3600));
         response.map(|inner| Body::new(Bounded { inner, end: Box::pin(sleep_until(at)), ended: false }))
     }
@@ -53,7 +53,7 @@ impl http_body::Body for Bounded {
         }
         if self.end.as_mut().poll(cx).is_ready() {
             self.ended = true;
-            let text = "the token ended; get a new one and resume the stream";
+            let text = "the token has expired. Get a new one and resume the stream.";
             let mut trailers = HeaderMap::new();
             return Poll::Ready(Some(
                 status(Error::new(Kind::Unauthenticated, ErrorReason::TokenInvalid, text))

@@ -1,8 +1,9 @@
-//! What stands between the network and the services: the server stack, calls
-//! to other services, and how failures become answers.
+//! The layer between the network and the services: the server stack, calls to
+//! other services, and how failures become answers.
 //!
-//! Services hand over their routes; [`stack`] wraps the routes of a process once, and the result serves the network ([`serve`]), the gateway
-//! and the services' calls to each other ([`Peers`]) alike.
+//! Services provide their routes. [`stack`] wraps the routes of a process once,
+//! and the result serves the network ([`serve`]), the gateway and the services'
+//! calls to each other ([`Peers`]) alike.
 
 mod answer;
 mod arrival;

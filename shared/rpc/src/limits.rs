@@ -1,24 +1,25 @@
-//! Bounds of a server.
+//! Limits of a server.
 
-/// What a server takes on at most.
+/// The limits of what a server accepts.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Requests under way; more are answered `OVERLOADED`. An open stream does
-    /// not count once it has started.
+    /// Requests in progress. Further requests are answered with `OVERLOADED`. A
+    /// stream does not count once it has started.
     pub concurrency_max: usize,
-    /// Bytes of one message.
+    /// Size of one message, in bytes.
     pub message_bytes_max: usize,
-    /// Longest deadline of a unary call; also the one where a caller sets none.
+    /// Longest deadline of a unary call, and the deadline if the caller sets
+    /// none.
     pub deadline_ms_max: u64,
-    /// HTTP/2 streams of one connection.
+    /// HTTP/2 streams per connection.
     pub streams_max: u32,
     /// Age at which a connection is asked to close, so that clients spread over
-    /// new replicas; 0 for no limit.
+    /// new replicas. 0 means no limit.
     pub connection_age_s_max: u64,
-    /// Time between «not serving» and the end of accepting, for load balancers
-    /// that have to notice.
+    /// Time between "not serving" and the end of accepting, so that load
+    /// balancers notice.
     pub lame_duck_ms: u64,
-    /// Time that requests under way get when the process is told to stop.
+    /// Time that requests in progress get when the process is told to stop.
     pub shutdown_grace_ms: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What operators ask a process, on a port of its own: metrics and health.
+//! What operators ask a process, on a separate port: metrics and health.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use stoa_kernel::Result;
 use tokio_util::sync::CancellationToken;
 
-/// Time that one check gets.
+/// Maximum time of one check.
 const CHECK_MAX: Duration = Duration::from_secs(2);
 
 /// Something that has to work before a process is ready.
@@ -17,7 +17,7 @@ const CHECK_MAX: Duration = Duration::from_secs(2);
 pub struct Check {
     /// Name in the answer: `store.sell`.
     pub name: String,
-    /// Fails with what is wrong.
+    /// Fails with the reason why it does not work.
     pub run: Arc<dyn Fn() -> BoxFuture<'static, Result<()>> + Send + Sync>,
 }
 
@@ -28,8 +28,8 @@ struct Management {
 }
 
 /// The management port: `/metrics` for Prometheus, `/healthz` (the process
-/// answers) and `/readyz` (it can work: every check passes and nobody has told
-/// it to stop). Its answers name causes: keep the port private.
+/// answers) and `/readyz` (it can work: every check passes and the process is
+/// not stopping). The answers name causes: keep the port private.
 pub fn management(scrape: impl Fn() -> String + Send + Sync + 'static, checks: Vec<Check>, stop: CancellationToken) -> Router {
     let state = Arc::new(Management { scrape: Box::new(scrape), checks, stop });
     Router::new()
@@ -46,15 +46,15 @@ async fn metrics(State(state): State<Arc<Management>>) -> impl IntoResponse {
 async fn ready(State(state): State<Arc<Management>>) -> impl IntoResponse {
     let results = join_all(state.checks.iter().map(|check| async { (check.name.clone(), problem(check).await) })).await;
     let stopping = state.stop.is_cancelled();
-    let sound = !stopping && results.iter().all(|(_, problem)| problem.is_none());
+    let is_ready = !stopping && results.iter().all(|(_, problem)| problem.is_none());
     let checks: Map<String, Value> =
         results.into_iter().map(|(name, problem)| (name, problem.unwrap_or_else(|| "ok".to_owned()).into())).collect();
-    let status = match (stopping, sound) {
+    let status = match (stopping, is_ready) {
         (true, _) => "stopping",
         (false, true) => "ready",
         (false, false) => "not ready",
     };
-    let code = if sound { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(json!({"status": status, "checks": checks})))
 }
 
@@ -96,7 +96,7 @@ mod tests {
         let (code, body) = ask(&broken, "/readyz").await;
         assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
         assert!(body.contains(r#""bus":"connection refused""#) && body.contains(r#""status":"not ready""#), "{body}");
-        assert_eq!(ask(&broken, "/healthz").await.0, StatusCode::OK, "alive all the same");
+        assert_eq!(ask(&broken, "/healthz").await.0, StatusCode::OK, "still alive");
 
         stop.cancel();
         let (code, body) = ask(&sound, "/readyz").await;

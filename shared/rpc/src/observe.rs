@@ -1,4 +1,5 @@
-//! What is told of every call when it is over: metrics and one access line.
+//! What is recorded of every call when it ends: metrics and one line in the
+//! access log.
 
 use std::{
     collections::HashMap,
@@ -26,7 +27,7 @@ use crate::arrival::REQUEST_ID;
 pub(crate) struct Method {
     service: String,
     method: String,
-    /// Either side sends more than one message.
+    /// Whether either side sends more than one message.
     pub(crate) streams: bool,
 }
 
@@ -41,7 +42,7 @@ static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
 });
 
 /// The method of a path. Unknown paths share one, so that strangers cannot make
-/// metrics grow.
+/// the metrics grow.
 pub(crate) fn method(path: &str) -> &'static Method {
     static UNKNOWN: Method = Method { service: String::new(), method: String::new(), streams: false };
     METHODS.get(path).unwrap_or(&UNKNOWN)
@@ -65,13 +66,13 @@ impl Meters {
                 .with_description("Time from a request to the end of its answer")
                 .with_boundaries(bounds)
                 .build(),
-            active: meter.i64_up_down_counter("rpc.server.active_requests").with_description("Requests under way").build(),
+            active: meter.i64_up_down_counter("rpc.server.active_requests").with_description("Requests in progress").build(),
         }
     }
 }
 
-/// A call under way. It is told of when its answer ends, or when it is dropped
-/// because the caller went away.
+/// A call in progress. It is recorded when its answer ends, or when it is
+/// dropped because the caller went away.
 pub(crate) struct Call {
     meters: Meters,
     method: &'static Method,
@@ -79,7 +80,7 @@ pub(crate) struct Call {
     request_id: String,
     span: Span,
     start: Instant,
-    told: bool,
+    recorded: bool,
 }
 
 impl Call {
@@ -92,7 +93,7 @@ impl Call {
             request_id: request_id.to_owned(),
             span: span.clone(),
             start: Instant::now(),
-            told: false,
+            recorded: false,
         }
     }
 
@@ -101,17 +102,17 @@ impl Call {
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        // A failure before the first message stands in the headers, everything
-        // else in the trailers.
+        // A failure before the first message is in the headers, everything else
+        // in the trailers.
         if let Some(code) = code(response.headers()) {
-            self.tell(code);
+            self.record(code);
             return response;
         }
         response.map(|inner| Body::new(Followed { inner, call: self }))
     }
 
-    fn tell(&mut self, code: Code) {
-        if std::mem::replace(&mut self.told, true) {
+    fn record(&mut self, code: Code) {
+        if std::mem::replace(&mut self.recorded, true) {
             return;
         }
         let seconds = self.start.elapsed().as_secs_f64();
@@ -130,19 +131,19 @@ impl Call {
         }
         let trace = self.span.in_scope(stoa_telemetry::trace_id);
         let ms = (seconds * 1_000_000.0).round() / 1000.0;
-        // A caller's mistake is no error of ours: the level is the same for all
-        // codes, and faults have been logged with their cause.
+        // A caller's mistake is not an error of ours: the level is the same for
+        // all codes, and faults have already been logged with their cause.
         tracing::info!(target: "stoa_rpc::access", parent: &self.span, path = self.path, code = ?code, ms, trace, "answered");
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.tell(Code::Cancelled);
+        self.record(Code::Cancelled);
     }
 }
 
-/// A response body that tells of its call when it ends.
+/// A response body that records its call when it ends.
 struct Followed {
     inner: Body,
     call: Call,
@@ -157,11 +158,11 @@ impl http_body::Body for Followed {
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {
-                    self.call.tell(code(trailers).unwrap_or(Code::Unknown));
+                    self.call.record(code(trailers).unwrap_or(Code::Unknown));
                 }
             }
-            Some(Err(status)) => self.call.tell(status.code()),
-            None => self.call.tell(Code::Unknown),
+            Some(Err(status)) => self.call.record(status.code()),
+            None => self.call.record(Code::Unknown),
         }
         Poll::Ready(frame)
     }

@@ -1,5 +1,5 @@
-//! Calls that arrive at a process for services that others run: passed on as
-//! they are, with the token they came with.
+//! Calls that arrive at a process for services that run elsewhere. They are
+//! passed on unchanged, with their token.
 
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
@@ -14,27 +14,27 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::{Channel, Limits, answer::status, deadline, size::PREFIX_BYTES, stack::shell};
 
-/// The one service that every process has: its requests name the service whose
+/// The one service that every process has. Its requests name the service whose
 /// events they ask for.
 const EVENTS: &str = "events";
 
-/// Time in which a request about events has to arrive whole: nobody has judged
-/// its token yet, so it must not hold a place for long.
+/// Time in which a request about events has to arrive completely: nobody has
+/// checked its token yet, so it must not hold a place for long.
 const REQUEST_READ_MAX: Duration = Duration::from_secs(10);
 
 /// Headers that belong to one connection.
-const OF_THE_CONNECTION: [header::HeaderName; 5] =
+const CONNECTION_HEADERS: [header::HeaderName; 5] =
     [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE, header::CONTENT_LENGTH];
 
-/// What a process with a gateway serves where it does not run all services:
-/// gRPC calls of the services in `elsewhere` are passed to them, with headers
-/// and streams as they came; everything else is for the process' own stack.
+/// What a process with a gateway serves if it does not run all services. gRPC
+/// calls to the services in `elsewhere` are passed to them with their headers
+/// and streams unchanged. Everything else goes to the process's own stack.
 ///
-/// Whom a call is for stands in its path, `/stoa.<service>.v1.X/Method`; for
-/// the event logs it stands in the message.
+/// The path says which service a call is for, `/stoa.<service>.v1.X/Method`.
+/// For the event logs, the message says it.
 ///
-/// The services judge what they are passed. This process only bounds and counts
-/// it, as `limits` say, and gives it a request id.
+/// The services authorize the calls that are passed to them. This process only
+/// limits and counts calls, as `limits` say, and gives them a request ID.
 #[must_use]
 pub fn pass_through(own: Channel, elsewhere: BTreeMap<String, Channel>, limits: &Limits) -> Channel {
     if elsewhere.is_empty() {
@@ -46,7 +46,8 @@ pub fn pass_through(own: Channel, elsewhere: BTreeMap<String, Channel>, limits: 
         shell(tower::service_fn(move |request| answered(router.clone(), request)), limits)
     };
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
-        // What is for this process passes its stack, and nothing before it.
+        // A request for this process goes through its stack and nothing before
+        // it.
         let target = if router.may_be_elsewhere(request.uri().path()) { passing.clone() } else { own.clone() };
         target.oneshot(request)
     }))
@@ -68,7 +69,8 @@ impl Router {
         if let Some(channel) = self.elsewhere.get(name) {
             return forward(channel.clone(), request).await;
         }
-        // The events of a service: its name is the first field of the message.
+        // For the events of a service, its name is the first field of the
+        // message.
         let (parts, body) = request.into_parts();
         let bytes = match tokio::time::timeout(REQUEST_READ_MAX, whole(body, self.message_bytes_max)).await {
             Ok(Ok(bytes)) => bytes,
@@ -93,14 +95,14 @@ fn service(path: &str) -> Option<&str> {
     path.strip_prefix("/stoa.")?.split('.').next()
 }
 
-/// The text in the first field of a gRPC message, where it can be read.
+/// The string in the first field of a gRPC message, if it can be read.
 fn named(body: &Bytes) -> Option<String> {
     let mut message = body.clone();
     if message.len() < PREFIX_BYTES || message.get_u8() != 0 {
         return None;
     }
     let length = usize::try_from(message.get_u32()).ok().filter(|length| *length <= message.len())?;
-    // A text is the first field of a message and passes over all others.
+    // A string decodes from the first field of a message and skips all others.
     String::decode(message.slice(..length)).ok()
 }
 
@@ -108,7 +110,7 @@ async fn whole(body: Body, message_bytes_max: usize) -> Result<Bytes, Error> {
     let read = Limited::new(body, message_bytes_max.saturating_add(PREFIX_BYTES)).collect().await;
     read.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<LengthLimitError>() {
-            let message = format!("the request has more than {message_bytes_max} bytes; send less at once");
+            let message = format!("the request has more than {message_bytes_max} bytes. Send less at once.");
             return Error::new(Kind::ResourceExhausted, ErrorReason::TooLarge, message)
                 .with_metadata("bytes_max", message_bytes_max.to_string());
         }
@@ -120,9 +122,9 @@ async fn whole(body: Body, message_bytes_max: usize) -> Result<Bytes, Error> {
 }
 
 async fn forward(channel: Channel, mut request: Request<Body>) -> Response<Body> {
-    // gRPC-Web comes over HTTP/1.1 and goes on over HTTP/2.
+    // gRPC-Web arrives over HTTP/1.1 and continues over HTTP/2.
     *request.version_mut() = Version::HTTP_2;
-    for name in &OF_THE_CONNECTION {
+    for name in &CONNECTION_HEADERS {
         request.headers_mut().remove(name);
     }
     request.extensions_mut().clear();
@@ -140,7 +142,7 @@ mod tests {
     use stoa_proto::events::v1::ReplayParkedEventsRequest;
 
     #[test]
-    fn the_service_stands_in_the_path_or_in_the_message() {
+    fn the_service_is_in_the_path_or_in_the_message() {
         assert_eq!(service("/stoa.sell.v1.DealService/GetDeal"), Some("sell"));
         assert_eq!(service("/grpc.health.v1.Health/Check"), None);
         let request = ReplayParkedEventsRequest { service: "sell".to_owned(), event_ids: vec!["e-1".to_owned()] }.encode_to_vec();

@@ -23,13 +23,13 @@ use crate::{answer::status, arrival::REQUEST_ID, deadline};
 /// parameter of every generated client.
 pub type Channel = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
-/// The place of this process' own stack. The services that the stack is made of
-/// call each other through it, so it is filled when they exist.
+/// A place for this process's own stack. Its services call each other through
+/// it, so it is filled once they exist.
 #[derive(Clone, Default)]
 pub struct LocalStack(Arc<OnceLock<Channel>>);
 
 impl LocalStack {
-    /// Fills the place; a second time changes nothing.
+    /// Fills the place. A second call changes nothing.
     pub fn set(&self, stack: Channel) {
         let _ = self.0.set(stack);
     }
@@ -49,7 +49,7 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// No service yet. `signer` signs as the calling service.
+    /// Starts without any service. `signer` signs as the calling service.
     #[must_use]
     pub fn new(signer: ServiceSigner) -> Self {
         Self { signer: Arc::new(signer), peers: Arc::default() }
@@ -65,9 +65,9 @@ impl Peers {
     /// Connects at the first call, and again whenever the connection is lost.
     ///
     /// # Errors
-    /// Where the address cannot be read.
+    /// If the address cannot be read.
     pub fn remote(self, service: &str, address: &str) -> anyhow::Result<Self> {
-        // Between services the mesh or the cluster's network encrypts.
+        // Between services, the mesh or the cluster's network encrypts.
         ensure!(address.starts_with("http://"), "peer {service}: the address `{address}` must start with http://");
         let endpoint = Endpoint::from_shared(address.to_owned()).with_context(|| format!("peer {service}: address `{address}`"))?;
         let channel = endpoint
@@ -84,8 +84,8 @@ impl Peers {
         Ok(self.with(service, Peer::Remote(BoxCloneSyncService::new(finished))))
     }
 
-    /// A channel that passes requests on as they are, with the token they came
-    /// with: for the gateway, which calls as its callers.
+    /// A channel that passes requests on unchanged, with their token: for the
+    /// gateway, which calls as its callers.
     #[must_use]
     pub fn as_caller(&self, service: &str) -> Channel {
         let peer = self.peers.get(service).cloned();
@@ -99,7 +99,7 @@ impl Peers {
                         Some(stack) => answered(stack.clone(), request).await,
                         None => missing(&service, "has not started in this process"),
                     },
-                    None => missing(&service, "runs elsewhere and has no address; set it below `peers`"),
+                    None => missing(&service, "runs elsewhere and has no address. Set it below `peers`."),
                 })
             }
         }))
@@ -149,7 +149,7 @@ impl Call {
                 Some(stack) => stack.clone(),
                 None => return missing(&self.service, "has not started in this process"),
             },
-            None => return missing(&self.service, "runs elsewhere and has no address; set it below `peers`"),
+            None => return missing(&self.service, "runs elsewhere and has no address. Set it below `peers`."),
         };
         if let Err(error) = self.sign(request.headers_mut()) {
             return status(error).into_http();
@@ -164,11 +164,13 @@ impl Call {
         if !deadline::pass_on(request.headers_mut(), due) {
             return deadline::exceeded();
         }
-        // The target knows the deadline; this is for one that does not answer.
+        // The target knows the deadline. This is for a target that does not
+        // answer.
         deadline::within(Some(deadline::Due(due)), answered(target, request)).await
     }
 
-    /// A token for this call alone: a stolen one opens one service for a minute.
+    /// A token for this call alone: a stolen token opens one service for a
+    /// minute.
     fn sign(&self, headers: &mut HeaderMap) -> stoa_kernel::Result<()> {
         let token = self.peers.signer.sign(&self.service, &self.cx, wall_now()).map_err(Error::internal)?;
         let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(Error::internal)?;
@@ -186,7 +188,7 @@ fn missing(service: &str, why: &str) -> Response<Body> {
     status(Error::unavailable(format!("service {service} {why}"))).into_http()
 }
 
-/// A connection that failed, as an answer like any other.
+/// A failed connection, as an answer like any other.
 fn unreachable(failure: tonic::transport::Error) -> Response<Body> {
     let mut cause = failure.to_string();
     let mut source = std::error::Error::source(&failure);

@@ -19,31 +19,32 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::{Channel, Limits};
 
-/// Headers of answers that pages may read.
+/// Headers of answers that web pages may read.
 const EXPOSED: [&str; 7] = ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "etag", "retry-after", "location"];
 
-/// What a server is started with.
+/// The configuration of a server.
 #[derive(Clone, Default)]
 pub struct ServeConfig {
-    /// Bounds.
+    /// Limits.
     pub limits: Limits,
-    /// Origins whose pages may call; `*` alone for all.
+    /// Origins whose pages may call. `*` alone means all.
     pub cors_origins: Vec<String>,
-    /// Answers what is not gRPC: the gateway. Without it that is not found.
+    /// Answers whatever is not gRPC: the gateway. If absent, the answer is "not
+    /// found".
     pub http: Option<Router>,
 }
 
-/// Serves a stack until told to stop. Stopping is orderly: health says «not
-/// serving», load balancers get time to notice, no more connections are taken,
-/// and what is under way may finish within the grace period.
+/// Serves a stack until told to stop. The stop is orderly: health says "not
+/// serving", load balancers get time to notice, no more connections are
+/// accepted, and requests in progress may finish within the grace period.
 ///
 /// # Errors
-/// Where an origin cannot be read or the listener fails.
+/// If an origin cannot be read or the listener fails.
 pub async fn serve(listener: TcpListener, stack: Channel, config: ServeConfig, stop: CancellationToken) -> anyhow::Result<()> {
     let (health, grpc) = grpc(stack);
     let front = front(grpc, config.http.clone().unwrap_or_default());
-    // CORS stands outside of everything: a preflight carries no token, and
-    // refusals must be readable by the page as well.
+    // CORS is the outermost layer: a preflight carries no token, and the page
+    // must be able to read refusals as well.
     let front = cors(&config.cors_origins)?.layer(front);
 
     let limits = &config.limits;
@@ -54,8 +55,8 @@ pub async fn serve(listener: TcpListener, stack: Channel, config: ServeConfig, s
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)));
     if limits.connection_age_s_max > 0 {
-        // A connection pins its client to this process; without an end, new
-        // replicas would stay idle. Streams get as long again to end.
+        // A connection pins its client to this process. Without a maximum age,
+        // new replicas would stay idle. Streams get the same time again to end.
         let age = Duration::from_secs(limits.connection_age_s_max);
         server = server.max_connection_age(age).max_connection_age_grace(age);
     }
@@ -64,15 +65,15 @@ pub async fn serve(listener: TcpListener, stack: Channel, config: ServeConfig, s
     tokio::select! {
         ended = serving => ended.context("the server"),
         () = grace_over(stop, limits) => {
-            // Some connections never end by themselves; the process must.
+            // Some connections never end on their own, but the process must.
             tracing::warn!("some requests did not finish within the grace period and are cut off");
             Ok(())
         }
     }
 }
 
-/// The stack, and beside it health: load must not hide that the process lives,
-/// and a probe has no token.
+/// The stack, and health beside it: load must not hide that the process is
+/// alive, and a probe has no token.
 fn grpc(stack: Channel) -> (HealthReporter, Routes) {
     let (reporter, health) = tonic_health::server::health_reporter();
     let stack = stack.map_request(|request: Request<axum::body::Body>| request.map(Body::new));
@@ -80,7 +81,8 @@ fn grpc(stack: Channel) -> (HealthReporter, Routes) {
     (reporter, Routes::from(router).prepare())
 }
 
-/// Tells gRPC from HTTP by the content type, as the protocols themselves do.
+/// Distinguishes gRPC from HTTP by the content type, as the protocols
+/// themselves do.
 fn front(
     grpc: Routes,
     http: Router,
@@ -108,13 +110,13 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
         .max_age(Duration::from_secs(600)))
 }
 
-/// `*` alone stands for every origin: no cookie opens anything here, a page
-/// needs a token of its own.
+/// `*` alone means every origin: no cookie grants access here, so a page needs
+/// a token of its own.
 fn allowed(origins: &[String]) -> anyhow::Result<AllowOrigin> {
     if origins == ["*"] {
         return Ok(AllowOrigin::any());
     }
-    ensure!(origins.iter().all(|origin| origin != "*"), "CORS origin `*` stands for all: name it alone, or name origins");
+    ensure!(origins.iter().all(|origin| origin != "*"), "CORS origin `*` means all origins. List it alone, or list origins.");
     let header = |origin: &String| HeaderValue::from_str(origin.trim_end_matches('/')).with_context(|| format!("CORS origin `{origin}`"));
     Ok(AllowOrigin::list(origins.iter().map(header).collect::<anyhow::Result<Vec<_>>>()?))
 }
@@ -131,7 +133,7 @@ async fn grace_over(stop: CancellationToken, limits: &Limits) {
     pause(Duration::from_millis(limits.lame_duck_ms + limits.shutdown_grace_ms)).await;
 }
 
-#[expect(clippy::disallowed_methods, reason = "stopping takes time: balancers must notice, requests must end")]
+#[expect(clippy::disallowed_methods, reason = "stopping takes time: load balancers must notice, requests must end")]
 async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }

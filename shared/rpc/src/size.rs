@@ -1,5 +1,5 @@
-//! The size of a message, told by its prefix: too large a one is refused before
-//! it is read, on streams as well.
+//! The size of a message, from its prefix: a message that is too large is
+//! refused before it is read, also on streams.
 
 use std::{
     pin::Pin,
@@ -14,7 +14,7 @@ use tonic::{Status, body::Body};
 
 use crate::answer::status;
 
-/// A flag and the length that stand before each gRPC message.
+/// The flag and the length before each gRPC message.
 pub(crate) const PREFIX_BYTES: usize = 5;
 
 /// A request body whose messages have at most `max` bytes each.
@@ -32,7 +32,8 @@ impl Limited {
         Self { inner, max, prefix: [0; PREFIX_BYTES], prefix_read: 0, message_left: 0, refused: false }
     }
 
-    /// Follows the messages through a chunk; the length of one that is too long.
+    /// Tracks the messages in a chunk. Fails with the length of a message that
+    /// is too long.
     fn scan(&mut self, mut chunk: &[u8]) -> Result<(), usize> {
         while !chunk.is_empty() {
             if self.message_left > 0 {
@@ -92,7 +93,7 @@ fn too_large(length: usize, max: usize) -> Status {
         Error::new(
             Kind::ResourceExhausted,
             ErrorReason::TooLarge,
-            format!("the message has {length} bytes, {max} are accepted; send less at once"),
+            format!("the message has {length} bytes, but at most {max} are accepted. Send less at once."),
         )
         .with_metadata("bytes_max", max.to_string()),
     )
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_are_followed_however_they_are_cut() {
+    async fn messages_are_tracked_however_they_are_cut() {
         let stream: Vec<u8> = [message(10), message(0), message(3), message(10)].concat();
         for cut in 1..stream.len() {
             let chunks = stream.chunks(cut).map(|c| Ok::<_, Status>(Frame::data(Bytes::copy_from_slice(c)))).collect::<Vec<_>>();

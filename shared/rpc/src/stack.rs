@@ -1,5 +1,5 @@
-//! The way of every request to a service: from the network, from the gateway
-//! and from other services in the same process alike.
+//! The path of every request to a service, whether from the network, from the
+//! gateway or from another service in the same process.
 
 use std::{
     any::Any,
@@ -29,20 +29,20 @@ use crate::{
     size::Limited,
 };
 
-/// What a stack is made with.
+/// The configuration of a stack.
 #[derive(Clone)]
 pub struct StackConfig {
     /// Who may call what.
     pub access: AccessLayer,
-    /// What it takes on.
+    /// How much it accepts.
     pub limits: Limits,
 }
 
-/// The routes of several services as one, and the description of the API beside
-/// them. A path that none of them has is UNIMPLEMENTED.
+/// Merges the routes of several services with the description of the API. A
+/// path that none of them has is UNIMPLEMENTED.
 ///
 /// # Errors
-/// Where the API cannot be described.
+/// If the API cannot be described.
 pub fn merge(routes: impl IntoIterator<Item = Routes>) -> anyhow::Result<Routes> {
     let describe = || {
         tonic_reflection::server::Builder::configure()
@@ -50,7 +50,7 @@ pub fn merge(routes: impl IntoIterator<Item = Routes>) -> anyhow::Result<Routes>
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let described = Routes::new(describe().build_v1()?).add_service(describe().build_v1alpha()?);
-    // Each brings its own fallback, and only one can stay.
+    // Each set of routes brings its own fallback, and only one can stay.
     let bare = routes.into_iter().chain([described]).map(|r| r.into_axum_router().reset_fallback());
     let merged = bare.fold(axum::Router::new(), axum::Router::merge);
     Ok(merged.fallback(unimplemented).into())
@@ -60,9 +60,9 @@ async fn unimplemented() -> Response<axum::body::Body> {
     Status::unimplemented("this process does not serve this method").into_http()
 }
 
-/// Wraps the routes of a process in everything a request has to pass.
+/// Wraps the routes of a process in everything that a request has to pass.
 ///
-/// The result never fails: whatever goes wrong is a finished gRPC answer,
+/// The result never fails. Whatever goes wrong becomes a complete gRPC answer,
 /// because an `Err` would reach the caller as a broken connection and would be
 /// missed by metrics.
 #[must_use]
@@ -71,7 +71,7 @@ pub fn stack(routes: Routes, config: StackConfig) -> Channel {
     shell(services, &config.limits)
 }
 
-/// The layers that stand outside of access: they identify, bound and count.
+/// The layers outside of access: they identify, limit and count requests.
 pub(crate) fn shell<S>(services: S, limits: &Limits) -> Channel
 where
     S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
@@ -120,31 +120,32 @@ where
     }
 }
 
-/// One request through all layers, outermost first.
+/// Passes one request through all layers, outermost first.
 async fn pass<S>(services: S, shared: Arc<Shared>, mut request: Request<Body>) -> Response<Body>
 where
     S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
-    // Request id and span come first: all that follows, refusals too, belongs
-    // to the caller's trace and is found by its id.
+    // The request ID and the span come first: everything that follows, also a
+    // refusal, belongs to the caller's trace and is found by its ID.
     let id = arrival::identify(&mut request);
     let span = stoa_telemetry::grpc_span(&request);
     span.record("request_id", id.as_str());
 
-    // Metrics and the access line see the answer that the caller sees, so they
-    // stand outside of every layer that can make one.
+    // Metrics and the access log see the answer that the caller sees, so they
+    // are outside of every layer that can create one.
     let path = request.uri().path();
     let call = Call::start(&shared.meters, path, &id, &span);
     let streams = observe::method(path).streams;
     let limit = if streams { None } else { Some(shared.limit) };
 
-    // Access tells here when the token ends; an open stream ends with it.
+    // The access layer sets the end of the token here. An open stream ends with
+    // it.
     let expiry = Expiry::default();
     request.extensions_mut().insert(expiry.clone());
 
     let work = async move {
         // Load is shed before anything costs time: an overloaded process that
-        // still checks tokens does not recover.
+        // still verifies tokens does not recover.
         let Ok(_permit) = shared.permits.try_acquire() else { return overloaded() };
 
         // The deadline covers access as well: a key may have to be fetched.
@@ -156,13 +157,13 @@ where
         // Sizes are checked while the body is read, before it is in memory.
         let request = request.map(|body| Body::new(Limited::new(body, shared.message_bytes_max)));
 
-        // Access is last: nothing between it and a service can be reached by
-        // somebody who may not.
+        // Access is last: nothing between it and a service can be reached by a
+        // caller without access.
         deadline::within(due, async move { services.oneshot(request).await.unwrap_or_else(|never| match never {}) }).await
     };
 
-    // The guard stands above all that can panic and below those who have to
-    // see that it did.
+    // The guard is outside of everything that can panic and inside of
+    // everything that has to see the panic.
     let guarded = async move {
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(response) => response,
@@ -174,11 +175,11 @@ where
 }
 
 fn overloaded() -> Response<Body> {
-    let text = "too many requests are under way; wait a second and retry";
+    let text = "too many requests are in progress. Wait a second and retry.";
     status(Error::new(Kind::ResourceExhausted, ErrorReason::Overloaded, text).retry_after_ms(1000)).into_http()
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response<Body> {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    status(Error::internal(format!("panic: {}", text.unwrap_or("without text")))).into_http()
+    status(Error::internal(format!("panic: {}", text.unwrap_or("no message")))).into_http()
 }

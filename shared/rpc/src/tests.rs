@@ -92,7 +92,7 @@ struct Suite {
     place: LocalStack,
     local: LocalKey,
     services: Arc<ServiceKey>,
-    /// Told when a request that hangs has arrived.
+    /// Notified when a request that hangs has arrived.
     busy: Arc<Notify>,
 }
 
@@ -101,8 +101,8 @@ impl Suite {
         Self::with(Limits::default())
     }
 
-    /// All of the suite's services are the same one, which is enough to see how
-    /// they call each other.
+    /// All services of the suite are the same service, which is enough to see
+    /// how they call each other.
     fn with(limits: Limits) -> Self {
         LazyLock::force(&TELEMETRY);
         let (local, services) = (LocalKey::generate().unwrap(), Arc::new(ServiceKey::generate().unwrap()));

@@ -1,17 +1,17 @@
-//! Rows that come as a stream: taken in groups, written many to a transaction,
-//! each answered by itself.
+//! Rows that arrive as a stream: taken in groups, written many per transaction,
+//! each with its own answer.
 
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use stoa_kernel::{Error, Result};
 use tonic::Status;
 
-/// Writes rows in one transaction, or, if that fails, each in one of its own, so
-/// that a bad row stands alone: `refused` is its answer. Answers come in the
+/// Writes rows in one transaction or, if that fails, each in its own, so that a
+/// bad row affects no other: `refused` creates its answer. Answers are in the
 /// order of the rows.
 ///
 /// # Errors
-/// The failure of a single row that may succeed later. Rows before it may be
-/// written already, so a row must be safe to send again.
+/// The failure of a single row that may succeed later. Earlier rows may already
+/// be written, so a row must be safe to send again.
 pub async fn write_rows<R, A, D>(rows: Vec<R>, transaction: impl Fn(Vec<R>) -> D, refused: impl Fn(&R, &Error) -> A) -> Result<Vec<A>>
 where
     R: Clone,
@@ -39,12 +39,13 @@ where
     Ok(answers)
 }
 
-/// Answers rows as they come. Each group is what has arrived, at most `rows_max`:
-/// a fast sender gets large transactions, a slow one quick answers. `answer` is
-/// handed what it returned with the group before, at first `start`.
+/// Answers rows as they arrive. A group is what has arrived, at most
+/// `rows_max`: a fast sender gets large transactions, a slow one quick answers.
+/// `answer` receives the state that it returned for the previous group, `start`
+/// for the first.
 ///
-/// The answers end with the rows, with the first failure of `answer`, or behind
-/// the answers to the rows that came before the sender's own failure.
+/// The answers end with the rows, with the first failure of `answer`, or, if
+/// the sender fails, after the answers to the rows before its failure.
 pub fn answers<S, R, A, D>(
     rows: impl Stream<Item = Result<R, Status>> + Send + Unpin + 'static,
     rows_max: usize,
@@ -60,7 +61,7 @@ where
     let groups = rows.ready_chunks(rows_max);
     let groups = stream::unfold(Some((start, groups, answer)), |next| async move {
         let (state, mut groups, answer) = next?;
-        let (rows, broken) = sound(groups.next().await?);
+        let (rows, broken) = readable(groups.next().await?);
         match answer(state, rows).await {
             Err(error) => Some((vec![Err(stoa_rpc::status(error))], None)),
             Ok((state, answered)) => {
@@ -73,7 +74,7 @@ where
 }
 
 /// The rows of a group up to a failure of the stream, and that failure.
-fn sound<R>(group: Vec<Result<R, Status>>) -> (Vec<R>, Option<Status>) {
+fn readable<R>(group: Vec<Result<R, Status>>) -> (Vec<R>, Option<Status>) {
     let mut rows = Vec::with_capacity(group.len());
     for item in group {
         match item {

@@ -9,18 +9,18 @@ use tonic::{Code, Status};
 
 use crate::batch;
 
-/// A row that no transaction takes.
+/// A row that every transaction refuses.
 const BAD: u32 = 13;
-/// A row that may be taken later.
+/// A row that may be accepted later.
 const BUSY: u32 = 17;
 
-/// What became of rows; the rows of each transaction that was tried.
+/// The answers to rows, and the rows of each transaction that was tried.
 async fn written(rows: &[u32]) -> (Result<Vec<String>>, Vec<Vec<u32>>) {
     let tried = Mutex::new(Vec::new());
     let transaction = async |rows: Vec<u32>| {
         tried.lock().unwrap().push(rows.clone());
         match rows.iter().find(|row| [BAD, BUSY].contains(row)) {
-            Some(&BUSY) => Err(Error::unavailable("the store is away")),
+            Some(&BUSY) => Err(Error::unavailable("the store is down")),
             Some(_) => Err(Error::invalid("row", "is bad")),
             None => Ok(rows.iter().map(|row| format!("{row} taken")).collect()),
         }
@@ -40,26 +40,26 @@ async fn rows_share_a_transaction_until_one_breaks_it() {
     assert_eq!(tried, [vec![1, BAD, 3], vec![1], vec![BAD], vec![3]]);
 
     let (answers, tried) = written(&[BAD]).await;
-    assert_eq!((answers.unwrap(), tried), (vec!["13 INVALID_FIELD".to_owned()], vec![vec![BAD]]), "it stood alone already");
+    assert_eq!((answers.unwrap(), tried), (vec!["13 INVALID_FIELD".to_owned()], vec![vec![BAD]]), "it was already alone");
     assert_eq!(written(&[]).await.1, Vec::<Vec<u32>>::new());
 }
 
 #[tokio::test]
-async fn what_may_succeed_later_is_no_answer() {
+async fn a_failure_that_may_pass_is_not_an_answer() {
     let (answers, tried) = written(&[1, BUSY, 3]).await;
     assert_eq!(answers.unwrap_err().reason(), "UNAVAILABLE");
-    assert_eq!(tried, [vec![1, BUSY, 3], vec![1], vec![BUSY]], "rows behind it are not tried");
+    assert_eq!(tried, [vec![1, BUSY, 3], vec![1], vec![BUSY]], "rows after it are not tried");
 }
 
-/// Answers to a stream in groups of two: each row with its place in the stream.
-/// Also the groups that were taken.
+/// Answers to a stream in groups of two: each row with its position in the
+/// stream. Also the number of groups that were taken.
 async fn answered(rows: Vec<Result<u32, Status>>) -> (Vec<Result<(u32, u32), Code>>, usize) {
     static GROUPS: AtomicUsize = AtomicUsize::new(0);
     let before = GROUPS.load(Ordering::SeqCst);
     let answer = async |count: u32, rows: Vec<u32>| {
         GROUPS.fetch_add(1, Ordering::SeqCst);
         if rows.contains(&BUSY) {
-            return Err(Error::unavailable("the store is away"));
+            return Err(Error::unavailable("the store is down"));
         }
         let numbered: Vec<(u32, u32)> = rows.into_iter().zip(count + 1..).collect();
         Ok((count + u32::try_from(numbered.len()).unwrap(), numbered))
@@ -81,5 +81,5 @@ async fn a_stream_is_answered_in_order_up_to_its_failure() {
 
     let (answers, groups) = answered(rows(&[5, 6, BUSY, 7, 8])).await;
     assert_eq!(answers, [Ok((5, 1)), Ok((6, 2)), Err(Code::Unavailable)]);
-    assert_eq!(groups, 2, "rows behind the failure are not taken");
+    assert_eq!(groups, 2, "rows after the failure are not taken");
 }

@@ -1,4 +1,4 @@
-//! Runs what is due by the clock.
+//! Jobs that run what is due by the clock.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -16,17 +16,18 @@ use tracing::Instrument;
 
 use crate::{Deps, Job};
 
-/// Objects that one run of a job takes.
+/// Maximum number of objects per run of a job.
 const DUE_PER_RUN_MAX: u64 = 500;
-/// Runs of one job that may pass before another process takes it over.
+/// Runs of a job that may be missed before another process takes it over.
 const RUNS_MISSED_MAX: u64 = 3;
 
 static RUNS: LazyLock<Counter<u64>> =
     LazyLock::new(|| global::meter("stoa_service").u64_counter("job.runs").with_description("Runs of jobs by outcome").build());
 
-/// What is due of one object (by its id), done if it still is; how much was.
+/// Does what is due for one object (by its ID), if it is still due. Returns how
+/// many things were done.
 pub trait DoDue<'a>: Fn(&'a Tx, &'a Cx, &'a str) -> Self::Done {
-    /// Its future.
+    /// The future of the work.
     type Done: Future<Output = Result<u64>> + Send + 'a;
 }
 
@@ -38,7 +39,7 @@ where
     type Done = D;
 }
 
-/// A job that runs a function at a pace.
+/// A job that runs a function at an interval.
 pub fn job<F, D>(deps: &Deps, name: &'static str, every_s: u64, run: F) -> Job
 where
     F: Fn(Deps) -> D + Send + Sync + 'static,
@@ -49,8 +50,8 @@ where
 }
 
 /// A job that looks every minute for documents whose time in a column has come
-/// and that meet a condition, and does what is due of each in a transaction of
-/// its own: one that fails is logged and holds up nobody.
+/// and that meet a condition. It does what is due for each in a separate
+/// transaction: a failure is logged and does not hold up the others.
 pub fn due_job<T, F>(deps: &Deps, name: &'static str, time: T::Column, only: fn() -> Condition, work: F) -> Job
 where
     T: Documents,
@@ -71,20 +72,20 @@ where
         match deps.store.write((cx, id.clone()), move |tx, (cx, id)| work(tx, cx, id).boxed()).await {
             Ok(count) => done += count,
             Err(error) => {
-                tracing::error!(job = name, tenant, id, cause = error.cause(), %error, "what is due of one object could not be done");
+                tracing::error!(job = name, tenant, id, cause = error.cause(), %error, "what is due for one object could not be done");
                 failure = Some(error);
             }
         }
     }
-    // The run counts as failed; the rest of it is done all the same.
+    // The run counts as failed, but the rest of it is done.
     failure.map_or(Ok(done), Err)
 }
 
-/// Runs every job once, in order; how much was done in all. For tests and for
-/// driven clocks, which know when something is due.
+/// Runs every job once, in order. Returns how many things were done in total.
+/// For tests and for driven clocks, which know when something is due.
 ///
 /// # Errors
-/// The first failure; later jobs do not run.
+/// The first failure. Later jobs do not run.
 pub async fn run_jobs_once(jobs: &[Job]) -> Result<u64> {
     let mut done = 0;
     for job in jobs {
@@ -93,8 +94,8 @@ pub async fn run_jobs_once(jobs: &[Job]) -> Result<u64> {
     Ok(done)
 }
 
-/// Runs every job at its pace until told to stop. Of all processes with the
-/// same store one runs a job, under a lease that it keeps extending; another
+/// Runs every job at its interval until told to stop. Of all processes with the
+/// same store, one runs a job, under a lease that it keeps extending. Another
 /// takes over when it misses a few runs. The lease saves work; it is not what
 /// makes effects unique. `holder` names this process.
 pub async fn run_jobs(store: Store, holder: String, jobs: Vec<Job>, stop: CancellationToken) {
@@ -105,7 +106,7 @@ async fn keep_running(store: &Store, holder: &str, job: &Job, stop: &Cancellatio
     let name = format!("job/{}", job.name);
     let every_s = job.every_s.max(1);
     let mut ticks = tokio::time::interval(Duration::from_secs(every_s));
-    // After a long run the next one waits its time instead of catching up.
+    // After a long run, the next run waits for its time instead of catching up.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut held = None;
     loop {
@@ -121,14 +122,15 @@ async fn keep_running(store: &Store, holder: &str, job: &Job, stop: &Cancellatio
             }
         };
         if held.is_some() {
-            // What a run cannot do the next one does: both work on what is due.
+            // What one run cannot do, the next run does: both work on what is
+            // due.
             let _ = run(job).await;
         }
     }
     if let Some(lease) = held
         && let Err(error) = lease::release(store, &lease).await
     {
-        tracing::warn!(job = job.name, %error, "the lease stays until it ends by itself");
+        tracing::warn!(job = job.name, %error, "the lease stays until it expires");
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::*;
 
-/// Waits for so many runs.
+/// Waits for a number of runs.
 async fn reached(runs: &watch::Sender<u64>, count: u64) {
     runs.subscribe().wait_for(|runs| *runs >= count).await.unwrap();
 }
@@ -51,5 +51,5 @@ async fn one_process_runs_a_job_until_it_stops() {
     stop.cancel();
     one.await.unwrap();
     two.await.unwrap();
-    assert!(lease::acquire(&store, "job/registration-expiry", "c", 1000).await.unwrap().is_some(), "given back");
+    assert!(lease::acquire(&store, "job/registration-expiry", "c", 1000).await.unwrap().is_some(), "released");
 }

@@ -1,7 +1,7 @@
 //! What a service is made of.
 //!
-//! It is given [`Deps`] and hands over a [`Service`]: methods, migrations,
-//! subscriptions and jobs. Most methods of a noun have one of the bodies of
+//! A service receives [`Deps`] and provides a [`Service`]: methods, migrations,
+//! subscriptions and jobs. Most methods of a noun have one of the bodies
 //! [`get`], [`list`], [`write`] and [`write_with`].
 
 pub mod batch;

@@ -1,4 +1,4 @@
-//! The bodies that methods of nouns share.
+//! The method bodies that nouns share.
 
 use prost::{Message, Name};
 use stoa_kernel::Result;
@@ -34,11 +34,12 @@ where
     answer(stoa_store::list::<T, _, _>(deps.store.read(), &deps.page_key, &cx, &request).await)
 }
 
-/// Does what a request asks for in one transaction, and once if it has a
-/// request id.
+/// Does what a request asks for in one transaction, and only once if it has a
+/// request ID.
 ///
 /// # Errors
-/// The operation's own, and those of [`stoa_store::Store::write_once`].
+/// The operation's own failures, and those of
+/// [`stoa_store::Store::write_once`].
 pub async fn write<R, A, F>(deps: &Deps, request: Request<R>, operation: F) -> Result<Response<A>, Status>
 where
     R: Message + Mutation + Send + Sync + 'static,
@@ -49,11 +50,12 @@ where
     answer(deps.store.write_once(&cx, request, operation).await)
 }
 
-/// As [`write`], with what `look_up` finds before the transaction, because
+/// Like [`write`], with what `look_up` finds before the transaction, because
 /// another service may have to be asked.
 ///
 /// # Errors
-/// The failure of `look_up`, given inside the transaction; else as [`write`].
+/// The failure of `look_up`, returned inside the transaction; otherwise as for
+/// [`write`].
 pub async fn write_with<R, K, A, L, F>(deps: &Deps, request: Request<R>, look_up: L, operation: F) -> Result<Response<A>, Status>
 where
     R: Message + Mutation + Send + Sync + 'static,

@@ -11,7 +11,7 @@ use stoa_rpc::Peers;
 use stoa_store::Store;
 use tonic::service::Routes;
 
-/// What a service is given.
+/// What a service receives.
 #[derive(Clone)]
 pub struct Deps {
     /// Name of the service, for example `sell`.
@@ -33,12 +33,12 @@ pub struct Job {
     pub name: &'static str,
     /// Seconds of wall time between two runs.
     pub every_s: u64,
-    /// Does what is due; returns how much was done. May run again at any time
-    /// and in two processes at once: its effects are unique by a business key.
+    /// Does what is due and returns how much was done. May run at any time,
+    /// also in two processes at once: its effects are unique by a business key.
     pub run: Arc<dyn Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync>,
 }
 
-/// What a service hands over.
+/// What a service provides.
 pub struct Service {
     /// Name of the service.
     pub name: &'static str,
@@ -46,21 +46,21 @@ pub struct Service {
     pub routes: Routes,
     /// Migrations of its store, in order.
     pub migrations: Vec<Box<dyn MigrationTrait>>,
-    /// Events that it listens to.
+    /// Events that it subscribes to.
     pub subscriptions: Vec<Subscription>,
     /// Work that is due by the clock.
     pub jobs: Vec<Job>,
-    /// Tells which partners are suspended, if the service knows.
+    /// Reports which partners are suspended, if the service knows.
     pub suspension: Option<Suspension>,
 }
 
-/// Tells which partners are suspended by a function of the dependencies, a
-/// tenant and the id of a partner.
-pub fn suspension<F, D>(deps: &Deps, tells: F) -> Suspension
+/// Creates the check for suspended partners from a function of the
+/// dependencies, a tenant and the ID of a partner.
+pub fn suspension<F, D>(deps: &Deps, is_suspended: F) -> Suspension
 where
     F: Fn(Deps, String, String) -> D + Send + Sync + 'static,
     D: Future<Output = Result<bool>> + Send + 'static,
 {
     let deps = deps.clone();
-    Arc::new(move |tenant, partner| tells(deps.clone(), tenant.to_owned(), partner.to_owned()).boxed())
+    Arc::new(move |tenant, partner| is_suspended(deps.clone(), tenant.to_owned(), partner.to_owned()).boxed())
 }

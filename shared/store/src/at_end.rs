@@ -1,6 +1,6 @@
 //! What an operation writes last: rows that are only ever added, and the answer
-//! that is kept for a retry. They go out together when the operation is done,
-//! so that on PostgreSQL they cost one round trip.
+//! that is kept for a retry. They are written together when the operation is
+//! done, so that on PostgreSQL they cost one round trip.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +15,7 @@ use crate::{DbResult, held::ROWS_PER_STATEMENT_MAX, is_unique_violation};
 /// A table that rows are appended to.
 #[derive(Debug)]
 pub struct AppendTable {
-    /// Its name.
+    /// The name of the table.
     pub name: &'static str,
     /// The columns that are written, in the order of a row's values.
     pub columns: &'static [&'static str],
@@ -23,7 +23,7 @@ pub struct AppendTable {
 
 #[derive(Debug)]
 struct Row {
-    /// The object that the row is about; named if a unique key is taken.
+    /// The object of the row, named if a unique key is taken.
     about: String,
     values: Vec<Value>,
 }
@@ -39,7 +39,7 @@ struct Waiting {
 }
 
 impl AtEnd {
-    /// A store has one table that rows are appended to: its log.
+    /// Adds a row. A store has one table that rows are appended to: its log.
     pub(crate) fn append(&self, table: &'static AppendTable, about: &str, values: Vec<Value>) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.table = Some(table);
@@ -50,7 +50,7 @@ impl AtEnd {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).answer = Some(update);
     }
 
-    /// Writes what waits.
+    /// Writes everything that waits.
     pub(crate) async fn write(&self, conn: &DatabaseTransaction) -> Result<()> {
         let Waiting { table, rows, mut answer } = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(table) = table {

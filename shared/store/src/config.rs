@@ -12,36 +12,36 @@ use stoa_kernel::{Error, Result};
 /// When SQLite waits for the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Synchronous {
-    /// At every commit: what was acknowledged survives a power loss.
+    /// At every commit: an acknowledged write survives a power loss.
     #[default]
     Full,
-    /// At checkpoints: a power loss may take the last commits.
+    /// At checkpoints: a power loss may undo the last commits.
     Normal,
 }
 
-/// Sees every statement that a store ran.
+/// Receives every statement that a store has run.
 pub type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
 
 /// Settings of a store.
 #[derive(Clone)]
 pub struct StoreConfig {
-    /// `sqlite:PATH` or `postgres://…`. Behind a PgBouncer older than 1.21, in
-    /// transaction mode, add `?statement-cache-capacity=0`; `migrate` needs a
+    /// `sqlite:PATH` or `postgres://…`. Behind a PgBouncer older than 1.21 in
+    /// transaction mode, add `?statement-cache-capacity=0`. `migrate` needs a
     /// URL of the server itself, because it holds a session lock.
     pub url: String,
     /// When SQLite waits for the disk.
     pub synchronous: Synchronous,
-    /// Most operations that share one SQLite commit.
+    /// Maximum number of operations that share one SQLite commit.
     pub group_max: usize,
-    /// Most operations that wait for the SQLite writer; further ones are
-    /// refused as `OVERLOADED`.
+    /// Maximum number of operations that wait for the SQLite writer. Further
+    /// ones are refused as `OVERLOADED`.
     pub queue_operations_max: usize,
-    /// Most connections that read from SQLite at a time.
+    /// Maximum number of connections that read from SQLite.
     pub read_connections_max: u32,
-    /// Most connections to PostgreSQL.
+    /// Maximum number of connections to PostgreSQL.
     pub connections_max: u32,
-    /// Sees every statement but those that begin and end transactions, so that
-    /// a test can count them.
+    /// Receives every statement except those that begin and end transactions,
+    /// so that a test can count them.
     pub observer: Option<Observer>,
 }
 
@@ -70,7 +70,7 @@ impl StoreConfig {
         }
     }
 
-    /// Refuses what cannot work, before anything is touched.
+    /// Refuses settings that cannot work, before anything is touched.
     pub(crate) fn target(&self) -> Result<Target> {
         let positive = [
             ("group_max", self.group_max > 0),
@@ -78,7 +78,7 @@ impl StoreConfig {
             ("read_connections_max", self.read_connections_max > 0),
             ("connections_max", self.connections_max > 0),
         ];
-        if let Some((field, _)) = positive.iter().find(|(_, sound)| !sound) {
+        if let Some((field, _)) = positive.iter().find(|(_, valid)| !valid) {
             return Err(Error::invalid(*field, "must be 1 or more"));
         }
         if let Some(path) = self.url.strip_prefix("sqlite:") {
@@ -116,11 +116,11 @@ fn file(path: &str) -> Result<PathBuf> {
     if path.is_empty() || path == ":memory:" {
         return Err(Error::invalid("url", "must name a file: `sqlite:PATH`"));
     }
-    // Absolute, so that SQLite never takes it for a `file:` URI.
+    // Absolute, so that SQLite never mistakes it for a `file:` URI.
     let path = std::path::absolute(path).map_err(|e| Error::invalid("url", format!("does not name a file: {e}")))?;
     let folder = path.parent().filter(|folder| folder.is_dir());
     if folder.is_none() {
-        return Err(Error::invalid("url", format!("names a file in a folder that does not exist; create it: {}", path.display())));
+        return Err(Error::invalid("url", format!("names a file in a folder that does not exist. Create the folder: {}", path.display())));
     }
     Ok(path)
 }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_work_is_refused() {
+    fn settings_that_cannot_work_are_refused() {
         for (url, field) in [("mysql://x", "url"), ("sqlite:", "url"), ("sqlite::memory:", "url"), ("sqlite:/no/such/folder/x.db", "url")] {
             let refused = StoreConfig::postgres(url).target().err().unwrap();
             assert_eq!(refused.fields()[0].field, field, "{url}");

@@ -13,7 +13,7 @@ use crate::{DbResult, StoreConfig, Synchronous};
 /// How long a caller waits for a connection: short, because a longer wait only
 /// moves the queue to where nobody sees it.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// How long SQLite waits for another process that writes.
+/// How long SQLite waits for another process that is writing.
 const BUSY: Duration = Duration::from_secs(5);
 
 fn options(url: &str, connections_max: u32) -> ConnectOptions {
@@ -55,14 +55,15 @@ fn sqlite(path: &Path, config: &StoreConfig, connections_max: u32, writes: bool)
             .pragma("mmap_size", "268435456")
             .pragma("journal_size_limit", "67108864")
             .pragma("temp_store", "MEMORY")
-            // As PostgreSQL does it, and an index serves prefixes.
+            // As in PostgreSQL, and an index serves prefixes.
             .pragma("case_sensitive_like", "ON")
             .pragma("query_only", if writes { "OFF" } else { "ON" })
     });
     options
 }
 
-/// The one connection that writes to a SQLite file; makes the file where there is none.
+/// The only connection that writes to a SQLite file. Creates the file if there
+/// is none.
 pub(crate) async fn sqlite_writer(path: &Path, config: &StoreConfig) -> Result<DatabaseConnection> {
     let conn = connect(sqlite(path, config, 1, true), config).await?;
     let mode = Statement::from_string(conn.get_database_backend(), "PRAGMA journal_mode");
@@ -86,7 +87,7 @@ pub(crate) async fn postgres(config: &StoreConfig) -> Result<DatabaseConnection>
     connect(options, config).await
 }
 
-/// One connection that stays the same session until it is closed.
+/// A connection that keeps its session until it is closed.
 pub(crate) async fn postgres_session(config: &StoreConfig) -> Result<DatabaseConnection> {
     let mut options = options(&config.url, 1);
     options.set_application_name("stoa migrate").min_connections(1).idle_timeout(None).max_lifetime(None);

@@ -25,7 +25,7 @@ use crate::{
 pub struct Key {
     /// Tenant.
     pub tenant: String,
-    /// Id: the ids in the resource name, joined by `/`.
+    /// ID: the IDs in the resource name, joined by `/`.
     pub id: String,
     /// Version of the document.
     pub version: i64,
@@ -38,34 +38,34 @@ pub trait Documents: EntityTrait {
     /// What its rows hold.
     type Document: Aggregate;
 
-    /// Fields that a filter may name; those that lists may be ordered by are
-    /// marked, at most two.
+    /// Fields that a filter may name. Those that lists may be ordered by, at
+    /// most two, are marked.
     const FILTER: &'static [Field] = &[];
 
-    /// The order of lists that are asked for none, as `order_by` names it; empty
-    /// for the order of ids.
+    /// The order of lists whose request names none, as in `order_by`. Empty for
+    /// the order of IDs.
     const ORDER: &'static str = "";
 
-    /// The column with the id of the parent, if names are nested.
+    /// The column with the ID of the parent, if names are nested.
     const PARENT: Option<&'static str> = None;
 
     /// The row of a document: its key, and the columns that queries need.
     fn row(key: Key, document: &Self::Document) -> Self::Model;
 
-    /// What of the tenant's rows the caller may see; by default all.
+    /// Which of the tenant's rows the caller may see. By default, all.
     #[must_use]
     fn scope(_cx: &Cx) -> Condition {
         Condition::all()
     }
 
     /// The document as it is at an instant, whether or not what is due by then
-    /// was recorded.
+    /// has been recorded.
     #[must_use]
     fn at(document: Self::Document, _now: Timestamp) -> Self::Document {
         document
     }
 
-    /// The failure to insert a document if one of its unique keys is taken.
+    /// The failure if a unique key of a document to insert is taken.
     #[must_use]
     fn taken(document: &Self::Document) -> Error {
         Error::already_exists(document.resource_name())
@@ -76,7 +76,7 @@ fn column<T: Documents>(name: &'static str) -> Expr {
     Expr::col((T::default(), name))
 }
 
-/// The id in a resource name.
+/// The ID in a resource name.
 ///
 /// # Errors
 /// INVALID_ARGUMENT naming `field`.
@@ -114,7 +114,7 @@ pub async fn all<T: Documents, C: ConnectionTrait>(conn: &C, select: Select<T>) 
     select.into_tuple().all(conn).await.db()?.into_iter().map(read::<T>).collect()
 }
 
-/// The document of an id as it is at the caller's instant, if the caller may
+/// The document with an ID, as it is at the caller's instant, if the caller may
 /// see it.
 ///
 /// # Errors
@@ -124,7 +124,7 @@ pub async fn find<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str)
     Ok(found.map(|document| T::at(document, cx.now)))
 }
 
-/// As [`find`], of all ids of a list, by their ids.
+/// Like [`find`], for all IDs of a list. Returns the documents by ID.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -143,11 +143,11 @@ pub async fn find_all<T: Documents, C: ConnectionTrait>(
     found.into_iter().map(read).collect()
 }
 
-/// The document of a name as it is at the caller's instant.
+/// The document with a name, as it is at the caller's instant.
 ///
 /// # Errors
-/// INVALID_ARGUMENT for another kind of name; NOT_FOUND if there is none that
-/// the caller may see.
+/// INVALID_ARGUMENT for another kind of name, NOT_FOUND if there is no such
+/// document that the caller may see.
 pub async fn get<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, name: &str) -> Result<T::Document> {
     let id = id::<T>("name", name)?;
     find::<T, C>(conn, cx, &id).await?.ok_or_else(|| Error::not_found(name))
@@ -157,15 +157,15 @@ pub async fn get<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, name: &str
 /// instant.
 ///
 /// # Errors
-/// INVALID_ARGUMENT for another kind of name; FAILED_PRECONDITION
-/// `REFERENCE_NOT_FOUND` if there is none that the caller may see.
+/// INVALID_ARGUMENT for another kind of name, FAILED_PRECONDITION
+/// `REFERENCE_NOT_FOUND` if there is no such document that the caller may see.
 pub async fn refer<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, field: &str, name: &str) -> Result<T::Document> {
     let id = id::<T>(field, name)?;
     find::<T, C>(conn, cx, &id).await?.ok_or_else(|| Error::reference_not_found(field, name))
 }
 
-/// The document of an id as it was recorded, locked until the transaction
-/// ends, if the caller may see it.
+/// The document with an ID, as it was recorded, if the caller may see it.
+/// Locked until the transaction ends.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -174,18 +174,18 @@ pub async fn lock<T: Documents>(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<T::
     one(tx.conn(), by_id::<T>(cx, id).filter(T::scope(cx)).lock_exclusive()).await
 }
 
-/// The document of a name that a command is about, as it was recorded, locked
-/// until the transaction ends.
+/// The document with the name that a command is about, as it was recorded.
+/// Locked until the transaction ends.
 ///
 /// # Errors
-/// INVALID_ARGUMENT naming `field`; NOT_FOUND if there is none that the caller
-/// may see.
+/// INVALID_ARGUMENT naming `field`, NOT_FOUND if there is no such document that
+/// the caller may see.
 pub async fn load<T: Documents>(tx: &Tx, cx: &Cx, field: &str, name: &str) -> Result<T::Document> {
     let id = id::<T>(field, name)?;
     lock::<T>(tx, cx, &id).await?.ok_or_else(|| Error::not_found(name))
 }
 
-/// Tenants and ids of rows whose time in a column has come and that meet a
+/// Tenants and IDs of rows whose time in a column has come and that meet a
 /// condition, in all tenants, longest due first.
 ///
 /// # Errors
@@ -209,11 +209,11 @@ pub(crate) fn row<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>)
     Ok((id, T::row(key, document)))
 }
 
-/// Inserts a document with its first version. For `stoa_events::record` only,
+/// Inserts a document with its first version. Only for `stoa_events::record`,
 /// which writes the event with it.
 ///
 /// # Errors
-/// What [`Documents::taken`] says if one of its unique keys is taken.
+/// The failure of [`Documents::taken`] if a unique key is taken.
 pub async fn insert<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<()> {
     let (id, row) = row::<T>(cx, document, bytes)?;
     if tx.held().keep::<T>(&row, Some(&id), Write::Insert(T::taken(document))) {
@@ -223,8 +223,9 @@ pub async fn insert<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, byte
     rows::inserted(tx.conn().execute(&insert).await, || T::taken(document))
 }
 
-/// Inserts documents unless there is one of the name, or a copy of it before in
-/// the list. Returns which were inserted. For `stoa_events::record_first` only.
+/// Inserts documents, but keeps those that already have a name of the list, or
+/// come earlier in it. Returns which were inserted. Only for
+/// `stoa_events::record_first`.
 ///
 /// # Errors
 /// If the store cannot be written.
@@ -251,11 +252,11 @@ fn insertion<'a, T: Documents>(rows: impl IntoIterator<Item = &'a T::Model>) -> 
     Ok(insert)
 }
 
-/// Writes a document over the row of version `before`, all columns of it. For
-/// `stoa_events::record` only, which writes the event with it.
+/// Writes all columns of a document over the row of version `before`. Only for
+/// `stoa_events::record`, which writes the event with it.
 ///
 /// # Errors
-/// ABORTED `ETAG_MISMATCH` if the row has another version by now.
+/// ABORTED `ETAG_MISMATCH` if the row has another version.
 pub async fn save<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>, before: i64) -> Result<()> {
     use sea_orm::{ColumnTrait, IdenStatic, Iterable};
     let (id, row) = row::<T>(cx, document, bytes)?;
@@ -272,11 +273,11 @@ pub async fn save<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes:
     rows::saved(tx.conn().execute(&update).await, document.resource_name())
 }
 
-/// Deletes the row of a document at its version. For `stoa_events::erase` only,
-/// which writes the event with it.
+/// Deletes the row of a document at its version. Only for
+/// `stoa_events::erased`, which writes the event with it.
 ///
 /// # Errors
-/// ABORTED `ETAG_MISMATCH` if the row has another version by now.
+/// ABORTED `ETAG_MISMATCH` if the row has another version.
 pub async fn delete<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document) -> Result<()> {
     tx.write_held().await?;
     let id = names::key("name", T::Document::PATTERN, document.resource_name()).map_err(Error::internal)?;

@@ -1,18 +1,18 @@
-//! Database errors by class. The caller is told the class; the text of the
-//! database goes to the log.
+//! Database errors by class. The caller sees the class; the database's text
+//! goes to the log.
 
 use prost::Message;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use stoa_kernel::{Error, Kind, Result};
 use stoa_proto::common::v1::ErrorReason;
 
-/// Turns a database's result into ours, by class.
+/// Converts the result of a database to ours, by class.
 pub trait DbResult<T> {
     /// The value, or the failure by class: ALREADY_EXISTS, REFERENCE_NOT_FOUND,
-    /// CONTENTION, UNAVAILABLE, or a fault of ours.
+    /// CONTENTION, UNAVAILABLE or INTERNAL.
     ///
     /// # Errors
-    /// Where the database failed.
+    /// If the database failed.
     fn db(self) -> Result<T>;
 }
 
@@ -22,17 +22,18 @@ impl<T> DbResult<T> for Result<T, DbErr> {
     }
 }
 
-/// Whether a unique key was taken. Only the operation that expects it knows
+/// Whether a unique key was taken. Only an operation that expects this knows
 /// which name to answer with.
 #[must_use]
 pub fn is_unique_violation(e: &DbErr) -> bool {
     class(e) == Class::Unique
 }
 
-/// Reads a document that a store of ours wrote.
+/// Reads a document that one of our stores wrote.
 ///
 /// # Errors
-/// INTERNAL naming table and id in the log where the bytes are no such message.
+/// INTERNAL, naming table and ID in the log, if the bytes are not such a
+/// document.
 pub fn decode<M: Message + Default>(table: &str, id: &str, bytes: &[u8]) -> Result<M> {
     M::decode(bytes).map_err(|e| Error::internal(format!("inconsistent: document of {table} {id}: {e}")))
 }
@@ -53,24 +54,25 @@ pub(crate) fn classify(e: &DbErr) -> Error {
             Error::new(
                 Kind::AlreadyExists,
                 ErrorReason::AlreadyExists,
-                "an object with the same key exists; read it, or choose another key",
+                "an object with the same key exists. Read it, or choose another key.",
             )
         }
         Class::ForeignKey => {
-            tracing::debug!(error = %e, "a foreign key does not hold");
-            let message = "an object that this refers to does not exist, or one still refers to it; correct the reference";
+            tracing::debug!(error = %e, "a foreign key is violated");
+            let message =
+                "an object that this refers to does not exist, or another object still refers to this one. Correct the reference.";
             Error::precondition(ErrorReason::ReferenceNotFound, message)
         }
         Class::Contention => {
             tracing::debug!(error = %e, "contention");
-            Error::new(Kind::Aborted, ErrorReason::Contention, "other writes won again and again; retry").retry_after_ms(50)
+            Error::new(Kind::Aborted, ErrorReason::Contention, "other writes kept taking precedence. Retry.").retry_after_ms(50)
         }
         Class::Unavailable => Error::unavailable(e),
         Class::Fault => Error::internal(e),
     }
 }
 
-/// Whether another run of the same operation may succeed at once.
+/// Whether the same operation may succeed if it runs again at once.
 pub(crate) fn is_contention(e: &Error) -> bool {
     e.kind() == Kind::Aborted && e.reason() == "CONTENTION"
 }
@@ -99,8 +101,8 @@ fn class(e: &DbErr) -> Class {
     }
 }
 
-/// A SQLSTATE of PostgreSQL has five characters, an extended code of SQLite at
-/// most four digits, the low byte of which is the primary code.
+/// A SQLSTATE of PostgreSQL has five characters. An extended code of SQLite has
+/// at most four digits, and its low byte is the primary code.
 fn code_class(code: &str) -> Class {
     if code.len() != 5 {
         let code = code.parse::<u32>().unwrap_or_default();
@@ -114,7 +116,7 @@ fn code_class(code: &str) -> Class {
         };
     }
     match code {
-        // Serialization, deadlock, a lock not to be had.
+        // Serialization, deadlock, lock not available.
         "40001" | "40P01" | "55P03" => Class::Contention,
         // RESTRICT.
         "23001" => Class::ForeignKey,
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn no_connection_is_unavailable_and_our_own_mistakes_are_internal() {
+    fn a_lost_connection_is_unavailable_and_our_own_mistakes_are_internal() {
         use sea_orm::ConnAcquireErr;
         use std::sync::Arc;
         let pool = |e| DbErr::Query(RuntimeErr::SqlxError(Arc::new(e)));
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_document_is_named_in_the_log_only() {
+    fn a_damaged_document_is_named_only_in_the_log() {
         let damaged = decode::<stoa_proto::common::v1::Money>("deal", "d1", &[0xff]).unwrap_err();
         assert!(damaged.cause().unwrap().contains("deal d1"));
         assert!(!damaged.to_string().contains("d1"));

@@ -1,4 +1,5 @@
-//! Filters (AIP-160) as SQL conditions: only listed fields, only bound values.
+//! Filters (AIP-160) as SQL conditions, with only listed fields and only bound
+//! values.
 
 use aip_160::{Arg, Comparator, Expression, Restriction, StringMatch, Value, parse_filter};
 use sea_orm::{
@@ -8,16 +9,16 @@ use sea_orm::{
 use stoa_kernel::{Error, Result, Timestamp, names};
 use stoa_proto::{common::v1::ErrorReason, resource::ProtoEnum};
 
-/// Longest filter, in characters.
+/// Maximum length of a filter, in characters.
 pub const CHARS_MAX: usize = 2048;
-/// Most comparisons in a filter.
+/// Maximum number of comparisons in a filter.
 pub const TERMS_MAX: usize = 50;
 
-/// What a field holds, and so how its values are written and compared.
+/// What a field holds, which decides how its values are written and compared.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// Text: every comparator; `"abc*"`, `"*abc"` and `:` match parts; upper
-    /// and lower case differ.
+    /// Text: every comparator. `"abc*"`, `"*abc"` and `:` match parts.
+    /// Case-sensitive.
     Text,
     /// Whole numbers.
     Int,
@@ -25,13 +26,13 @@ pub enum Kind {
     Bool,
     /// Instants, quoted RFC 3339, in a column of microseconds.
     Time,
-    /// Names of an enum's values; the function knows their numbers.
+    /// Names of an enum's values. The function returns their numbers.
     Enum(fn(&str) -> Option<i32>),
-    /// A state that an instant may change: the second function is the condition
+    /// A state that may change with time. The second function is the condition
     /// that a row is in a state at an instant, whatever was recorded.
     State(fn(&str) -> Option<i32>, fn(i32, Timestamp) -> Condition),
-    /// Names of resources of a collection, in a column that holds the id:
-    /// `partners/acme` is `acme`. `""` is none.
+    /// Names of resources of a collection, in a column that holds the ID:
+    /// `partners/acme` is `acme`. `""` means no resource.
     Name(&'static str),
 }
 
@@ -40,13 +41,13 @@ pub enum Kind {
 pub struct Field {
     /// Path of the field in the API.
     pub api: &'static str,
-    /// Its column; `table.column` in a query that joins.
+    /// Its column. `table.column` in a query with a join.
     pub column: &'static str,
     /// What it holds.
     pub kind: Kind,
-    /// Whether a list may be ordered by it: an index serves the order.
+    /// Whether a list may be ordered by it. An index serves the order.
     pub ordered: bool,
-    /// Its value at an instant, if that is not simply the column's.
+    /// Its value at an instant, if it differs from that of the column.
     pub at: Option<fn(Timestamp) -> Expr>,
 }
 
@@ -55,97 +56,97 @@ impl Field {
         Self { api: name, column: name, kind, ordered: false, at: None }
     }
 
-    /// A field of text, in a column of its name.
+    /// A text field, in a column with its name.
     #[must_use]
     pub const fn text(name: &'static str) -> Self {
         Self::new(name, Kind::Text)
     }
 
-    /// A whole number, in a column of its name.
+    /// A whole number, in a column with its name.
     #[must_use]
     pub const fn int(name: &'static str) -> Self {
         Self::new(name, Kind::Int)
     }
 
-    /// True or false, in a column of its name.
+    /// True or false, in a column with its name.
     #[must_use]
     pub const fn bool(name: &'static str) -> Self {
         Self::new(name, Kind::Bool)
     }
 
-    /// An instant, in a column of its name.
+    /// An instant, in a column with its name.
     #[must_use]
     pub const fn time(name: &'static str) -> Self {
         Self::new(name, Kind::Time)
     }
 
-    /// A value of an enum, in a column of its name.
+    /// A value of an enum, in a column with its name.
     #[must_use]
     pub const fn value<E: ProtoEnum>(name: &'static str) -> Self {
         Self::new(name, Kind::Enum(enum_value::<E>))
     }
 
-    /// A state that an instant may change. `is` is the condition that a row is
+    /// A state that may change with time. `is` is the condition that a row is
     /// in a state, by its number, at an instant.
     #[must_use]
     pub const fn state<E: ProtoEnum>(name: &'static str, is: fn(i32, Timestamp) -> Condition) -> Self {
         Self::new(name, Kind::State(enum_value::<E>, is))
     }
 
-    /// The name of a resource of a collection, in a column with its id.
+    /// The name of a resource of a collection, in a column with its ID.
     #[must_use]
     pub const fn name(name: &'static str, collection: &'static str) -> Self {
         Self::new(name, Kind::Name(collection))
     }
 
-    /// The same field in a column of another name.
+    /// Sets a column with another name.
     #[must_use]
     pub const fn column(mut self, column: &'static str) -> Self {
         self.column = column;
         self
     }
 
-    /// The same field with a value that the instant decides, as answers show it.
-    /// Not for text.
+    /// Sets a value that depends on the instant, as answers show it. Not for
+    /// text.
     #[must_use]
     pub const fn at(mut self, value: fn(Timestamp) -> Expr) -> Self {
         self.at = Some(value);
         self
     }
 
-    /// The same field; lists may be ordered by it.
+    /// Allows lists to be ordered by the field.
     #[must_use]
     pub const fn ordered(mut self) -> Self {
         self.ordered = true;
         self
     }
 
-    /// The column in the order that a list has.
+    /// The column as lists are ordered by it.
     pub(crate) fn ordered_column(&self) -> Expr {
         if let Kind::Text = self.kind { ordered(self) } else { column(self) }
     }
 }
 
-/// The number of an enum's value, named with the enum's prefix or without it.
+/// The number of an enum's value, named with or without the enum's prefix.
 fn enum_value<E: ProtoEnum>(name: &str) -> Option<i32> {
     let bare = name.strip_prefix(E::PREFIX).unwrap_or(name);
     E::from_value_name(&format!("{}{bare}", E::PREFIX)).map(Into::into)
 }
 
-/// Turns a filter into a condition as of an instant; an empty one matches
+/// Converts a filter to a condition at an instant. An empty filter matches
 /// everything.
 ///
 /// # Errors
-/// INVALID_ARGUMENT `FILTER_INVALID` naming the fields that are allowed.
+/// INVALID_ARGUMENT `FILTER_INVALID`, naming the fields that are allowed.
 pub fn lower(filter: &str, fields: &[Field], now: Timestamp) -> Result<Condition> {
     condition(filter, &Lowering { fields, now }).map_err(|problem| {
         let allowed: Vec<&str> = fields.iter().map(|field| field.api).collect();
-        let message = format!("{problem}; it can name: {}", allowed.join(", "));
+        let message = format!("{problem}. Fields that it can name: {}.", allowed.join(", "));
         Error::invalid("filter", message).with_reason(ErrorReason::FilterInvalid)
     })
 }
 
-/// What a filter may name, and when it is asked.
+/// The fields that a filter may name, and the instant that it is for.
 struct Lowering<'a> {
     fields: &'a [Field],
     now: Timestamp,
@@ -157,7 +158,7 @@ fn condition(filter: &str, by: &Lowering<'_>) -> Lowered<Condition> {
     if filter.chars().count() > CHARS_MAX {
         return Err(format!("is longer than {CHARS_MAX} characters"));
     }
-    // PostgreSQL has no such character in text.
+    // PostgreSQL text cannot hold this character.
     if filter.contains('\0') {
         return Err("contains a NUL character".to_owned());
     }
@@ -173,7 +174,7 @@ fn expression(e: &Expression, by: &Lowering<'_>, terms: &mut usize) -> Lowered<C
         Expression::And(parts) | Expression::Sequence(parts) => join(Condition::all(), parts),
         Expression::Or(parts) => join(Condition::any(), parts),
         Expression::Not(part) => Ok(expression(part, by, terms)?.not()),
-        Expression::Global(_) => Err("has a bare term; write `field = value`".to_owned()),
+        Expression::Global(_) => Err("has a bare term. Write `field = value`".to_owned()),
         Expression::Restriction(restriction) => {
             *terms += 1;
             if *terms > TERMS_MAX {
@@ -185,20 +186,20 @@ fn expression(e: &Expression, by: &Lowering<'_>, terms: &mut usize) -> Lowered<C
 }
 
 fn compare(restriction: &Restriction, by: &Lowering<'_>) -> Lowered<Condition> {
-    let path = restriction.comparable.field_path().ok_or("has a function or a quoted field; write `field = value`")?;
-    let field = by.fields.iter().find(|field| field.api == path).ok_or_else(|| format!("names {path}, which it cannot"))?;
+    let path = restriction.comparable.field_path().ok_or("has a function or a quoted field. Write `field = value`")?;
+    let field = by.fields.iter().find(|field| field.api == path).ok_or_else(|| format!("names {path}, which it cannot use"))?;
     let value = match &restriction.arg {
         Arg::Comparable(_) => restriction.arg.as_value(),
         Arg::Composite(_) => None,
     };
-    let value = value.ok_or_else(|| format!("compares {path} with more than one value; quote it, or repeat the comparison"))?;
+    let value = value.ok_or_else(|| format!("compares {path} with more than one value. Quote the value, or repeat the comparison"))?;
     let op = restriction.comparator;
     let side = field.at.map_or_else(|| column(field), |at| at(by.now));
     if value.is_null() {
         return match op {
             Comparator::Equal => Ok(side.is_null().into()),
             Comparator::NotEqual => Ok(side.is_not_null().into()),
-            _ => Err(format!("compares {path} with null; use = or !=")),
+            _ => Err(format!("compares {path} with null. Use = or !=")),
         };
     }
     match field.kind {
@@ -215,13 +216,14 @@ fn state(
     number: fn(&str) -> Option<i32>,
     is: impl Fn(i32) -> Condition,
 ) -> Lowered<Condition> {
-    let (api, said) = (field.api, value.as_str());
-    let state = number(said).ok_or_else(|| format!("compares {api} with {said}; use one of its values' names"))?;
+    let (api, given) = (field.api, value.as_str());
+    let state = number(given).ok_or_else(|| format!("compares {api} with {given}. Use the name of one of its values"))?;
     match op {
         Comparator::Equal => Ok(is(state)),
-        // A column without a value makes neither true.
+        // Without a default, an empty column would make neither comparison
+        // true.
         Comparator::NotEqual => Ok(Expr::expr(Func::coalesce([Expr::from(is(state)), Expr::val(false)])).not().into()),
-        _ => Err(format!("compares {api} by {op}; use = or !=")),
+        _ => Err(format!("compares {api} by {op}. Use = or !=")),
     }
 }
 
@@ -252,7 +254,7 @@ fn text(field: &Field, op: Comparator, value: &Value) -> Lowered<Expr> {
     };
     let Some(pattern) = pattern else {
         let side = if matches!(op, Comparator::Equal | Comparator::NotEqual) { column(field) } else { ordered(field) };
-        return by(side, op, value.as_str().to_owned().into());
+        return comparison(side, op, value.as_str().to_owned().into());
     };
     let like = LikeExpr::new(pattern).escape('\\');
     Ok(if op == Comparator::NotEqual { column(field).not_like(like) } else { column(field).like(like) })
@@ -264,29 +266,29 @@ fn escape(text: &str) -> String {
 
 fn typed(field: &Field, side: Expr, op: Comparator, value: &Value) -> Lowered<Expr> {
     let api = field.api;
-    let said = value.as_str();
+    let given = value.as_str();
     let ordered = matches!(field.kind, Kind::Int | Kind::Time);
     if op == Comparator::Has || !(ordered || matches!(op, Comparator::Equal | Comparator::NotEqual)) {
-        return Err(format!("compares {api} by {op}; use {}", if ordered { "=, !=, <, <=, > or >=" } else { "= or !=" }));
+        return Err(format!("compares {api} by {op}. Use {}", if ordered { "=, !=, <, <=, > or >=" } else { "= or !=" }));
     }
     let (value, wanted): (Option<sea_orm::Value>, &str) = match field.kind {
-        Kind::Int => (said.parse::<i64>().ok().map(Into::into), "a whole number"),
-        Kind::Bool => (said.parse::<bool>().ok().map(Into::into), "true or false"),
+        Kind::Int => (given.parse::<i64>().ok().map(Into::into), "a whole number"),
+        Kind::Bool => (given.parse::<bool>().ok().map(Into::into), "true or false"),
         Kind::Time => {
-            let instant = said.parse::<jiff::Timestamp>().ok().map(|t| t.as_microsecond().into());
+            let instant = given.parse::<jiff::Timestamp>().ok().map(|t| t.as_microsecond().into());
             (instant, "an instant, quoted: \"2026-01-31T12:00:00Z\"")
         }
-        Kind::Enum(number) => (number(said).map(Into::into), "one of its values' names"),
+        Kind::Enum(number) => (number(given).map(Into::into), "the name of one of its values"),
         Kind::Name(collection) => {
-            let id = names::optional_id(api, collection, said).ok();
-            return by(side, op, id.ok_or_else(|| format!("compares {api} with {value}; use \"{collection}/{{id}}\""))?.into());
+            let id = names::optional_id(api, collection, given).ok();
+            return comparison(side, op, id.ok_or_else(|| format!("compares {api} with {value}. Use \"{collection}/{{id}}\""))?.into());
         }
         Kind::Text | Kind::State(..) => return text(field, op, value),
     };
-    by(side, op, value.ok_or_else(|| format!("compares {api} with {said}; use {wanted}"))?)
+    comparison(side, op, value.ok_or_else(|| format!("compares {api} with {given}. Use {wanted}"))?)
 }
 
-fn by(side: Expr, op: Comparator, value: sea_orm::Value) -> Lowered<Expr> {
+fn comparison(side: Expr, op: Comparator, value: sea_orm::Value) -> Lowered<Expr> {
     Ok(match op {
         Comparator::Equal => side.eq(value),
         Comparator::NotEqual => side.ne(value),
@@ -294,6 +296,6 @@ fn by(side: Expr, op: Comparator, value: sea_orm::Value) -> Lowered<Expr> {
         Comparator::GreaterThanOrEqual => side.gte(value),
         Comparator::LessThan => side.lt(value),
         Comparator::LessThanOrEqual => side.lte(value),
-        Comparator::Has => return Err("uses `:` where it cannot".to_owned()),
+        Comparator::Has => return Err("uses `:` with a field that does not allow it".to_owned()),
     })
 }

@@ -1,7 +1,7 @@
 //! Leases: work that one process does at a time. A lease is a row with an epoch
-//! and an end, judged by the database's clock; every protected write checks it
-//! in its own transaction, so that a process that slept through the end of its
-//! lease writes nothing.
+//! and an end, by the database's clock. Every protected write checks it in its
+//! own transaction, so that a process that slept past the end of its lease
+//! writes nothing.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use stoa_kernel::{Error, Kind, Result};
@@ -18,20 +18,20 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// What is leased.
+    /// The name of what is leased.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Rises whenever the lease was free before it was granted.
+    /// A number that rises whenever a free lease is granted.
     #[must_use]
     pub const fn epoch(&self) -> i64 {
         self.epoch
     }
 }
 
-/// Microseconds since 1970 by the database's clock, inside a transaction, too.
+/// Microseconds since 1970 by the database's clock, also inside a transaction.
 const fn now(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
@@ -39,11 +39,12 @@ const fn now(backend: DbBackend) -> &'static str {
     }
 }
 
-/// Takes a free lease, or extends the holder's own; none where another holds it.
-/// `holder` names one process: two that share it would share the lease.
+/// Takes a free lease, or extends the holder's own. Returns `None` if another
+/// holder has it. `holder` names one process: two processes with the same name
+/// would share the lease.
 ///
 /// # Errors
-/// As [`Store::write`].
+/// As for [`Store::write`].
 pub async fn acquire(store: &Store, name: &str, holder: &str, ttl_ms: u64) -> Result<Option<Lease>> {
     let ttl = i64::try_from(ttl_ms).unwrap_or(i64::MAX / 1_000_000).saturating_mul(1000).min(i64::MAX / 4);
     let args = (name.to_owned(), holder.to_owned(), ttl);
@@ -66,11 +67,11 @@ async fn take(tx: &Tx, name: &str, holder: &str, ttl: i64) -> Result<Option<Leas
     Ok(epoch.map(|epoch| Lease { name: name.to_owned(), holder: holder.to_owned(), epoch }))
 }
 
-/// Fences a write: the lease is still held, and cannot be taken over before the
-/// transaction ends.
+/// Fences a write: checks that the lease is still held, and keeps it from being
+/// taken over before the transaction ends.
 ///
 /// # Errors
-/// ABORTED where the lease ended or another process took it.
+/// ABORTED if the lease has ended or another process took it.
 pub async fn check(tx: &Tx, lease: &Lease) -> Result<()> {
     let now = now(tx.backend());
     let lock = if tx.backend() == DbBackend::Postgres { " FOR SHARE" } else { "" };
@@ -78,14 +79,14 @@ pub async fn check(tx: &Tx, lease: &Lease) -> Result<()> {
     let held = tx.conn().query_one_raw(Statement::from_sql_and_values(tx.backend(), sql, values(lease))).await.db()?;
     match held {
         Some(_) => Ok(()),
-        None => Err(Error::new(Kind::Aborted, ErrorReason::StateInvalid, format!("the lease {} ended; acquire it again", lease.name))),
+        None => Err(Error::new(Kind::Aborted, ErrorReason::StateInvalid, format!("the lease {} has ended. Acquire it again.", lease.name))),
     }
 }
 
-/// Gives a lease back before it ends; nothing where it is no longer held.
+/// Gives a lease back before it ends. Does nothing if it is no longer held.
 ///
 /// # Errors
-/// As [`Store::write`].
+/// As for [`Store::write`].
 pub async fn release(store: &Store, lease: &Lease) -> Result<()> {
     store.write(lease.clone(), |tx, lease| Box::pin(give_back(tx, lease))).await
 }

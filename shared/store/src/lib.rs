@@ -1,18 +1,22 @@
 //! Stores on SQLite and PostgreSQL: write transactions, idempotency, migrations,
 //! filters, leases.
 //!
-//! The same operations run on both backends. What an operation has to know:
+//! The same operations run on both backends. What the author of an operation
+//! has to know:
 //!
-//! - It is a closure that **may run again** (a retry on PostgreSQL, a group that
-//!   could not commit on SQLite): its only effects are writes through [`Tx`].
-//! - It never waits for anything but its transaction. On SQLite every other
-//!   write of the process waits meanwhile; a write inside a write is refused.
-//! - PostgreSQL runs at READ COMMITTED: what an operation decides by, it locks
-//!   (`lock_exclusive`, which SQLite does not need) or guards by version or by a
-//!   unique index. There, a statement that failed ends the transaction, so a
-//!   conflict to survive is an `ON CONFLICT`, not an error that is caught.
-//! - `LIKE` tells upper from lower case, and text orders by its bytes where the
-//!   column was made by [`text_key`].
+//! - It is a closure that **may run again** (a retry on PostgreSQL, a group
+//!   that could not commit on SQLite), so its only effects are writes through
+//!   [`Tx`].
+//! - It never waits for anything but its transaction. On SQLite, every other
+//!   write of the process waits in the meantime. A write inside a write is
+//!   refused.
+//! - PostgreSQL runs at READ COMMITTED. An operation locks what it decides by
+//!   (`lock_exclusive`, which SQLite does not need) or guards it by version or
+//!   by a unique index. A failed statement ends the transaction there, so a
+//!   conflict that the operation should survive is an `ON CONFLICT`, not an
+//!   error that is caught.
+//! - `LIKE` is case-sensitive, and text is ordered by its bytes if the column
+//!   was created by [`text_key`].
 
 mod at_end;
 mod config;

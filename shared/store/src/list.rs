@@ -1,4 +1,4 @@
-//! Pages of documents: filtered, in an order, and continued behind the last row.
+//! Pages of documents: filtered, ordered, and continued after the last row.
 
 use sea_orm::{
     Condition, ConnectionTrait, IdenStatic, Iterable, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Value,
@@ -18,8 +18,8 @@ use crate::{
     filter::{self, Field, Kind},
 };
 
-/// The page that a request asks for, of the documents that the caller may see,
-/// as they are at the caller's instant.
+/// The page that a request asks for, with the documents that the caller may
+/// see, as they are at the caller's instant.
 ///
 /// # Errors
 /// INVALID_ARGUMENT `FILTER_INVALID`, `ORDER_INVALID`, `PAGE_TOKEN_INVALID`,
@@ -50,8 +50,8 @@ where
     Ok(R::response(found.into_iter().map(|document| T::at(document, cx.now)).collect(), next))
 }
 
-/// Only what stands below a parent, if names are nested; below any if its id is
-/// `-` (AIP-159).
+/// Only documents below a parent, if names are nested. Below any parent if its
+/// ID is `-` (AIP-159).
 fn within<T: Documents>(parent: &str) -> Result<Condition> {
     let Some(column) = T::PARENT else { return Ok(Condition::all()) };
     let above = T::Document::PATTERN.rsplitn(3, '/').nth(2).unwrap_or_default();
@@ -59,7 +59,7 @@ fn within<T: Documents>(parent: &str) -> Result<Condition> {
     Ok(if id == "-" { Condition::all() } else { Condition::all().add(Expr::col(column).eq(id)) })
 }
 
-/// The order of a list: by a field and then by id, or by id alone.
+/// The order of a list: by a field and then by ID, or by ID alone.
 struct Ordering<'a> {
     field: Option<&'a Field>,
     direction: Order,
@@ -83,9 +83,9 @@ impl<'a> Ordering<'a> {
         self.field.map(Field::ordered_column).into_iter().chain([Expr::col("id")]).collect()
     }
 
-    /// What comes behind the row of a cursor.
+    /// The condition for rows after the row of a cursor.
     fn behind(&self, cursor: &[String]) -> Result<Expr> {
-        let damaged = || Error::invalid("page_token", "is damaged; start again without it").with_reason(ErrorReason::PageTokenInvalid);
+        let damaged = || Error::invalid("page_token", "is damaged. Start again without it.").with_reason(ErrorReason::PageTokenInvalid);
         let values = match (self.field, cursor) {
             (None, [id]) => vec![Expr::val(id.clone())],
             (Some(field), [value, id]) => vec![Expr::val(field.of_cursor(value).ok_or_else(damaged)?), Expr::val(id.clone())],
@@ -117,14 +117,14 @@ fn written(value: Value) -> String {
 fn refused(order_by: &str, fields: &[Field]) -> Error {
     let allowed: Vec<&str> = fields.iter().filter(|field| field.ordered).map(|field| field.api).collect();
     let message = match allowed.as_slice() {
-        [] => format!("cannot be `{order_by}`: the list is in the order of ids; leave it empty"),
-        allowed => format!("cannot be `{order_by}`; use one of {}, with ` desc` behind it for the reverse", allowed.join(", ")),
+        [] => format!("cannot be `{order_by}`: the list is ordered by ID. Leave it empty."),
+        allowed => format!("cannot be `{order_by}`. Use one of {}, followed by ` desc` for the reverse order.", allowed.join(", ")),
     };
     Error::invalid("order_by", message).with_reason(ErrorReason::OrderInvalid)
 }
 
 impl Field {
-    /// The value that a cursor holds as text.
+    /// The value of the field that a cursor holds as text.
     fn of_cursor(&self, text: &str) -> Option<Value> {
         match self.kind {
             Kind::Text => Some(text.to_owned().into()),

@@ -11,12 +11,13 @@ use crate::{DbResult, StoreConfig, connect, errors::classify};
 /// Advisory lock of `migrate`: "stoa" in ASCII.
 const LOCK: i64 = 0x7374_6f61;
 
-/// A text column, not null, that compares and orders by its bytes on both
-/// backends: every column of a key, and every one that pages are ordered by.
+/// A text column that is not null, and that compares and orders by its bytes on
+/// both backends: for every column of a key, and every column that pages are
+/// ordered by.
 ///
 /// SQLite does so anyway. PostgreSQL follows the locale of the database unless
-/// the column says otherwise; the first migration of every store makes `binary`
-/// a name of its collation "C", so that one spelling serves both.
+/// the column says otherwise. The first migration of every store makes `binary`
+/// a name of its collation "C", so that one spelling works on both.
 pub fn text_key(column: impl IntoIden) -> ColumnDef {
     ColumnDef::new(column).text().not_null().extra("COLLATE \"binary\"").to_owned()
 }
@@ -49,7 +50,7 @@ impl MigratorTraitSelf for Migrator {
     }
 }
 
-/// A migration that can be handed out again.
+/// A migration that can be handed out more than once.
 struct Shared(Arc<dyn MigrationTrait>);
 
 impl MigrationName for Shared {
@@ -73,8 +74,8 @@ impl MigrationTrait for Shared {
     }
 }
 
-/// Applies migrations on a session of their own, whose end frees the lock in
-/// any case.
+/// Applies migrations in a session of their own. The end of the session frees
+/// the lock in any case.
 pub(crate) async fn on_postgres(config: &StoreConfig, migrator: &Migrator) -> Result<()> {
     let session = connect::postgres_session(config).await?;
     let lock = Statement::from_sql_and_values(DbBackend::Postgres, "SELECT pg_advisory_lock($1)", [LOCK.into()]);

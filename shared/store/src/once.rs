@@ -1,6 +1,7 @@
-//! Requests that are done once. The row of a request id is inserted before the
-//! operation runs, in its transaction: who comes second waits for the row on
-//! PostgreSQL, for the writer on SQLite, and finds the answer there.
+//! Requests that are done once. The row of a request ID is inserted before the
+//! operation runs, in its transaction. A second request waits for that row on
+//! PostgreSQL and for the writer on SQLite, and then finds the answer in the
+//! row.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use prost::{Message, Name};
@@ -30,7 +31,8 @@ mod row {
         pub request_id: String,
         pub request_hash: Vec<u8>,
         pub response: Vec<u8>,
-        /// Wall time: how long a retry may take has nothing to do with business time.
+        /// Wall time: how long a retry is possible does not depend on business
+        /// time.
         pub create_time: i64,
     }
 
@@ -38,14 +40,14 @@ mod row {
 }
 use row::{ActiveModel, Column, Entity, Model};
 
-/// A request with an id.
+/// A request with an ID.
 struct Claim<R> {
     cx: Cx,
     request: R,
     hash: Vec<u8>,
 }
 
-/// A request with an id, and what it asks for.
+/// A request with an ID, and the operation that it asks for.
 pub(crate) struct Once<R, F> {
     claim: Claim<R>,
     op: F,
@@ -66,7 +68,7 @@ impl<R: Message + Mutation, F> Once<R, F> {
     }
 }
 
-/// As [`Once`], with what was looked up before the transaction.
+/// Like [`Once`], with what was looked up before the transaction.
 pub(crate) struct OnceWith<R, K, F> {
     claim: Claim<R>,
     known: Result<K>,
@@ -95,7 +97,8 @@ impl<R: Message + Mutation> Claim<R> {
         Self { cx: cx.clone(), request, hash }
     }
 
-    /// The first answer, or what the work comes to, kept for a retry.
+    /// Returns the first answer, or does the work and keeps its answer for a
+    /// retry.
     async fn answer<T, D>(&self, tx: &Tx, work: impl FnOnce() -> D) -> Result<T>
     where
         T: Message + Name + Default,
@@ -112,7 +115,7 @@ impl<R: Message + Mutation> Claim<R> {
         Ok(response)
     }
 
-    /// Takes the id, or finds the row of the request that did.
+    /// Claims the ID, or finds the row of the request that already did.
     async fn claim(&self, tx: &Tx) -> Result<Option<Model>> {
         let claim = ActiveModel {
             request_hash: Set(self.hash.clone()),
@@ -129,22 +132,22 @@ impl<R: Message + Mutation> Claim<R> {
         }
         let key = (self.cx.tenant.clone(), self.cx.caller.subject.clone(), R::METHOD.to_owned(), self.request.request_id().to_owned());
         let first = Entity::find_by_id(key).one(tx.conn()).await.db()?;
-        // Gone between the two statements: pruned. Another run takes the id.
-        first.map(Some).ok_or_else(|| Error::new(Kind::Aborted, ErrorReason::Contention, "the request id is being forgotten; retry"))
+        // Pruned between the two statements. Another run can claim the ID.
+        first.map(Some).ok_or_else(|| Error::new(Kind::Aborted, ErrorReason::Contention, "the request ID is being deleted. Retry."))
     }
 
     fn replay<T: Message + Default>(&self, first: &Model) -> Result<T> {
         if first.request_hash == self.hash {
             return decode("idempotency", &first.request_id, &first.response);
         }
-        let message = "was used with another request; take a new id for a new request";
+        let message = "was used with another request. Use a new ID for a new request.";
         Err(Error::new(Kind::AlreadyExists, ErrorReason::RequestIdReused, format!("request_id {message}"))
             .with_field("request_id", message))
     }
 }
 
-/// The answer as it is kept. Personal data has one row, with which it goes, and
-/// no copy here: a retry is answered without it.
+/// The answer as it is kept. Personal data has only its own row, which can be
+/// erased, and no copy here: a retry is answered without it.
 fn without_personal<T: Message + Name>(response: &T) -> Result<Vec<u8>> {
     let bytes = response.encode_to_vec();
     let Some(descriptor) = POOL.get_message_by_name(&T::full_name()) else { return Ok(bytes) };

@@ -1,5 +1,5 @@
-//! Writes on PostgreSQL: a transaction per operation, run again where the
-//! database sacrificed it to another one.
+//! Writes on PostgreSQL: a transaction per operation, run again if the database
+//! aborted it in favor of another.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ where
     }
 }
 
-/// A caller that leaves drops the transaction, which rolls it back.
+/// If the caller goes away, the transaction is dropped, which rolls it back.
 async fn attempt<A, T, F>(conn: &DatabaseConnection, args: &A, op: &F) -> Result<T>
 where
     F: for<'a> Fn(&'a Tx, &'a A) -> BoxFuture<'a, Result<T>>,
@@ -43,14 +43,15 @@ where
         Ok(done) => tx.commit().await.map(|()| done),
         Err(e) => {
             if let Err(e) = tx.rollback().await {
-                tracing::warn!(error = %e, "a transaction did not roll back; its connection ends it");
+                tracing::warn!(error = %e, "a transaction did not roll back; it ends with its connection");
             }
             Err(e)
         }
     }
 }
 
-/// Doubles, with jitter, so that those who met do not meet again.
+/// Waits twice as long each time, with jitter, so that operations that collided
+/// do not collide again.
 async fn pause(retries: u32) {
     let base = PAUSE_MS << retries;
     #[expect(clippy::disallowed_methods, reason = "back-off between attempts")]

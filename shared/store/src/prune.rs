@@ -1,15 +1,16 @@
-//! Deleting what has served its time, a bounded number of rows at a time.
+//! Deletes rows that are no longer needed, a limited number at a time.
 
 use sea_orm::{ConnectionTrait, Statement};
 use stoa_kernel::{Result, Timestamp};
 
 use crate::{DbResult, Store, Tx};
 
-/// Forgets request ids from before an instant of wall time, at most `rows_max`,
-/// the oldest first; how many. Less than `rows_max` means that none is left.
+/// Deletes request IDs from before an instant of wall time, at most `rows_max`,
+/// oldest first. Returns how many. Fewer than `rows_max` means that none is
+/// left.
 ///
 /// # Errors
-/// As [`Store::write`].
+/// As for [`Store::write`].
 pub async fn idempotency(store: &Store, older_than: Timestamp, rows_max: u64) -> Result<u64> {
     let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
     store.write((older_than, rows_max), |tx, (older_than, rows_max)| Box::pin(forget(tx, *older_than, *rows_max))).await

@@ -35,16 +35,17 @@ struct Inner {
 enum Backend {
     /// All writes go through one task.
     Sqlite(Queue),
-    /// Every write has a connection of the pool.
+    /// Every write takes a connection from the pool.
     Postgres,
 }
 
 impl Store {
-    /// Opens a store; a SQLite file is made where there is none, without tables.
+    /// Opens a store. A SQLite file is created if there is none, without
+    /// tables.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT naming the setting; UNAVAILABLE where the database
-    /// cannot be reached. Nothing is left open.
+    /// INVALID_ARGUMENT naming the setting, UNAVAILABLE if the database cannot
+    /// be reached. Nothing is left open.
     pub async fn open(config: &StoreConfig) -> Result<Self> {
         let commits = watch::Sender::new(0);
         let (read, backend) = match config.target()? {
@@ -62,15 +63,16 @@ impl Store {
     }
 
     /// Applies the migrations that the store does not have yet, in order: this
-    /// crate's own, then `migrations`. Always pass all of them: one that was
-    /// applied and is not given means that the program is older than its store.
+    /// crate's own, then `migrations`. Always pass all of them: a migration
+    /// that was applied and is not passed means that the program is older than
+    /// its store.
     ///
-    /// On SQLite all of them are one transaction. On PostgreSQL each is one,
+    /// On SQLite, all of them are one transaction. On PostgreSQL, each is one,
     /// under a lock that concurrent callers wait for.
     ///
     /// # Errors
-    /// INTERNAL where a migration failed or is missing; UNAVAILABLE where the
-    /// database cannot be reached.
+    /// INTERNAL if a migration fails or is missing, UNAVAILABLE if the database
+    /// cannot be reached.
     pub async fn migrate(&self, migrations: Vec<Box<dyn MigrationTrait>>) -> Result<()> {
         let migrator = Migrator::new(migrations)?;
         match &self.0.backend {
@@ -79,25 +81,26 @@ impl Store {
         }
     }
 
-    /// Connections to read by; on SQLite they refuse writes. No read
+    /// Connections for reading. On SQLite they refuse writes. No read
     /// transaction may outlive one page.
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         &self.0.read
     }
 
-    /// Which database it is.
+    /// The kind of database.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
         self.0.read.get_database_backend()
     }
 
-    /// Runs an operation in a write transaction and answers after its commit.
-    /// An operation that fails, panics or whose caller has gone leaves nothing.
+    /// Runs an operation in a write transaction and returns after its commit.
+    /// An operation that fails, panics or has lost its caller leaves nothing
+    /// behind.
     ///
     /// # Errors
-    /// The operation's own; ABORTED `CONTENTION`, RESOURCE_EXHAUSTED
-    /// `OVERLOADED` or UNAVAILABLE, to be retried; INTERNAL where it panicked.
+    /// The operation's own failure. ABORTED `CONTENTION`, RESOURCE_EXHAUSTED
+    /// `OVERLOADED` or UNAVAILABLE, to be retried. INTERNAL if it panicked.
     /// After UNAVAILABLE it is unknown whether it was committed.
     pub async fn write<A, T, F>(&self, args: A, op: F) -> Result<T>
     where
@@ -115,10 +118,10 @@ impl Store {
         }
     }
 
-    /// As [`Store::write`], for what a service does by itself.
+    /// Like [`Store::write`], for what a service does on its own.
     ///
     /// # Errors
-    /// As [`Store::write`].
+    /// As for [`Store::write`].
     pub async fn run<R, T, F>(&self, cx: &Cx, given: R, op: F) -> Result<T>
     where
         R: Send + Sync + 'static,
@@ -128,13 +131,12 @@ impl Store {
         self.write((cx.clone(), given), move |tx, (cx, given)| op(tx, cx, given).boxed()).await
     }
 
-    /// As [`Store::write`], but a request that carries a request id is done
-    /// once: the same request again is answered with the first answer. Failures
-    /// are not kept.
+    /// Like [`Store::write`], but a request that has a request ID is done once:
+    /// the same request again gets the first answer. Failures are not kept.
     ///
     /// # Errors
-    /// ALREADY_EXISTS `REQUEST_ID_REUSED` if the id came with another request;
-    /// else as [`Store::write`].
+    /// ALREADY_EXISTS `REQUEST_ID_REUSED` if the ID was used with another
+    /// request; otherwise as for [`Store::write`].
     pub async fn write_once<R, T, F>(&self, cx: &Cx, request: R, op: F) -> Result<T>
     where
         R: Message + Mutation + Send + Sync + 'static,
@@ -147,13 +149,13 @@ impl Store {
         self.write(once::Once::new(cx, request, op), |tx, once| once.run(tx).boxed()).await
     }
 
-    /// As [`Store::write_once`], with what was looked up before the transaction,
-    /// because another service may have to be asked. A refusal that was found
-    /// there is given inside the transaction: a retry of a request that was
-    /// answered gets that answer, whatever has changed since.
+    /// Like [`Store::write_once`], with what was looked up before the
+    /// transaction, because another service may have to be asked. A failure of
+    /// the look-up is returned inside the transaction: a retry of a request
+    /// that was answered gets that answer, whatever has changed since.
     ///
     /// # Errors
-    /// The failure in `known`; else as [`Store::write_once`].
+    /// The failure in `known`; otherwise as for [`Store::write_once`].
     pub async fn write_with<R, K, T, F>(&self, cx: &Cx, request: R, known: Result<K>, op: F) -> Result<T>
     where
         R: Message + Mutation + Send + Sync + 'static,
@@ -168,7 +170,7 @@ impl Store {
         self.write(once::OnceWith::new(cx, request, known, op), |tx, once| once.run(tx).boxed()).await
     }
 
-    /// Changes after every commit of this process.
+    /// A value that changes after every commit of this process.
     #[must_use]
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.0.commits.subscribe()
@@ -177,7 +179,7 @@ impl Store {
     /// Whether the store answers.
     ///
     /// # Errors
-    /// UNAVAILABLE where it does not.
+    /// UNAVAILABLE if it does not.
     pub async fn ping(&self) -> Result<()> {
         if let Backend::Sqlite(queue) = &self.0.backend {
             queue.require_open()?;
@@ -185,7 +187,7 @@ impl Store {
         self.0.read.ping().await.db()
     }
 
-    /// Finishes the writes that wait, then closes all connections.
+    /// Finishes the waiting writes, then closes all connections.
     pub async fn close(&self) {
         if let Backend::Sqlite(queue) = &self.0.backend {
             queue.close().await;
@@ -199,7 +201,7 @@ impl Store {
 /// An operation: an async function of a transaction, the caller's context and a
 /// request.
 pub trait Operation<'a, R: 'a, T>: Fn(&'a Tx, &'a Cx, &'a R) -> Self::Done {
-    /// Its future.
+    /// The future of the operation.
     type Done: Future<Output = Result<T>> + Send + 'a;
 }
 
@@ -211,9 +213,9 @@ where
     type Done = D;
 }
 
-/// As [`Operation`], with what was looked up before the transaction.
+/// Like [`Operation`], with what was looked up before the transaction.
 pub trait OperationWith<'a, R: 'a, K: 'a, T>: Fn(&'a Tx, &'a Cx, &'a R, &'a K) -> Self::Done {
-    /// Its future.
+    /// The future of the operation.
     type Done: Future<Output = Result<T>> + Send + 'a;
 }
 
@@ -264,8 +266,8 @@ impl Tx {
     }
 
     /// Adds a row to a table when the operation is done, together with all
-    /// others. `about` names the object that the row is about: the failure if a
-    /// unique key is taken, ABORTED `ETAG_MISMATCH`, names it.
+    /// others. `about` names the object of the row, for the failure if a unique
+    /// key is taken: ABORTED `ETAG_MISMATCH`.
     pub fn append(&self, table: &'static AppendTable, about: &str, values: Vec<Value>) {
         self.at_end.append(table, about, values);
     }
@@ -281,13 +283,13 @@ impl Tx {
         self.at_end.write(&self.transaction).await
     }
 
-    /// To query by.
+    /// The connection for queries.
     #[must_use]
     pub fn conn(&self) -> &DatabaseTransaction {
         &self.transaction
     }
 
-    /// Which database it is.
+    /// The kind of database.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
         self.transaction.get_database_backend()

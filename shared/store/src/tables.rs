@@ -1,11 +1,11 @@
-//! What the migrations of the services are made of.
+//! Building blocks for the migrations of the services.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::{async_trait, prelude::*};
 
 use crate::text_key;
 
-/// A table of documents: tenant, id, version, document, and its own columns.
+/// A table of documents: tenant, ID, version, document, and its own columns.
 #[must_use]
 pub fn documents(name: &'static str, columns: Vec<ColumnDef>) -> TableCreateStatement {
     let own = [text_key("tenant"), text_key("id"), number("version"), bytes("document")];
@@ -27,25 +27,25 @@ pub fn table(name: &'static str, columns: Vec<ColumnDef>, key: &[&'static str]) 
     table.primary_key(&mut index).to_owned()
 }
 
-/// Text that is neither compared by its order nor part of a key.
+/// Text that is neither ordered nor part of a key.
 #[must_use]
 pub fn text(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).text().not_null().to_owned()
 }
 
-/// A whole number of 64 bits; instants are microseconds.
+/// A 64-bit whole number. Instants are microseconds.
 #[must_use]
 pub fn number(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).big_integer().not_null().to_owned()
 }
 
-/// As [`number`], or nothing.
+/// Like [`number`], but may be null.
 #[must_use]
 pub fn optional_number(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).big_integer().null().to_owned()
 }
 
-/// A whole number of 32 bits, for example of an enum.
+/// A 32-bit whole number, for example of an enum.
 #[must_use]
 pub fn small(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).integer().not_null().to_owned()
@@ -63,11 +63,11 @@ pub fn bytes(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).binary().not_null().to_owned()
 }
 
-/// Creates tables, then indexes. Partial indexes are spelled the same on both
-/// backends, so that indexes are SQL.
+/// Creates tables, then indexes. Indexes are SQL because partial indexes have
+/// the same syntax on both backends.
 ///
 /// # Errors
-/// As the database answers.
+/// The error of the database.
 pub async fn create(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatement>, indexes: &[&str]) -> Result<(), DbErr> {
     for table in tables {
         manager.create_table(table).await?;
@@ -78,10 +78,10 @@ pub async fn create(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatemen
     Ok(())
 }
 
-/// Drops the tables, the last one first.
+/// Drops the tables, last to first.
 ///
 /// # Errors
-/// As the database answers.
+/// The error of the database.
 pub async fn drop(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatement>) -> Result<(), DbErr> {
     for table in tables.into_iter().rev() {
         if let Some(TableRef::Table(name, _)) = table.get_table_name() {
@@ -91,16 +91,16 @@ pub async fn drop(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatement>
     Ok(())
 }
 
-/// A migration that adds an index for each order, or condition, that lists may
-/// be asked for: a table and a column of it.
+/// A migration that adds an index for each order or condition that a list may be
+/// asked for, given as a table and one of its columns.
 #[must_use]
-pub fn orders(name: &'static str, of: &'static [(&'static str, &'static str)]) -> Box<dyn MigrationTrait> {
-    Box::new(Orders { name, of })
+pub fn orders(name: &'static str, columns: &'static [(&'static str, &'static str)]) -> Box<dyn MigrationTrait> {
+    Box::new(Orders { name, columns })
 }
 
 struct Orders {
     name: &'static str,
-    of: &'static [(&'static str, &'static str)],
+    columns: &'static [(&'static str, &'static str)],
 }
 
 impl MigrationName for Orders {
@@ -112,7 +112,7 @@ impl MigrationName for Orders {
 #[async_trait::async_trait]
 impl MigrationTrait for Orders {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in self.of {
+        for (table, column) in self.columns {
             let index = format!("CREATE INDEX {table}_by_{column} ON {table} (tenant, {column}, id)");
             manager.get_connection().execute_unprepared(&index).await?;
         }
@@ -120,7 +120,7 @@ impl MigrationTrait for Orders {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in self.of {
+        for (table, column) in self.columns {
             manager.get_connection().execute_unprepared(&format!("DROP INDEX {table}_by_{column}")).await?;
         }
         Ok(())

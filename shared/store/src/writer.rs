@@ -1,7 +1,7 @@
-//! The SQLite writer: one task owns the one connection that writes. It runs the
-//! operations that wait as one transaction, a savepoint each, and answers after
-//! the commit: one wait for the disk serves all of them. It never waits for
-//! company.
+//! The SQLite writer: one task owns the only connection that writes. It runs
+//! the waiting operations as one transaction, with a savepoint each, and
+//! answers after the commit: one wait for the disk serves all of them. It never
+//! waits for more operations.
 
 use std::{any::Any, path::PathBuf, slice};
 
@@ -25,7 +25,7 @@ enum Command {
     Close(oneshot::Sender<()>),
 }
 
-/// Operations that wait for the writer.
+/// The operations that wait for the writer.
 pub(crate) struct Queue {
     commands: mpsc::Sender<Command>,
     task: task::Id,
@@ -46,8 +46,8 @@ impl Queue {
         F: for<'a> Fn(&'a Tx, &'a A) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
         if task::try_id() == Some(self.task) {
-            // It would wait for itself for ever.
-            return Err(Error::internal("a write inside a write; pass the transaction down"));
+            // It would wait for itself forever.
+            return Err(Error::internal("a write inside a write. Pass the transaction down."));
         }
         let (caller, answer) = oneshot::channel();
         let job = Operation { args, op, span: Span::current(), outcome: None, caller };
@@ -55,7 +55,7 @@ impl Queue {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(Error::unavailable("the writer stopped"))),
             Err(TrySendError::Closed(_)) => Err(closed()),
             Err(TrySendError::Full(_)) => {
-                let message = "too many writes wait; retry after the time given";
+                let message = "too many writes are waiting. Retry after the time given.";
                 Err(Error::new(Kind::ResourceExhausted, ErrorReason::Overloaded, message).retry_after_ms(100))
             }
         }
@@ -80,13 +80,14 @@ fn closed() -> Error {
 
 /// An operation with its types hidden.
 trait Job: Send {
-    /// Whether nobody waits for the answer any more.
+    /// Whether nobody waits for the answer anymore.
     fn canceled(&self) -> bool;
 
-    /// Runs the operation and keeps its outcome; whether to keep its writes.
+    /// Runs the operation and keeps its outcome. Returns whether to keep its
+    /// writes.
     fn run<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, bool>;
 
-    /// Hands the outcome to the caller; `failure` where it was not committed.
+    /// Sends the outcome to the caller, or `failure` if it was not committed.
     fn answer(self: Box<Self>, failure: Option<Error>);
 }
 
@@ -131,33 +132,33 @@ where
             (Some(outcome), _) => outcome,
             (None, None) => return,
         };
-        // A caller that left meanwhile does not want to know.
+        // A caller that has left does not need the answer.
         self.caller.send(outcome).unwrap_or_default();
     }
 }
 
-/// Runs an operation so that its panic becomes a failure.
+/// Runs an operation and turns a panic into a failure.
 pub(crate) async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     std::panic::AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::internal(format!("an operation panicked: {}", said.unwrap_or("no message")))
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::internal(format!("an operation panicked: {}", text.unwrap_or("no message")))
 }
 
 /// Why a group was not committed.
 enum Failure {
-    /// No transaction was to be had: no operation has run.
+    /// No transaction could be started: no operation has run.
     Begin(Error),
-    /// The transaction did not hold: perhaps by one operation's fault.
+    /// The transaction failed, perhaps because of one operation.
     Commit(Error),
 }
 
 struct Writer {
     path: PathBuf,
     config: StoreConfig,
-    /// None after a transaction broke: the next group gets a new connection.
+    /// `None` after a transaction broke: the next group gets a new connection.
     conn: Option<DatabaseConnection>,
     commits: watch::Sender<u64>,
 }
@@ -191,8 +192,9 @@ impl Writer {
             return;
         }
         match self.commit(&mut group).await {
-            // One operation's fault, a constraint checked at commit, say, must
-            // not fail its neighbors: each gets a transaction of its own.
+            // A fault of one operation, for example a constraint checked at
+            // commit, must not fail its neighbors: each gets its own
+            // transaction.
             Err(Failure::Commit(_)) if group.len() > 1 => {
                 for mut job in group {
                     let failure = self.commit(slice::from_mut(&mut job)).await.err();
@@ -224,11 +226,11 @@ impl Writer {
         }
     }
 
-    /// Whether anything was written.
+    /// Runs a group in one transaction. Returns whether anything was written.
     async fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Failure> {
         let conn = self.connection().await.map_err(Failure::Begin)?;
-        // IMMEDIATE: a transaction that reads before it writes would fail at
-        // once, unretried, where another process wrote in between.
+        // IMMEDIATE, because a transaction that reads before it writes would
+        // fail at once, without a retry, if another process wrote in between.
         let immediate = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
         let outer = conn.begin_with_options(immediate).await.db().map_err(Failure::Begin)?;
         let mut kept = false;

@@ -1,4 +1,4 @@
-//! What sends telemetry away: OTLP where a collector is named, and the
+//! Where telemetry goes: to OTLP if a collector is configured, and to the
 //! Prometheus registry that is scraped.
 
 use anyhow::Context;
@@ -18,8 +18,8 @@ pub(crate) fn resource(service: &str) -> Resource {
         .build()
 }
 
-/// The tracer exists even where nothing is exported: trace ids must exist and
-/// travel on. Without a collector it records nothing of its own.
+/// The tracer exists even if nothing is exported, because trace IDs must exist
+/// and be passed on. Without a collector it records nothing itself.
 pub(crate) fn traces(resource: Resource, endpoint: Option<&str>, ratio: f64) -> anyhow::Result<SdkTracerProvider> {
     let builder = SdkTracerProvider::builder().with_resource(resource);
     let Some(endpoint) = endpoint else {

@@ -1,4 +1,4 @@
-//! Start and stop.
+//! Starting and stopping telemetry.
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -20,20 +20,20 @@ use crate::export;
 /// Time that exporters get to send what they hold.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
-/// What an exporter's own transport is made of. Exported events of these would
-/// cause exports of their own, for ever.
+/// The libraries of an exporter's own transport. Exporting their events would
+/// cause further exports, endlessly.
 const TRANSPORT: [&str; 6] = ["h2", "hyper", "hyper_util", "reqwest", "tonic", "tower"];
 
-/// What tells more than anybody wants to read at `info`.
+/// Libraries that log more than anybody wants to read at `info`.
 const CHATTY: [&str; 9] = ["h2", "hyper", "hyper_util", "reqwest", "tonic", "tower", "sqlx", "sea_orm", "opentelemetry_sdk"];
 
-/// Shape of log lines.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -44,23 +44,24 @@ impl FromStr for LogFormat {
         match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            other => anyhow::bail!("log format `{other}` is not known; set `text` or `json`"),
+            other => anyhow::bail!("log format `{other}` is not known. Set `text` or `json`."),
         }
     }
 }
 
-/// What telemetry is started with.
+/// The configuration of telemetry.
 #[derive(Debug, Clone)]
 pub struct TelemetryConfig {
     /// Name of the process in traces and metrics.
     pub service: String,
     /// OTLP collector (gRPC), for example `http://collector:4317`.
     pub otlp_endpoint: Option<String>,
-    /// Share of traces that are kept where the caller did not decide, 0 to 1.
+    /// Share of traces that are kept if the caller did not decide, 0 to 1.
     pub sample_ratio: f64,
-    /// Shape of log lines.
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// Levels by target, as `tracing-subscriber` reads them; empty for `info`.
+    /// Levels by target, as `tracing-subscriber` reads them. Empty means
+    /// `info`.
     pub log_filter: String,
 }
 
@@ -95,11 +96,11 @@ impl Telemetry {
         prometheus::TextEncoder::new().encode_to_string(&self.0.registry.gather()).unwrap_or_default()
     }
 
-    /// Sends what is held back, then stops; a collector that does not answer
-    /// delays the end of the process by seconds at most.
+    /// Sends what is buffered, then stops. A collector that does not answer
+    /// delays the end of the process by a few seconds at most.
     pub async fn shutdown(self) {
         // An exporter blocks until its transport, which runs on this runtime,
-        // has sent: on a worker thread it could wait for itself.
+        // has sent its data. On a worker thread it could wait for itself.
         let work = tokio::task::spawn_blocking(move || self.0.shutdown());
         if tokio::time::timeout(SHUTDOWN_MAX * 2, work).await.is_err() {
             tracing::warn!("telemetry did not stop in time; what it held is lost");
@@ -120,11 +121,12 @@ impl Providers {
     }
 }
 
-/// Starts telemetry for the process: call it once, inside a Tokio runtime where
-/// a collector is named.
+/// Starts telemetry for the process. Call it once, and inside a Tokio runtime
+/// if a collector is configured.
 ///
 /// # Errors
-/// Where the filter or the endpoint cannot be read, or telemetry runs already.
+/// If the filter or the endpoint cannot be read, or telemetry is already
+/// running.
 pub fn init(config: &TelemetryConfig) -> anyhow::Result<Telemetry> {
     let endpoint = config.otlp_endpoint.as_deref().filter(|e| !e.is_empty());
     let resource = export::resource(&config.service);
@@ -135,7 +137,7 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<Telemetry> {
         logs: export::logs(resource, endpoint)?,
         registry,
     };
-    // Each layer has a filter of its own: a quiet log must not end the traces.
+    // Each layer has its own filter: a quiet log must not end the traces.
     let spans = tracing_opentelemetry::layer()
         .with_tracer(providers.traces.tracer("stoa"))
         .with_filter(LevelFilter::INFO.and(filter_fn(not_transport)));
@@ -148,13 +150,13 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<Telemetry> {
         .with(spans)
         .with(bridge)
         .try_init()
-        .context("telemetry can be started once in a process")?;
+        .context("telemetry can be started only once per process")?;
     global::set_meter_provider(providers.metrics.clone());
     Ok(Telemetry(Arc::new(providers)))
 }
 
 fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
-    // stdout is for answers of commands.
+    // stdout is for the output of commands.
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.boxed(),
@@ -162,8 +164,8 @@ fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
     }
 }
 
-/// The configured filter. Below a warning the transport's chatter is off unless
-/// it is asked for by name.
+/// The configured filter. Below warnings, the transport's messages are off
+/// unless they are requested by name.
 fn levels<S>(asked: &str) -> anyhow::Result<impl Filter<S> + Send + Sync + use<S>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

@@ -1,7 +1,7 @@
-//! Traces, metrics and logs of a process, and the headers that carry a trace on.
+//! Traces, metrics and logs of a process, and the headers that pass a trace on.
 //!
-//! [`init`] is called once, by the program. Without it (in most tests) every
-//! function here does nothing and costs next to nothing.
+//! The program calls [`init`] once. Without it (in most tests) every function
+//! here does nothing and costs next to nothing.
 
 mod export;
 mod init;

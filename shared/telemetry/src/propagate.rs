@@ -9,8 +9,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Reads trace context from headers. tonic's metadata, tower and axum all carry
-/// an `http::HeaderMap`, so one pair serves them all.
+/// Reads trace context from headers. The metadata of tonic, tower and axum are
+/// all an `http::HeaderMap`, so one pair of types serves them all.
 #[derive(Debug)]
 pub struct HeaderExtract<'a>(pub &'a http::HeaderMap);
 
@@ -30,7 +30,7 @@ pub struct HeaderInject<'a>(pub &'a mut http::HeaderMap);
 
 impl Injector for HeaderInject<'_> {
     fn set(&mut self, key: &str, value: String) {
-        // An empty tracestate is better left out than sent.
+        // An empty tracestate is left out.
         if let (Ok(name), Ok(value), false) = (http::HeaderName::from_bytes(key.as_bytes()), value.parse(), value.is_empty()) {
             self.0.insert(name, value);
         }
@@ -49,7 +49,7 @@ impl Extractor for OneValue<'_> {
     }
 }
 
-/// `traceparent` of the current span; empty where there is none.
+/// `traceparent` of the current span. Empty if there is no span.
 #[must_use]
 pub fn traceparent() -> String {
     let context = Span::current().context();
@@ -61,7 +61,7 @@ pub fn traceparent() -> String {
     format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags())
 }
 
-/// Id of the trace that the current span belongs to; empty where there is none.
+/// ID of the trace that the current span belongs to. Empty if there is no span.
 #[must_use]
 pub fn trace_id() -> String {
     let context = Span::current().context();
@@ -70,7 +70,7 @@ pub fn trace_id() -> String {
 }
 
 /// Makes `span` a child of a stored `traceparent`. Call it before the span is
-/// entered; an empty or damaged value leaves the span as it is.
+/// entered. An empty or damaged value leaves the span unchanged.
 pub fn continue_trace(span: &Span, traceparent: &str) {
     set_parent(span, TraceContextPropagator::new().extract(&OneValue(traceparent)));
 }
@@ -81,8 +81,8 @@ pub fn inject(headers: &mut http::HeaderMap) {
     TraceContextPropagator::new().inject_context(&context, &mut HeaderInject(headers));
 }
 
-/// The span of a gRPC request: a child of the caller's, named by the method.
-/// Its parent is set here, before anybody can enter it.
+/// The span of a gRPC request: a child of the caller's span, named after the
+/// method. Its parent is set here, before anybody can enter it.
 #[must_use]
 pub fn grpc_span<B>(request: &http::Request<B>) -> Span {
     let path = request.uri().path().trim_start_matches('/');
@@ -106,7 +106,7 @@ pub fn grpc_span<B>(request: &http::Request<B>) -> Span {
 
 fn set_parent(span: &Span, parent: Context) {
     if parent.span().span_context().is_valid() {
-        // Fails where telemetry is off or the span runs already; the span is
+        // Fails if telemetry is off or the span is already running. The span is
         // then a root, which is no reason to fail the work in it.
         let _ = span.set_parent(parent);
     }

@@ -1,7 +1,7 @@
-//! Telemetry of a process with a collector: what it does arrives there. One
-//! test: telemetry can be started once.
+//! Telemetry of a process with a collector: everything arrives there. This is
+//! one test because telemetry can be started only once.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers, too")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 use std::{
     collections::BTreeMap,
@@ -25,12 +25,12 @@ const METHODS: [&str; 3] = [
     "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 ];
 
-/// What came, by method: the last resource's part of each request.
+/// What was received, by method: the last resource's part of each request.
 type Received = Arc<Mutex<BTreeMap<&'static str, Vec<u8>>>>;
 
-/// The part of a collector that tells what it was sent. Field 1 of all three
-/// requests holds everything, so that a message of one `bytes` field reads them;
-/// texts stand in it as they are.
+/// The part of a collector that records what it was sent. Field 1 of all three
+/// requests holds everything, so a message with one `bytes` field reads them,
+/// and text appears in it unchanged.
 fn collector(received: &Received) -> Router {
     METHODS.into_iter().fold(Router::new(), |router, method| {
         let received = received.clone();
@@ -78,6 +78,6 @@ async fn a_collector_gets_spans_metrics_and_logs() {
         assert!(holds(method, text.as_bytes()), "{text} in {}", METHODS[method]);
         assert!(holds(method, b"stoa-export-test"), "the process names itself");
     }
-    assert!(holds(0, &trace) && holds(2, &trace), "the line of the log names the trace of its span");
+    assert!(holds(0, &trace) && holds(2, &trace), "the log line names the trace of its span");
     server.abort();
 }

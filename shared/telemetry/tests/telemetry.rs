@@ -1,4 +1,5 @@
-//! Telemetry of a process without a collector. One test: it can be started once.
+//! Telemetry of a process without a collector. This is one test because
+//! telemetry can be started only once.
 
 use http::{HeaderMap, Request};
 use stoa_telemetry::{TelemetryConfig, continue_trace, grpc_span, init, inject, trace_id, traceparent};
@@ -7,10 +8,10 @@ const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn traces_travel_without_a_collector() {
-    assert_eq!(traceparent(), "", "nothing runs yet");
+    assert_eq!(traceparent(), "", "nothing is running yet");
     let quiet = TelemetryConfig { log_filter: "off".to_owned(), ..TelemetryConfig::default() };
     let telemetry = init(&quiet).unwrap();
-    assert!(init(&quiet).is_err(), "once a process");
+    assert!(init(&quiet).is_err(), "once per process");
     assert_eq!(traceparent(), "", "no span");
 
     let request = Request::builder().uri("/stoa.sell.v1.DealService/GetDeal").header("traceparent", CALLER).body(()).unwrap();
@@ -22,16 +23,16 @@ async fn traces_travel_without_a_collector() {
         assert!(!headers.contains_key("tracestate"), "nothing to say");
         traceparent()
     });
-    assert_eq!(inner[3..35], CALLER[3..35], "the caller's trace goes on");
+    assert_eq!(inner[3..35], CALLER[3..35], "the caller's trace continues");
     assert_ne!(inner[36..52], CALLER[36..52], "in a span of its own");
-    assert_eq!(&inner[53..], "01", "and its decision to record holds");
+    assert_eq!(&inner[53..], "01", "and its decision to record applies");
 
     // A stored row continues the trace later.
     let later = tracing::info_span!("later");
     continue_trace(&later, &inner);
     assert_eq!(later.in_scope(trace_id), CALLER[3..35]);
 
-    // A root of our own has an id although nothing is exported.
+    // A root of our own has an ID even if nothing is exported.
     let root = tracing::info_span!("root");
     continue_trace(&root, "damaged");
     let own = root.in_scope(traceparent);

@@ -1,4 +1,4 @@
-//! One service on a store of its own.
+//! One service with a store of its own.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -14,31 +14,33 @@ use tonic::{Request, Status};
 
 use crate::{NETWORK, Place, Seed, Standing};
 
-/// How a partner without an enrollment in force is refused here: onboard has the
-/// last word on it, and nobody can be reached.
+/// The reason for refusing a partner without an enrollment in force here:
+/// onboard has the last word on it and cannot be reached.
 pub const NOT_ENROLLED: &str = "UNAVAILABLE";
 
 /// The tenant of a test.
 const TENANT: &str = "t";
 
-/// What a service is given, with a driven clock, and everything that its tests
+/// What a service receives, with a driven clock, and everything that its tests
 /// do to it from outside.
 pub struct Bench {
-    /// For the service.
+    /// The dependencies of the service.
     pub deps: Deps,
     /// Drives business time.
     pub handle: ClockHandle,
-    /// One for all reads: it keeps the lease, and another would wait for it.
+    /// Used for all reads, because it keeps the lease and another would wait
+    /// for it.
     relay: Relay,
     place: Place,
 }
 
 impl Bench {
-    /// A migrated store, and business time at an instant. Other services cannot
-    /// be reached: what the directory does not hold stays unknown.
+    /// Creates a migrated store, with business time at an instant. Other
+    /// services cannot be reached: what the directory does not hold stays
+    /// unknown.
     ///
     /// # Panics
-    /// Where there is no store.
+    /// If the store cannot be opened.
     pub async fn new(service: &'static str, migrations: Vec<Box<dyn MigrationTrait>>, now: Timestamp) -> Self {
         let place = Place::new();
         let store = open(&place, service, migrations).await;
@@ -50,50 +52,50 @@ impl Bench {
         Self { deps, handle, relay, place }
     }
 
-    /// Puts partners into the directory.
+    /// Adds partners to the directory.
     ///
     /// # Panics
-    /// Where the directory refuses them.
+    /// If the directory refuses them.
     pub async fn seed(&self, partners: &[Seed]) {
-        self.tell(partners, 1).await;
+        self.announce(partners, 1).await;
     }
 
-    /// Tells the directory that an enrolled partner was suspended.
+    /// Announces to the directory that an enrolled partner was suspended.
     ///
     /// # Panics
-    /// Where the directory refuses it.
+    /// If the directory refuses it.
     pub async fn suspend(&self, partner: &'static str) {
-        self.tell(&[Seed::enrolled(partner).standing(Standing::Suspended)], 2).await;
+        self.announce(&[Seed::enrolled(partner).standing(Standing::Suspended)], 2).await;
     }
 
-    async fn tell(&self, partners: &[Seed], version: i64) {
+    async fn announce(&self, partners: &[Seed], version: i64) {
         let directory = stoa_directory::subscriptions().remove(0);
         for event in partners.iter().flat_map(|partner| partner.events(TENANT, version)) {
-            self.deliver(&directory, event).await.expect("the directory takes the partner");
+            self.deliver(&directory, event).await.expect("the directory accepts the partner");
         }
     }
 
     /// Applies one event as a subscription does.
     ///
     /// # Errors
-    /// As its handler answers.
+    /// The failure of its handler.
     pub async fn deliver(&self, subscription: &Subscription, event: Event) -> stoa_kernel::Result<()> {
         let work = (event, subscription.handler.clone());
         self.deps.store.write(work, |tx, (event, handler)| handler(tx, event).boxed()).await
     }
 
-    /// A further store in the same place: another service's log.
+    /// Another store in the same place: the log of another service.
     ///
     /// # Panics
-    /// Where there is none.
+    /// If the store cannot be opened.
     pub async fn log_of(&self, service: &'static str) -> Store {
         open(&self.place, service, stoa_events::migrations()).await
     }
 
-    /// A further store in the same place, with tables.
+    /// Another store in the same place, with tables.
     ///
     /// # Panics
-    /// If there is none.
+    /// If the store cannot be opened.
     pub async fn store_of(&self, service: &'static str, migrations: Vec<Box<dyn MigrationTrait>>) -> Store {
         open(&self.place, service, migrations).await
     }
@@ -104,7 +106,7 @@ impl Bench {
         self.deps.clock.now()
     }
 
-    /// `days` from now, as the API carries it.
+    /// The instant `days` days from now, as the API carries it.
     #[must_use]
     pub fn in_days(&self, days: i64) -> Option<prost_types::Timestamp> {
         Some(self.now().plus_days(days).proto())
@@ -115,7 +117,7 @@ impl Bench {
         self.handle.set(self.now().plus_days(days));
     }
 
-    /// The context of somebody who reaches so far.
+    /// The context of a caller with this reach.
     #[must_use]
     pub fn cx(&self, reach: Reach) -> Cx {
         let caller = Caller { subject: "persons/caller".to_owned(), reach, ..Caller::service("") };
@@ -132,7 +134,8 @@ impl Bench {
         request(self.cx(Reach::Partner(partner.to_owned())), message)
     }
 
-    /// A request of a person who may write, as a CAM, for assigned partners only.
+    /// A request of a person who may write, as a CAM, only for assigned
+    /// partners.
     pub fn cam<T>(&self, person: &str, message: T) -> Request<T> {
         let mut cx = self.cx(Reach::Tenant);
         cx.caller.subject = format!("persons/{person}");
@@ -150,20 +153,21 @@ impl Bench {
         request(cx, message)
     }
 
-    /// Runs a job once; how much was due.
+    /// Runs a job once. Returns how much was due.
     ///
     /// # Panics
-    /// Where it fails.
+    /// If it fails.
     pub async fn run(&self, job: &Job) -> u64 {
         (job.run)().await.expect("the job does what is due")
     }
 
-    /// The events of the service's log, oldest first; all are the tenant's.
+    /// The events of the service's log, oldest first. All of them are the
+    /// tenant's.
     ///
     /// # Panics
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub async fn events(&self) -> Vec<Event> {
-        while self.relay.run_once().await.expect("the relay gives positions") > 0 {}
+        while self.relay.run_once().await.expect("the relay assigns positions") > 0 {}
         let log = EventLog::new(self.deps.store.clone(), self.deps.service);
         let events = log.read(0, 1000).await.expect("the log can be read");
         assert!(events.iter().all(|e| e.tenant == TENANT));
@@ -185,10 +189,11 @@ pub struct Served<A> {
 }
 
 impl<A> Served<A> {
-    /// What `api` makes of the dependencies, on 2023-11-14 in the evening.
+    /// Serves what `api` makes of the dependencies, on the evening of
+    /// 2023-11-14.
     ///
     /// # Panics
-    /// If there is no store.
+    /// If the store cannot be opened.
     pub async fn new(service: &'static str, migrations: Vec<Box<dyn MigrationTrait>>, api: impl FnOnce(Deps) -> A) -> Self {
         let bench = Bench::new(service, migrations, Timestamp::from_micros(1_700_000_000_000_000)).await;
         bench.seed(&NETWORK).await;
@@ -219,15 +224,15 @@ fn request<T>(cx: Cx, message: T) -> Request<T> {
 /// The reason of a refusal.
 ///
 /// # Panics
-/// Where it is none.
+/// If the result is not a refusal.
 pub fn reason<T: std::fmt::Debug>(result: Result<T, Status>) -> String {
     stoa_rpc::error(&result.expect_err("a refusal")).reason().as_str().to_owned()
 }
 
-/// Instant of an event's fact.
+/// The instant of an event's fact.
 ///
 /// # Panics
-/// Where it has none.
+/// If it has none.
 #[must_use]
 pub fn occurred(event: &Event) -> Timestamp {
     Timestamp::stored(event.occurred_time.as_ref()).expect("an event has an instant")

@@ -3,10 +3,10 @@
 use stoa_kernel::machine::{Transition, rows};
 use stoa_proto::{POOL, resource::ProtoEnum};
 
-/// Holds a table against the documentation of its module (`include_str!` of its
-/// file), where it is a table of Markdown, and against the comment of its enum in
-/// the proto file, where each row is a line `- FROM -> TO: by`. Both show the rows
-/// of the table, in its order, and no others.
+/// Compares a table with the documentation of its module (`include_str!` of its
+/// file), which shows it as a Markdown table, and with the comment of its enum
+/// in the proto file, which shows each row as a line `- FROM -> TO: by`. Both
+/// show exactly the rows of the table, in its order.
 ///
 /// # Panics
 /// If one of them differs.

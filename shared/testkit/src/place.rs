@@ -1,4 +1,4 @@
-//! Where the stores of a test live. They go with the place.
+//! Where the stores of a test are kept. They are deleted with the place.
 
 #[cfg(not(feature = "backends"))]
 mod sqlite {
@@ -9,10 +9,10 @@ mod sqlite {
     pub struct Place(tempfile::TempDir);
 
     impl Place {
-        /// An empty place.
+        /// Creates an empty place.
         ///
         /// # Panics
-        /// Where no folder can be made.
+        /// If no folder can be created.
         #[must_use]
         pub fn new() -> Self {
             Self(tempfile::tempdir().expect("the tests need a folder for temporary files"))
@@ -44,7 +44,7 @@ mod postgres {
     }
 
     fn server() -> String {
-        #[expect(clippy::disallowed_methods, reason = "where the tests' server is; there is no configuration to read")]
+        #[expect(clippy::disallowed_methods, reason = "the address of the tests' server; there is no configuration to read")]
         std::env::var("TEST_POSTGRES_URL").expect("the feature `backends` needs TEST_POSTGRES_URL, where databases may be created")
     }
 
@@ -55,14 +55,14 @@ mod postgres {
     }
 
     impl Place {
-        /// An empty place.
+        /// Creates an empty place.
         #[must_use]
         pub fn new() -> Self {
             let prefix = format!("test_{}", stoa_kernel::ids::new_id().replace('-', ""));
             Self { prefix, databases: Mutex::default() }
         }
 
-        /// Address of the databases, `{service}` standing for their names.
+        /// Address of the databases, with `{service}` in place of their names.
         #[must_use]
         pub fn url(&self) -> String {
             let server = server();
@@ -73,7 +73,7 @@ mod postgres {
         /// Settings of a store in this place.
         ///
         /// # Panics
-        /// Where its database cannot be created.
+        /// If its database cannot be created.
         pub async fn store(&self, name: &str) -> StoreConfig {
             let database = format!("{}_{name}", self.prefix);
             let admin = admin().await;
@@ -88,13 +88,13 @@ mod postgres {
         #[expect(clippy::print_stderr, reason = "a test has no log")]
         fn drop(&mut self) {
             let databases = std::mem::take(&mut *self.databases.lock().expect("no test panics here"));
-            // A test's own runtime may be gone already, or may not block.
+            // A test's own runtime may already be gone, or may not block.
             let done = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
                 runtime.block_on(async {
                     let admin = admin().await;
                     for database in databases {
-                        admin.execute_unprepared(&format!("DROP DATABASE {database} WITH (FORCE)")).await.expect("a database goes");
+                        admin.execute_unprepared(&format!("DROP DATABASE {database} WITH (FORCE)")).await.expect("a database is dropped");
                     }
                 });
             });

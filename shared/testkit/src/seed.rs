@@ -1,4 +1,4 @@
-//! What a directory knows when a test starts.
+//! What a directory holds when a test starts.
 
 use prost::Message;
 use stoa_events::Event;
@@ -7,10 +7,10 @@ use stoa_proto::onboard::v1::{
     CamAssigned, CamAssignment, Enrollment, EnrollmentCreated, EnrollmentStatus, Partner, PartnerType, PartnerUpdated,
 };
 
-/// How a partner stands in the program.
+/// The standing of a partner in the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Known, and enrolled nowhere.
+    /// Known, but not enrolled.
     Unknown,
     /// Enrolled since 1970.
     Enrolled,
@@ -21,15 +21,15 @@ pub enum Standing {
 /// A partner of the directory.
 #[derive(Debug, Clone)]
 pub struct Seed {
-    /// Its id.
+    /// Its ID.
     pub id: &'static str,
-    /// The partner above that may see it; empty for none.
+    /// The partner above that may see it. Empty for none.
     pub visible_to: &'static str,
-    /// How it stands.
+    /// Its standing.
     pub standing: Standing,
-    /// Product lines, by id, that it may sell; none for all.
+    /// Product lines, by ID, that it may sell. Empty for all.
     pub product_lines: &'static [&'static str],
-    /// The person, by id, who is its CAM; empty for none.
+    /// The person, by ID, who is its CAM. Empty for none.
     pub cam: &'static str,
 }
 
@@ -44,41 +44,41 @@ pub const NETWORK: [Seed; 4] = [
 ];
 
 impl Seed {
-    /// An enrolled partner.
+    /// Creates an enrolled partner.
     #[must_use]
     pub const fn enrolled(id: &'static str) -> Self {
         Self { id, visible_to: "", standing: Standing::Enrolled, product_lines: &[], cam: "" }
     }
 
-    /// The same, seen by another partner.
+    /// Lets another partner see it.
     #[must_use]
     pub const fn visible_to(mut self, above: &'static str) -> Self {
         self.visible_to = above;
         self
     }
 
-    /// The same, standing otherwise.
+    /// Sets another standing.
     #[must_use]
     pub const fn standing(mut self, standing: Standing) -> Self {
         self.standing = standing;
         self
     }
 
-    /// The same, for these product lines only.
+    /// Limits it to these product lines.
     #[must_use]
     pub const fn selling(mut self, product_lines: &'static [&'static str]) -> Self {
         self.product_lines = product_lines;
         self
     }
 
-    /// The same, assigned to a person.
+    /// Assigns it to a person.
     #[must_use]
     pub const fn assigned_to(mut self, person: &'static str) -> Self {
         self.cam = person;
         self
     }
 
-    /// What onboard's events say of it. `version` is that of its enrollment.
+    /// Onboard's events about it. `version` is that of its enrollment.
     pub(crate) fn events(&self, tenant: &str, version: i64) -> Vec<Event> {
         let name = format!("partners/{}", self.id);
         let event = |subject: &str, data: Vec<u8>| Event { tenant: tenant.into(), subject: subject.into(), data, ..Event::default() };

@@ -1,4 +1,5 @@
-//! States that an instant decides: the rule in code against the condition in SQL.
+//! States that may change with time: the rule in code against the condition in
+//! SQL.
 
 use prost::Message;
 use sea_orm::QueryFilter;
@@ -6,9 +7,9 @@ use stoa_kernel::{Cx, Timestamp};
 use stoa_proto::resource::{Aggregate, ProtoEnum};
 use stoa_store::{Documents, Store, documents, filter};
 
-/// Writes documents, then asks at each of the instants for each state: a filter
-/// by `field` finds the documents that [`Documents::at`] puts into that state, no
-/// more and no fewer. `state` reads the state of a document.
+/// Writes documents, then asks for each state at each of the instants: a filter
+/// by `field` finds exactly the documents that [`Documents::at`] puts into that
+/// state. `state` reads the state of a document.
 ///
 /// # Panics
 /// If they differ, or if the store fails.

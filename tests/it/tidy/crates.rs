@@ -1,4 +1,4 @@
-//! Who depends on whom.
+//! Which crate depends on which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::files;
 
-/// Crates from the ground up. One depends on those of lower ranks only.
+/// Crates from the bottom up. A crate depends only on crates of lower ranks.
 const RANKS: [&[&str]; 10] = [
     &["stoa-proto"],
     &["stoa-kernel"],
@@ -20,7 +20,7 @@ const RANKS: [&[&str]; 10] = [
     &["stoa-tests"],
 ];
 
-/// Names of the crates of ours that a section of a manifest lists.
+/// Returns the names of our crates that a section of a manifest lists.
 fn listed(manifest: &str, section: &str) -> BTreeSet<String> {
     let lines = manifest.lines().skip_while(|l| l.trim() != section).skip(1).take_while(|l| !l.starts_with('['));
     let names = lines.filter_map(|l| l.split(['.', ' ', '=']).next()).filter(|n| *n == "stoa" || n.starts_with("stoa-"));

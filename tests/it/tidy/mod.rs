@@ -1,5 +1,5 @@
-//! The shape of the code: who depends on whom, what a room's files may do, how
-//! long they are, and whether the documents name what is there.
+//! The shape of the code: which crate depends on which, what a room's files may
+//! do, how long they are, and whether the documents name what exists.
 
 mod crates;
 mod documents;
@@ -28,7 +28,8 @@ fn walk(dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Files of ours by their name, with their place from the root and their text.
+/// Returns our files with a matching name: their path from the root and their
+/// text.
 fn files(name: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>> {
     let mut all = Vec::new();
     for dir in ["proto", "shared", "services", "tests"] {
@@ -39,7 +40,7 @@ fn files(name: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>> {
     all.into_iter().map(|path| Ok((place(&path)?, std::fs::read_to_string(&path)?))).collect()
 }
 
-/// Code without what only its tests hold.
+/// Returns the code without its tests.
 fn production(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod ").next().unwrap_or_default()
 }
@@ -48,23 +49,23 @@ fn production(text: &str) -> &str {
 fn no_file_is_too_long() -> Result<()> {
     for (place, text) in files(|name| name.ends_with(".rs"))? {
         let lines = text.lines().count();
-        assert!(lines <= LINES_MAX, "{place} has {lines} lines: it is two things");
+        assert!(lines <= LINES_MAX, "{place} has {lines} lines: split it");
     }
     Ok(())
 }
 
-/// Events are appended where changes are recorded, and nowhere else.
+/// Events are appended only where changes are recorded.
 #[test]
 fn one_place_appends() -> Result<()> {
     for (place, text) in files(|name| name.ends_with(".rs"))? {
         let appends = production(&text).contains("append::append(") || production(&text).contains("\"event_log\"");
         let is_the_log = place.starts_with("shared/events/") || place.starts_with("tests/");
-        assert!(!appends || is_the_log, "{place} writes to the log by itself");
+        assert!(!appends || is_the_log, "{place} writes to the log itself");
     }
     Ok(())
 }
 
-/// A reason that nobody sends documents what cannot happen.
+/// A reason that nothing sends documents an error that cannot happen.
 #[test]
 fn every_reason_is_sent() -> Result<()> {
     let sources: String = files(|name| name.ends_with(".rs"))?.into_iter().map(|(_, text)| text).collect();

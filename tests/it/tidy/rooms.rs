@@ -1,4 +1,5 @@
-//! What the files of a room may do, and that rooms stand above one another.
+//! What the files of a room may do, and that rooms do not depend on each other
+//! in cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,9 +7,9 @@ use anyhow::Result;
 
 use super::{files, production};
 
-/// Services that are made of rooms.
+/// Services that consist of rooms.
 const PILLARS: [&str; 5] = ["onboard", "enable", "market", "sell", "incentivize"];
-/// What a rule must not reach: a database, a network, the events of others.
+/// What rules must not use: databases, networks, the events of others.
 const OUTSIDE: [&str; 6] = ["sea_orm", "stoa_store", "stoa_rpc", "stoa_service", "tonic", "stoa_directory"];
 
 /// A file of a room.
@@ -16,12 +17,12 @@ struct File {
     place: String,
     service: String,
     room: String,
-    /// Its path in the room, without the ending: `mod`, `crm/link`.
+    /// Its path in the room, without the extension: `mod`, `crm/link`.
     name: String,
     code: String,
 }
 
-/// The files of all rooms without their tests.
+/// Returns the files of all rooms, without their tests.
 fn rooms() -> Result<Vec<File>> {
     let mut found = Vec::new();
     for (place, text) in files(|name| name.ends_with(".rs"))? {
@@ -39,8 +40,8 @@ fn rooms() -> Result<Vec<File>> {
     Ok(found)
 }
 
-/// A file either waits for something, and then holds no rules by name, or is
-/// pure: then it reaches nothing outside, by itself or through its neighbors.
+/// A `mod.rs` has no async functions. A file without any, other than a store or
+/// an API, is pure: it uses nothing outside, directly or through a neighbor.
 #[test]
 fn rules_are_pure_at_any_depth() -> Result<()> {
     for File { place, name, code, .. } in rooms()? {
@@ -48,7 +49,7 @@ fn rules_are_pure_at_any_depth() -> Result<()> {
         let waits = code.contains("async fn");
         if last == "mod" {
             let found = code.lines().find(|l| l.contains("async fn"));
-            assert!(found.is_none(), "{place} holds rules, which wait for nothing; move to operations.rs: {found:?}");
+            assert!(found.is_none(), "{place} holds rules, which must not be async; move this to operations.rs: {found:?}");
         }
         if waits || ["store", "api"].contains(&last) {
             continue;
@@ -59,10 +60,10 @@ fn rules_are_pure_at_any_depth() -> Result<()> {
             used && !is_subscription
         };
         let found = code.lines().find(outside);
-        assert!(found.is_none(), "{place} holds rules, which reach nothing outside: {found:?}");
+        assert!(found.is_none(), "{place} holds rules, which must use nothing outside: {found:?}");
         if last != "mod" {
             let rows = code.lines().find(|l| ["store::", "operations::", "lookup::"].iter().any(|neighbor| l.contains(neighbor)));
-            assert!(rows.is_none(), "{place} holds rules, which know no rows: {rows:?}");
+            assert!(rows.is_none(), "{place} holds rules, which must not use rows: {rows:?}");
         }
     }
     Ok(())
@@ -76,7 +77,7 @@ fn transport_knows_no_database() -> Result<()> {
             let found = code.lines().find(knows);
             assert!(found.is_none(), "{place} must leave the database to others: {found:?}");
             let inherent = code.lines().find(|l| l.starts_with("impl Api"));
-            assert!(inherent.is_none(), "{place}: what a method does stands in operations.rs or lookup.rs: {inherent:?}");
+            assert!(inherent.is_none(), "{place}: what a method does belongs in operations.rs or lookup.rs: {inherent:?}");
         }
         let boxed = code.lines().find(|l| l.contains(".boxed()"));
         assert!(boxed.is_none(), "{place} boxes a future; operations are async functions: {boxed:?}");
@@ -84,13 +85,14 @@ fn transport_knows_no_database() -> Result<()> {
     Ok(())
 }
 
-/// Names behind `path::` in a text, for example rooms behind `crate::`.
+/// Returns the names after `path::` in a text, for example rooms after
+/// `crate::`.
 fn named<'a>(code: &'a str, path: &str) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices(path) {
         let rest = &code[at + path.len()..];
         let list = match rest.strip_prefix('{') {
-            // One level of braces: what stands below a name in it is not its own.
+            // One level of braces: names below another name do not count.
             Some(list) => top_level(list),
             None => vec![rest],
         };
@@ -101,7 +103,7 @@ fn named<'a>(code: &'a str, path: &str) -> BTreeSet<&'a str> {
     names
 }
 
-/// The parts of a list in braces, up to its end.
+/// Returns the parts of a list in braces, up to its end.
 fn top_level(list: &str) -> Vec<&str> {
     let (mut depth, mut begin, mut parts) = (0_i32, 0, Vec::new());
     for (at, c) in list.char_indices() {
@@ -122,30 +124,30 @@ fn top_level(list: &str) -> Vec<&str> {
     parts
 }
 
-/// A way back to where one began, if there is one.
-fn circle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
-    fn follow(graph: &BTreeMap<String, BTreeSet<String>>, way: &mut Vec<String>, done: &mut BTreeSet<String>) -> bool {
-        let Some(here) = way.last().cloned() else { return false };
+/// Returns a cycle of the graph, if there is one.
+fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    fn follow(graph: &BTreeMap<String, BTreeSet<String>>, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> bool {
+        let Some(here) = path.last().cloned() else { return false };
         for next in graph.get(&here).into_iter().flatten() {
-            let seen = way.contains(next);
-            way.push(next.clone());
-            if seen || (!done.contains(next) && follow(graph, way, done)) {
+            let seen = path.contains(next);
+            path.push(next.clone());
+            if seen || (!done.contains(next) && follow(graph, path, done)) {
                 return true;
             }
-            way.pop();
+            path.pop();
         }
         done.insert(here);
         false
     }
     let mut done = BTreeSet::new();
     graph.keys().find_map(|start| {
-        let mut way = vec![start.clone()];
-        follow(graph, &mut way, &mut done).then_some(way)
+        let mut path = vec![start.clone()];
+        follow(graph, &mut path, &mut done).then_some(path)
     })
 }
 
 #[test]
-fn rooms_and_their_files_stand_above_one_another() -> Result<()> {
+fn rooms_and_their_files_have_no_cycles() -> Result<()> {
     let all = rooms()?;
     for service in PILLARS {
         let mine: Vec<&File> = all.iter().filter(|file| file.service == service).collect();
@@ -155,7 +157,7 @@ fn rooms_and_their_files_stand_above_one_another() -> Result<()> {
             let used = named(&file.code, "crate::").into_iter().filter(|name| names.contains(name) && *name != file.room);
             graph.entry(file.room.clone()).or_default().extend(used.map(str::to_owned));
         }
-        assert_eq!(circle(&graph), None, "rooms of {service}");
+        assert_eq!(cycle(&graph), None, "rooms of {service}");
         for room in names {
             let files: Vec<&&File> =
                 mine.iter().filter(|file| file.room == room && !file.name.contains('/') && file.name != "mod").collect();
@@ -164,14 +166,14 @@ fn rooms_and_their_files_stand_above_one_another() -> Result<()> {
                 named(&file.code, "super::").into_iter().filter(|n| siblings.contains(n) && *n != file.name).map(str::to_owned).collect()
             };
             let graph = files.iter().map(|file| (file.name.clone(), used(file))).collect();
-            assert_eq!(circle(&graph), None, "files of {service}/{room}");
+            assert_eq!(cycle(&graph), None, "files of {service}/{room}");
         }
     }
     Ok(())
 }
 
 #[test]
-fn circles_and_names_are_found() {
+fn cycles_and_names_are_found() {
     let graph = |edges: &[(&str, &str)]| {
         let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (from, to) in edges {
@@ -179,8 +181,8 @@ fn circles_and_names_are_found() {
         }
         graph
     };
-    assert_eq!(circle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
-    assert_eq!(circle(&graph(&[("a", "b"), ("b", "c"), ("c", "b")])).unwrap(), ["a", "b", "c", "b"]);
+    assert_eq!(cycle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
+    assert_eq!(cycle(&graph(&[("a", "b"), ("b", "c"), ("c", "b")])).unwrap(), ["a", "b", "c", "b"]);
     let code = "use crate::{deal::{self, store}, claim};\nlet x = crate::link::of();";
     assert_eq!(named(code, "crate::"), BTreeSet::from(["deal", "claim", "link"]));
 }

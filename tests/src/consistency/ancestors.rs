@@ -1,5 +1,5 @@
-//! Who is above whom: a row per partner and ancestor, the partner itself
-//! included, beside the partners or their copies.
+//! The ancestors of partners: a row per partner and ancestor, including the
+//! partner itself, beside the partners or their copies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ const TABLE: &str = "partner_ancestor";
 /// Tenant, ancestor, partner, and whether the ancestor sees the partner.
 type Ancestor = (String, String, String, bool);
 
-/// The rows of a store against what the last state of each partner says.
+/// Compares the rows of a store with the last state of each partner.
 pub(super) async fn differences(stored: &Stored, services: &BTreeMap<&str, Stored>) -> Result<Vec<String>> {
     let Some(owner) = services.get("onboard").filter(|_| stored.tables.iter().any(|table| table.name == TABLE)) else {
         return Ok(Vec::new());

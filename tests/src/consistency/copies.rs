@@ -1,4 +1,4 @@
-//! What services keep of each other's objects.
+//! Copies that services keep of each other's objects.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::{Key, Logged, Stored, tables};
 /// A table that copies another service's objects.
 struct Copy {
     table: &'static str,
-    /// The column that names the object, by its name or its id.
+    /// The column that identifies the object, by its name or its id.
     key: &'static str,
     owner: &'static str,
-    /// Events that it follows, by the start of their subjects.
+    /// Events that it follows, by the prefix of their subjects.
     subjects: &'static [&'static str],
     /// What it keeps of an event; `None` if it ignores the event.
     keeps: fn(&Logged) -> Option<DynamicMessage>,
@@ -37,15 +37,15 @@ const COPIES: &[Copy] = &[
     },
 ];
 
-/// Every version of what decides a commission's rate.
+/// The table that keeps every version of what determines a commission's rate.
 const HISTORY: (&str, &str, &str) = ("enrollment_history", "onboard", "onboard.enrollment.");
 
 fn state(event: &Logged) -> Option<DynamicMessage> {
     Some(event.state.clone())
 }
 
-/// A deal as commissions see it: history from a CRM earns none, a deal that was
-/// deleted was never won.
+/// Returns a deal as commissions see it: history from a CRM earns none, and a
+/// deleted deal was never won.
 fn earning(event: &Logged) -> Option<DynamicMessage> {
     let mut deal = event.state.clone();
     if deal.get_field_by_name("imported").and_then(|v| v.as_bool()) == Some(true) {
@@ -61,7 +61,7 @@ pub(super) fn knows(table: &str) -> bool {
     HISTORY.0 == table || COPIES.iter().any(|copy| copy.table == table)
 }
 
-/// The service's copies against what their owners' logs say.
+/// Compares the service's copies with their owners' logs.
 pub(super) async fn differences(stored: &Stored, services: &BTreeMap<&str, Stored>) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for copy in COPIES.iter().filter(|copy| stored.tables.iter().any(|t| t.name == copy.table)) {
@@ -75,7 +75,7 @@ pub(super) async fn differences(stored: &Stored, services: &BTreeMap<&str, Store
     Ok(found)
 }
 
-/// What a copy has to hold, by its key.
+/// Returns what a copy must hold, by its key.
 fn expected(copy: &Copy, owner: &Stored) -> BTreeMap<Key, (i64, DynamicMessage)> {
     let follows = |event: &&Logged| copy.subjects.iter().any(|subject| event.subject.starts_with(subject));
     let last = |events: &[Logged]| events.iter().filter(follows).filter_map(|e| Some((e.version, (copy.keeps)(e)?))).next_back();
@@ -100,10 +100,10 @@ fn compare(
             return Some(format!("{place} has {object} of {tenant} at version {at}, not {version}"));
         }
         let same = DynamicMessage::decode(state.descriptor(), bytes.as_slice()).is_ok_and(|document| document == *state);
-        (!same).then(|| format!("{place} has another {object} of {tenant} than its owner"))
+        (!same).then(|| format!("{place} has other content in {object} of {tenant} than its owner"))
     };
     let extra = kept.keys().filter(|key| !expected.contains_key(*key));
-    let extra = extra.map(|(tenant, object)| format!("{place} has {object} of {tenant}, which its owner has not"));
+    let extra = extra.map(|(tenant, object)| format!("{place} has {object} of {tenant}, which its owner does not have"));
     expected.iter().filter_map(unlike).chain(extra).collect()
 }
 
@@ -111,7 +111,8 @@ fn status(enrollment: &DynamicMessage) -> i32 {
     enrollment.get_field_by_name("status").and_then(|v| v.as_enum_number()).unwrap_or_default()
 }
 
-/// Every version of every enrollment, with the columns that are kept of it.
+/// Compares the kept versions of enrollments with the log: every version must
+/// be there.
 async fn history(stored: &Stored, services: &BTreeMap<&str, Stored>) -> Result<Vec<String>> {
     let (table, owner, subject) = HISTORY;
     let owner = services.get(owner).with_context(|| format!("{table} without {owner}"))?;
@@ -129,7 +130,7 @@ async fn history(stored: &Stored, services: &BTreeMap<&str, Stored>) -> Result<V
         found.push(format!("{}: {table} lacks version {version} of {} of {}, {columns:?}", stored.service, key.1, key.0));
     }
     for ((key, version), _) in kept.iter().filter(|(key, _)| !expected.contains_key(*key)) {
-        found.push(format!("{}: {table} has version {version} of {} of {}, which its owner has not", stored.service, key.1, key.0));
+        found.push(format!("{}: {table} has version {version} of {} of {}, which its owner does not have", stored.service, key.1, key.0));
     }
     Ok(found)
 }

@@ -1,4 +1,4 @@
-//! Analytics' facts: one a version, from the first one that counts on.
+//! Analytics' facts: one per version, from the first version that counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,10 @@ use super::{Key, Stored, tables};
 /// The table of facts.
 pub(super) const TABLE: &str = "fact";
 
-/// Facts against the logs. Analytics decides which nouns count, and from when;
-/// but if a version counts, so do all later ones of the object, and if the first
-/// version of one object counts, so does that of every object of its type.
+/// Compares facts with the logs. Analytics decides which nouns count, and from
+/// when. But if a version counts, so do all later versions of the object, and
+/// if the first version of one object counts, so does that of every object of
+/// its type.
 pub(super) async fn differences(stored: &Stored, services: &BTreeMap<&str, Stored>) -> Result<Vec<String>> {
     if !stored.tables.iter().any(|table| table.name == TABLE) {
         return Ok(Vec::new());
@@ -38,7 +39,7 @@ pub(super) async fn differences(stored: &Stored, services: &BTreeMap<&str, Store
     Ok(found.into_iter().map(|text| format!("{}: {text}", stored.service)).collect())
 }
 
-/// Types of objects whose first version counts.
+/// Returns the types of objects whose first version counts.
 fn counted_from_the_first(owner: &Stored, facts: &BTreeMap<(Key, i64), Vec<i64>>) -> BTreeSet<String> {
     let first = owner.log.objects().filter_map(|(key, events)| Some((key, events.first()?)));
     let counted = first.filter(|(key, event)| facts.contains_key(&((*key).clone(), event.version)));

@@ -40,12 +40,12 @@ pub(super) struct Logged {
     pub(super) version: i64,
     /// Position, occurred and recorded: what a fact keeps of it.
     pub(super) place: (Option<i64>, i64, i64),
-    /// The object after it: field 1 of the event.
+    /// The object after the event, from field 1.
     pub(super) state: DynamicMessage,
 }
 
 impl Logged {
-    /// Whether the object is no more.
+    /// Whether the event erased the object.
     pub(super) fn erases(&self) -> bool {
         self.subject.ends_with(".erased")
     }
@@ -64,7 +64,7 @@ impl Log {
         self.of(key).last()
     }
 
-    /// Objects with their last event.
+    /// Returns all objects with their last event.
     pub(super) fn all(&self) -> impl Iterator<Item = (&Key, &Logged)> {
         self.0.iter().filter_map(|(key, events)| Some((key, events.last()?)))
     }
@@ -73,7 +73,8 @@ impl Log {
         self.0.iter().map(|(key, events)| (key, events.as_slice()))
     }
 
-    /// Versions without an event: each has one, from the first on.
+    /// Describes missing versions: every version has an event, from the first
+    /// on.
     pub(super) fn gaps(&self) -> Vec<String> {
         let gap = |(key, events): (&Key, &Vec<Logged>)| {
             let missing = (1..).zip(events).find(|(expected, event)| *expected != event.version);
@@ -87,7 +88,7 @@ pub(super) async fn query(store: &Store, sql: &str) -> Result<Vec<QueryResult>> 
     store.read().query_all_raw(Statement::from_string(store.backend(), sql)).await.with_context(|| sql.to_owned())
 }
 
-/// All tables of a store.
+/// Returns all tables of a store.
 pub(super) async fn all(store: &Store) -> Result<Vec<Table>> {
     let columns = match store.backend() {
         DbBackend::Sqlite => {
@@ -104,7 +105,7 @@ pub(super) async fn all(store: &Store) -> Result<Vec<Table>> {
     Ok(tables.into_iter().map(|(name, columns)| Table { name, columns }).collect())
 }
 
-/// The documents of a table, by their own names.
+/// Returns the documents of a table, with their own names.
 pub(super) async fn rows(store: &Store, table: &str, message: &MessageDescriptor) -> Result<Vec<Row>> {
     let found = query(store, &format!("SELECT tenant, version, document FROM {table}")).await?;
     let read = |row: &QueryResult| {
@@ -115,7 +116,8 @@ pub(super) async fn rows(store: &Store, table: &str, message: &MessageDescriptor
     found.iter().map(read).collect()
 }
 
-/// Versions and encoded documents of a table by the value of its key column.
+/// Returns versions and encoded documents of a table by the value of its key
+/// column.
 pub(super) async fn copies(store: &Store, table: &str, key: &str) -> Result<BTreeMap<Key, (i64, Vec<u8>)>> {
     let found = query(store, &format!("SELECT tenant, {key} AS object, version, document FROM {table}")).await?;
     let read = |row: &QueryResult| {
@@ -125,7 +127,7 @@ pub(super) async fn copies(store: &Store, table: &str, key: &str) -> Result<BTre
     found.iter().map(read).collect()
 }
 
-/// Whole numbers of a table by object and version.
+/// Returns integer columns of a table by object and version.
 pub(super) async fn versions(store: &Store, sql: &str, columns: &[&str]) -> Result<BTreeMap<(Key, i64), Vec<i64>>> {
     let read = |row: &QueryResult| {
         let key = (row.try_get("", "tenant")?, row.try_get("", "object")?);
@@ -139,7 +141,7 @@ fn whole(row: &QueryResult, column: &str) -> Result<i64> {
     Ok(row.try_get::<i64>("", column).or_else(|_| row.try_get::<i32>("", column).map(i64::from))?)
 }
 
-/// The log of a store.
+/// Reads the log of a store.
 pub(super) async fn log(store: &Store) -> Result<Log> {
     let columns = "tenant, aggregate, version, subject, message_type, data, position, occurred, recorded";
     let mut log: BTreeMap<Key, Vec<Logged>> = BTreeMap::new();
@@ -159,7 +161,7 @@ pub(super) async fn log(store: &Store) -> Result<Log> {
     Ok(Log(log))
 }
 
-/// The name of a message's noun, for what is said about it.
+/// Returns the full name of a message's type.
 pub(super) fn type_of(state: &DynamicMessage) -> String {
     state.descriptor().full_name().to_owned()
 }

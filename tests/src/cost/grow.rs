@@ -1,4 +1,4 @@
-//! Stores with more in them: rows copied by SQL, under other keys.
+//! Fills stores: rows are copied by SQL, under other keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use stoa_store::{DbResult, Store};
 
 use crate::network::{OTHER_TENANT, TENANT};
 
-/// Columns of which a network has many values: most copies get one of their own.
-/// All others keep theirs, as 10,000 requests of one budget do.
+/// Columns with many values in a network: most copies get a value of their own.
+/// All other columns keep theirs, as 10,000 requests of one budget do.
 const OWN: [&str; 14] = [
     "partner",
     "ancestor",
@@ -27,34 +27,35 @@ const OWN: [&str; 14] = [
     "marketing_campaign",
     "source",
 ];
-/// Objects of a page.
+/// Number of objects on a page.
 pub const PAGE: u64 = 50;
-/// Of so many copies one belongs to the same partner, customer and so on.
+/// One in this many copies belongs to the same partner, customer and so on.
 const SAME_EVERY: u64 = 100;
 
-/// Columns that a copy gets another value in, if it is not the last text of a
-/// unique index: the rest has to stay, so that lists by it have many objects.
+/// Columns in which a copy gets another value, if not in the last text of a
+/// unique index: the others must stay the same, so that lists by them have many
+/// objects.
 const KEYS: [(&str, &str); 2] = [("tier", "rank"), ("enrollment", "partner")];
 
-/// Tables that are not filled: work that waits, a tenant's row to lock, and what
-/// no method reads.
+/// Tables that are not filled: pending work, a tenant's row to lock, and tables
+/// that no method reads.
 const LEFT_OUT: [&str; 5] = ["event_parked", "visibility_refresh", "hierarchy", "fold_head", "crm_conflict"];
 
-/// A row's number in the order of inserts: the database gives it.
+/// A row's number in the order of inserts, assigned by the database.
 const NUMBERED: &str = "seq";
 
-/// How much more there is to be.
+/// How far to fill stores.
 #[derive(Debug, Clone, Copy)]
 pub struct Growth {
-    /// Rows of each table and tenant, about.
+    /// Approximate number of rows per table and tenant.
     pub rows: u64,
     /// Whether most copies belong to other partners, customers and so on.
     pub spread: bool,
 }
 
 impl Growth {
-    /// How often a table's rows are copied: few rows often enough that a list of
-    /// what hangs on one of them has a page.
+    /// Returns how often a table's rows are copied. A few rows are copied often
+    /// enough that a list of what depends on one of them has a page.
     fn copies(self, count: u64) -> u64 {
         (self.rows / count).max(if count < PAGE { PAGE } else { 1 })
     }
@@ -62,17 +63,17 @@ impl Growth {
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Name and whether it is text.
+    /// Name of each column, and whether it is text.
     columns: Vec<(String, bool)>,
     /// Columns of each unique index.
     keys: BTreeMap<String, Vec<String>>,
 }
 
 /// Fills the stores' tables that have a tenant. Copies of events come before all
-/// others, so that nobody reads them as new.
+/// other events, so that nothing reads them as new.
 ///
 /// # Errors
-/// If no store has a row of a table to copy; as the database answers.
+/// If no store has a row of a table to copy, or if the database fails.
 pub async fn grow(stores: &[&Store], growth: Growth) -> Result<()> {
     let (mut filled, mut empty) = (BTreeSet::new(), BTreeSet::new());
     for store in stores {
@@ -99,14 +100,15 @@ async fn grow_one(store: &Store, growth: Growth, filled: &mut BTreeSet<String>, 
         execute(store, insert(store.backend(), &name, &table, copies, growth.spread)).await?;
         filled.insert(name);
     }
-    // The planner chooses by what it knows of the rows.
+    // The planner decides by its statistics of the rows.
     if store.backend() == DbBackend::Postgres { execute(store, "ANALYZE".to_owned()).await } else { Ok(()) }
 }
 
-/// Parks a copy of each event in the log for a subscription that nobody has.
+/// Parks a copy of each event in the log for a subscription that does not
+/// exist.
 ///
 /// # Errors
-/// As the database answers.
+/// If the database fails.
 pub async fn park(store: &Store) -> Result<()> {
     let nothing = if store.backend() == DbBackend::Postgres { "''" } else { "x''" };
     let columns = "tenant, subscription, event_id, aggregate, version, attempts, error, park_time, event";
@@ -124,9 +126,9 @@ async fn execute(store: &Store, sql: String) -> Result<()> {
     done.await.with_context(|| sql)
 }
 
-/// The columns that a copy must differ in.
+/// Returns the columns in which a copy must differ.
 fn changed(name: &str, table: &Table) -> BTreeSet<String> {
-    let mut changed: BTreeSet<String> = KEYS.iter().filter(|(of, _)| *of == name).map(|(_, column)| (*column).to_owned()).collect();
+    let mut changed: BTreeSet<String> = KEYS.iter().filter(|(table, _)| *table == name).map(|(_, column)| (*column).to_owned()).collect();
     for key in table.keys.values().filter(|key| !key.iter().any(|column| column == NUMBERED)) {
         let is_text = |column: &&String| table.columns.iter().any(|(name, text)| name == *column && *text);
         let own = || key.iter().filter(|column| *column != "tenant");
@@ -137,7 +139,8 @@ fn changed(name: &str, table: &Table) -> BTreeSet<String> {
     changed
 }
 
-/// One statement that inserts the copies of both tenants, numbered by `n`.
+/// Returns a statement that inserts the copies for both tenants, numbered by
+/// `n`.
 fn insert(backend: DbBackend, name: &str, table: &Table, copies: u64, spread: bool) -> String {
     let changed = changed(name, table);
     let columns: Vec<&(String, bool)> = table.columns.iter().filter(|(column, _)| column != NUMBERED).collect();
@@ -146,7 +149,7 @@ fn insert(backend: DbBackend, name: &str, table: &Table, copies: u64, spread: bo
         "position" if changed.contains(column) => "position - n * 1000000".to_owned(),
         key if changed.contains(key) && *is_text => format!("CASE WHEN {key} = '' THEN '' ELSE {key} || '-c' || n END"),
         key if changed.contains(key) => format!("{key} + n * 1000"),
-        // A path of ids, as /a/b/.
+        // A path of ids, such as /a/b/.
         path @ ("lineage" | "visible_to") if spread => {
             format!("CASE WHEN n % {SAME_EVERY} = 0 THEN {path} ELSE replace({path}, '/', '-c' || n || '/') END")
         }

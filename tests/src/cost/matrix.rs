@@ -1,4 +1,5 @@
-//! What each method costs, as it is checked in, and what may cost more.
+//! The snapshot of what each method costs, and the exceptions that may cost
+//! more.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,8 +15,8 @@ use crate::snapshot;
 const FILE: &str = "cost.txt";
 const HEAD: &str = "\
 # What one call costs a warm service: round trips to PostgreSQL, statements on
-# SQLite (those that begin and end transactions not counted). A second figure
-# stands if a call costs more in a bigger store (of 10,000 rows per table and
+# SQLite (those that begin and end transactions not counted). A second figure is
+# given if a call costs more in a bigger store (of 10,000 rows per table and
 # tenant on PostgreSQL, of fifty on SQLite), or for a list or batch of fifty.
 # UPDATE_SNAPSHOTS=1 rewrites the column of the backend that a test runs on.
 ";
@@ -32,9 +33,9 @@ pub enum Column {
 /// What a method costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
-    /// If one of the vendor's people calls.
+    /// Called by one of the vendor's people.
     pub vendor: Sizes,
-    /// If one of a partner's does, and may.
+    /// Called by one of a partner's people, if they may.
     pub partner: Option<Sizes>,
 }
 
@@ -69,17 +70,17 @@ impl fmt::Display for Sizes {
     }
 }
 
-/// What the tests refuse.
+/// A cost that the tests refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding<'a> {
     /// More round trips to PostgreSQL in a bigger store.
     Trips,
     /// More statements on SQLite in a bigger store.
     Statements,
-    /// PostgreSQL looks at more of a table than a page and four times what it
-    /// returns.
+    /// PostgreSQL examines more rows than a page and four times what it
+    /// returns, most of them in this table.
     Examines(&'a str),
-    /// SQLite walks over a table.
+    /// SQLite scans a table.
     Scans(&'a str),
 }
 
@@ -92,14 +93,14 @@ impl Finding<'_> {
     }
 }
 
-/// Findings that are known: what, why it is as it should be or what will change
-/// it, and of which methods.
+/// Known findings: what, why it is acceptable or what will change it, and of
+/// which methods.
 pub type Exception = (Finding<'static>, &'static str, &'static [&'static str]);
 
-/// What was found of which method, and what was seen.
+/// Findings by method, with what was observed.
 pub type Findings<'a> = BTreeMap<(String, Finding<'a>), String>;
 
-/// Two tests may write the file at the same time.
+/// Locked while a test writes the file: two tests may do so at the same time.
 static WRITING: Mutex<()> = Mutex::new(());
 
 /// Compares one column of the file with what was measured.
@@ -127,20 +128,20 @@ fn with_column(kept: &str, column: Column, costs: &BTreeMap<String, Cost>) -> St
     })
 }
 
-/// Holds the findings of a column against the exceptions. A finding is described
-/// by what was seen.
+/// Compares the findings of a column with the exceptions.
 ///
 /// # Errors
-/// If one is not listed, or one that is listed was not found.
+/// If a finding is not listed, with what was observed, or if a listed one was
+/// not found.
 pub fn check_findings(column: Column, found: &Findings<'_>, exceptions: &[Exception]) -> Result<()> {
     let listed = exceptions.iter().filter(|(finding, ..)| finding.column() == column);
     let listed = listed.flat_map(|(finding, _, methods)| methods.iter().map(|method| ((*method).to_owned(), *finding)));
     let listed: BTreeSet<(String, Finding<'_>)> = listed.collect();
     let new = found.iter().filter(|(key, _)| !listed.contains(*key));
     let new: Vec<String> = new.map(|((method, finding), seen)| format!("{method} {finding:?}: {seen}")).collect();
-    ensure!(new.is_empty(), "calls that cost more in a bigger store, and are not listed:\n{}", new.join("\n"));
+    ensure!(new.is_empty(), "calls that cost more in a bigger store and are not listed:\n{}", new.join("\n"));
     let gone: Vec<_> = listed.iter().filter(|key| !found.contains_key(*key)).collect();
-    ensure!(gone.is_empty(), "exceptions that are not needed any more; remove them: {gone:?}");
+    ensure!(gone.is_empty(), "exceptions that are no longer needed; remove them: {gone:?}");
     Ok(())
 }
 
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_is_listed_and_what_is_listed_found() {
+    fn every_finding_is_listed_and_every_listed_finding_is_found() {
         let list: [Exception; 2] =
             [(Finding::Scans("deal"), "it counts", &["A/List"]), (Finding::Trips, "of the other backend", &["A/List"])];
         let found = |key: &[(&str, Finding<'static>)]| key.iter().map(|(m, f)| (((*m).to_owned(), *f), "seen".to_owned())).collect();

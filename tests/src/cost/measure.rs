@@ -1,5 +1,5 @@
-//! Every method called in a small store and in a bigger one, one call at a time.
-//! Nothing else runs meanwhile: events move between the calls.
+//! Calls every method in a small store and in a bigger one, one call at a time.
+//! Nothing else runs in the meantime: events are delivered between the calls.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -24,12 +24,12 @@ use crate::{
 
 /// The partner of the calls that come after the stores have grown.
 const LATER: &str = "later";
-/// Reports see what happened before the day began.
+/// Reports cover what happened before the current day began.
 const DAY: Duration = Duration::from_hours(24);
 /// The service whose parked events the scenario lists.
 const PARKED_AT: &str = "incentivize";
 
-/// What the calls of each method were seen to do.
+/// What was observed of the calls of each method.
 pub type Calls = BTreeMap<String, Vec<Seen>>;
 
 /// Each method's calls, by the size of the store.
@@ -37,7 +37,7 @@ pub type Calls = BTreeMap<String, Vec<Seen>>;
 pub struct Measured {
     /// In a store with few objects; lists and batches of one.
     pub one: Calls,
-    /// In a bigger one; lists and batches of a page.
+    /// In a bigger store; lists and batches of a page.
     pub many: Calls,
 }
 
@@ -45,7 +45,7 @@ pub struct Measured {
 struct Bench<'a> {
     suite: &'a TestSuite,
     meter: &'a Meter,
-    /// Objects of a list, rows of a batch.
+    /// Number of objects of a list, and of rows of a batch.
     page: u64,
     calls: Calls,
 }
@@ -62,7 +62,7 @@ pub async fn measure(suite: &TestSuite, meter: &Meter, growth: Growth) -> Result
     suite.clock.advance(DAY);
     let mut small = Bench { suite, meter, page: 1, calls: Calls::default() };
     let mut reads = small.play(below(DEALER, 3)).await?;
-    // A partner reads by other conditions than the vendor.
+    // A partner's reads have other conditions than the vendor's.
     let partner = suite.partner(DISTRIBUTOR)?;
     let theirs: Vec<Call> = reads.iter().filter(|call| is_for_partners(call)).cloned().collect();
     for call in theirs {
@@ -77,10 +77,10 @@ pub async fn measure(suite: &TestSuite, meter: &Meter, growth: Growth) -> Result
     big.play(below(LATER, 4)).await?;
     grow::park(suite.suite.store(PARKED_AT).context("the store of a service that parks")?).await?;
     suite.clock.advance(DAY);
-    // What hangs on objects of the first rounds has grown with them.
+    // What depends on objects of the first rounds has grown with the stores.
     for mut call in reads {
         let by_partner = call.token == partner;
-        // A service's token is good for a minute.
+        // A service's token is valid for a minute.
         if describe::access(&call.method) == Access::Internal {
             call.token = suite.service(TENANT)?;
         }
@@ -90,7 +90,7 @@ pub async fn measure(suite: &TestSuite, meter: &Meter, growth: Growth) -> Result
 }
 
 impl Bench<'_> {
-    /// Plays a round; gives the calls that change nothing.
+    /// Plays a round and returns the calls that change nothing.
     async fn play(&mut self, round: Round) -> Result<Vec<Call>> {
         let partner = format!("partners/{}", round.partner);
         let (mut scenario, mut reads) = (Scenario::new(self.suite, round), Vec::new());
@@ -107,8 +107,8 @@ impl Bench<'_> {
         Ok(reads)
     }
 
-    /// A list again, for the objects of a partner in it: the first of all may be
-    /// anybody's.
+    /// Lists again and keeps only a partner's objects: the first object of the
+    /// list may belong to any partner.
     async fn own(&self, call: &Call, partner: &str) -> Result<Vec<DynamicMessage>> {
         let mut whole = call.request.clone();
         set(&mut whole, "page_size", Value::I32(1000));
@@ -152,13 +152,14 @@ fn set(message: &mut DynamicMessage, field: &str, value: Value) {
     }
 }
 
-/// Messages of a stream, or of the first list in an answer.
+/// Returns the number of messages of a stream, or of the first list in an
+/// answer.
 fn entries(answers: &[DynamicMessage]) -> usize {
     let [answer] = answers else { return answers.len() };
     list(answer).map_or(0, |(_, items)| items.len())
 }
 
-/// The first list of messages in an answer.
+/// Returns the first list of messages in an answer.
 fn list(answer: &DynamicMessage) -> Option<(FieldDescriptor, Vec<Value>)> {
     let field = answer.descriptor().fields().find(|field| field.is_list() && matches!(field.kind(), Kind::Message(_)))?;
     let items = answer.get_field(&field).as_list()?.to_vec();

@@ -14,25 +14,25 @@ pub enum Meter {
     Sqlite(Statements),
 }
 
-/// What one call was seen to do.
+/// What was observed of one call.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// Round trips or statements.
     pub cost: u64,
-    /// Whether a partner's person called, and not the vendor's.
+    /// Whether one of a partner's people called, not one of the vendor's.
     pub by_partner: bool,
-    /// What was run, in words.
+    /// Texts of the statements that were run.
     pub texts: Vec<String>,
-    /// On SQLite, by service.
+    /// Statements with their service, on SQLite.
     pub statements: Vec<(&'static str, Statement)>,
-    /// On PostgreSQL.
+    /// Plans, on PostgreSQL.
     pub plans: Vec<Plan>,
-    /// Objects of its answer.
+    /// Number of objects in the answer.
     pub entries: usize,
 }
 
 impl Meter {
-    /// What was done since the last time.
+    /// Returns what was done since the last call.
     ///
     /// # Errors
     /// If a plan cannot be read.

@@ -1,18 +1,18 @@
-//! What PostgreSQL says that it did for a statement.
+//! What PostgreSQL reports to have done for a statement.
 
 use std::{collections::BTreeMap, fmt};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// A statement with the rows that its scans saw.
+/// A statement with the rows that its scans examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The statement.
     pub sql: String,
     /// Rows that it returned or changed.
     pub returned: u64,
-    /// Rows that were looked at, by table.
+    /// Rows that were examined, by table.
     pub examined: BTreeMap<String, u64>,
 }
 
@@ -20,21 +20,22 @@ impl Plan {
     /// Reads what `auto_explain` writes.
     ///
     /// # Errors
-    /// If it is no plan with the rows that were seen.
+    /// If the text is not a plan with actual rows.
     pub fn read(text: &str) -> Result<Self> {
         let read = || {
             let whole: Value = serde_json::from_str(text)?;
             let root = &whole["Plan"];
             let mut examined = BTreeMap::new();
-            look_at(root, &mut examined)?;
+            examine(root, &mut examined)?;
             let sql = whole["Query Text"].as_str().context("a statement")?.to_owned();
             Ok::<_, anyhow::Error>(Self { sql, returned: returned(root)?, examined })
         };
         read().with_context(|| format!("not a plan: {text}"))
     }
 
-    /// The table of which it looked at most rows, if it looked at more than a
-    /// page and four times what it returned.
+    /// Returns the table of which most rows were examined, and how many rows
+    /// were examined in all, if that is more than a page and four times what
+    /// was returned.
     #[must_use]
     pub fn beyond(&self, page: u64) -> Option<(&str, u64)> {
         let all: u64 = self.examined.values().sum();
@@ -64,20 +65,21 @@ fn children(node: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn returned(root: &Value) -> Result<u64> {
-    root["Actual Rows"].as_f64().context("the rows that were seen")?;
+    root["Actual Rows"].as_f64().context("the actual rows")?;
     let own = number(root, "Actual Rows");
     let changes = root["Node Type"] == "ModifyTable" && own == 0;
     Ok(if changes { children(root).map(|child| number(child, "Actual Rows")).sum() } else { own })
 }
 
-fn look_at(node: &Value, examined: &mut BTreeMap<String, u64>) -> Result<()> {
+fn examine(node: &Value, examined: &mut BTreeMap<String, u64>) -> Result<()> {
     let kind = node["Node Type"].as_str().context("a node's type")?;
-    // The heap's scan above an index' own counts the rows once.
+    // Rows count once: the index scan below a bitmap heap scan names no
+    // relation.
     if let Some(table) = node["Relation Name"].as_str().filter(|_| kind.ends_with("Scan")) {
         let seen = ["Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck"];
         *examined.entry(table.to_owned()).or_default() += seen.iter().map(|key| number(node, key)).sum::<u64>();
     }
-    children(node).try_for_each(|child| look_at(child, examined))
+    children(node).try_for_each(|child| examine(child, examined))
 }
 
 #[cfg(test)]
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_a_filter_drops_are_looked_at_in_each_loop() {
+    fn rows_that_a_filter_drops_are_examined_in_each_loop() {
         let join = json!({"Node Type": "Nested Loop", "Actual Rows": 10, "Actual Loops": 1,
             "Plans": [scan("Seq Scan", "deal", 10, 90, 1), scan("Index Scan", "partner", 1, 2, 10)]});
         let plan = plan(json!({"Node Type": "Limit", "Actual Rows": 10, "Actual Loops": 1, "Plans": [join]}));

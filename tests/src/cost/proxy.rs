@@ -1,4 +1,4 @@
-//! A way to PostgreSQL that counts what goes over it.
+//! A proxy of PostgreSQL that counts what passes through it.
 
 use std::{
     net::SocketAddr,
@@ -17,16 +17,16 @@ use tokio::{
 
 use super::wire::{Conversation, Tally};
 
-/// A client's first message if it wants TLS. It gets none: what is to be
-/// counted has to be read.
+/// A client's first message if it wants TLS. That is refused: the proxy has to
+/// read what it counts.
 const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
-/// Lets the server send the plan of each statement, with the rows that it
-/// really saw, as a notice.
+/// Makes the server send the plan of each statement, with the actual rows, as a
+/// notice.
 const PLANS: &str = "-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_analyze=on \
                      -c auto_explain.log_timing=off -c auto_explain.log_format=json -c client_min_messages=log";
 
-/// Listens beside a server and passes everything on.
+/// Listens in front of a server and passes everything on.
 #[derive(Debug)]
 pub struct Proxy {
     server: String,
@@ -39,7 +39,7 @@ impl Proxy {
     /// Starts a proxy of the server that a URL names.
     ///
     /// # Errors
-    /// If the URL names none or no port is to be had.
+    /// If the URL names no server, or no port is free.
     pub async fn start(url: &str) -> Result<Self> {
         let (_, rest) = url.split_once("://").context("the URL of a database")?;
         let authority = rest.split('/').next().unwrap_or_default();
@@ -51,14 +51,15 @@ impl Proxy {
         Ok(Self { server, address, tally, task })
     }
 
-    /// The same database by way of the proxy, with the plans of all statements.
+    /// Returns the URL of the same database through the proxy, with the plans
+    /// of all statements.
     #[must_use]
     pub fn url(&self, url: &str) -> String {
         let options = PLANS.replace(' ', "%20").replace('=', "%3D");
         format!("{}?options={options}", url.replacen(&self.server, &self.address.to_string(), 1))
     }
 
-    /// What went over the wire since the last time.
+    /// Returns what went over the wire since the last call.
     pub fn take(&self) -> Tally {
         std::mem::take(&mut *lock(&self.tally))
     }
@@ -75,7 +76,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 async fn accept(listener: TcpListener, server: String, tally: Arc<Mutex<Tally>>) {
-    // They end with the proxy.
+    // Connections end with the proxy.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let (server, tally) = (server.clone(), tally.clone());
@@ -103,14 +104,14 @@ async fn pass(mut client: TcpStream, server: &str, tally: &Mutex<Tally>) -> Resu
     Ok(())
 }
 
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut see: impl FnMut(&[u8])) -> Result<()> {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut observe: impl FnMut(&[u8])) -> Result<()> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let count = from.read(&mut buffer).await?;
         if count == 0 {
             return Ok(to.shutdown().await?);
         }
-        see(&buffer[..count]);
+        observe(&buffer[..count]);
         to.write_all(&buffer[..count]).await?;
     }
 }
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_wants_tls_is_refused_it_and_goes_on() {
+    async fn a_client_that_asks_for_tls_is_refused_and_continues_without_it() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("postgres://me@{}/test", server.local_addr().unwrap());
         let proxy = Proxy::start(&url).await.unwrap();
@@ -137,7 +138,7 @@ mod tests {
         let (mut end, _) = server.accept().await.unwrap();
         let mut got = [0; 13];
         end.read_exact(&mut got).await.unwrap();
-        assert_eq!(&got, startup, "the server never hears of TLS");
+        assert_eq!(&got, startup, "the server never receives the request for TLS");
         assert_eq!(proxy.take(), Tally::default());
 
         client.write_all(b"Q\0\0\0\x0dSELECT 1\0").await.unwrap();
@@ -145,6 +146,6 @@ mod tests {
         end.read_exact(&mut got).await.unwrap();
         let tally = proxy.take();
         assert_eq!((tally.trips, tally.statements), (1, vec!["SELECT 1".to_owned()]));
-        assert_eq!(proxy.take().trips, 0, "what was taken is counted once");
+        assert_eq!(proxy.take().trips, 0, "nothing is counted twice");
     }
 }

@@ -1,16 +1,16 @@
-//! Batches and streams with as many rows as are asked for.
+//! Batches and streams with a given number of rows.
 
 use prost_reflect::{DynamicMessage, Kind, Value};
 
 use crate::scenario::Call;
 
-/// Fields by which one row differs from the next, at any depth.
+/// Fields in which one row differs from the next, at any depth.
 const OWN: [&str; 6] = ["row_id", "partner_id", "remote_id", "account_domain", "activity_id", "date"];
-/// Dates of rows start here.
+/// Dates of rows start in this year.
 const YEAR: u64 = 1900;
 
-/// The messages to send: one, with as many rows in its list; of a stream as many
-/// as rows. A read has no rows.
+/// Returns the messages to send: one with so many rows in its list, or for a
+/// stream one per row. A read has no rows.
 pub(super) fn with_rows(call: &Call, count: u64) -> Vec<DynamicMessage> {
     let request = &call.request;
     if call.method.is_client_streaming() {
@@ -28,7 +28,7 @@ pub(super) fn with_rows(call: &Call, count: u64) -> Vec<DynamicMessage> {
     vec![request]
 }
 
-/// The same row under other ids; the first one as it is.
+/// Returns the row with other ids; the first one unchanged.
 fn other(row: &DynamicMessage, n: u64) -> DynamicMessage {
     let mut next = row.clone();
     if n == 0 {

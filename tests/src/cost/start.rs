@@ -10,7 +10,7 @@ use super::Statements;
 use crate::{TestSuite, start_time};
 
 impl TestSuite {
-    /// Starts a suite on SQLite whose statements are seen.
+    /// Starts a suite on SQLite whose statements are observed.
     ///
     /// # Errors
     /// If it does not start.

@@ -7,12 +7,12 @@ use sea_orm::{ConnectionTrait, Statement, Values};
 use stoa::suite::Observers;
 use stoa_store::{Observer, Store};
 
-/// Sees them as they are run, with the service that does so.
+/// The statements that were run, with the service that ran each.
 #[derive(Debug, Clone, Default)]
 pub struct Statements(Arc<Mutex<Vec<(&'static str, Statement)>>>);
 
 impl Statements {
-    /// What a suite is started with.
+    /// Returns the observers with which to start a suite.
     #[must_use]
     pub fn observers(&self) -> Observers {
         let all = self.clone();
@@ -22,7 +22,7 @@ impl Statements {
         })
     }
 
-    /// What was run since the last time.
+    /// Returns what was run since the last call.
     pub fn take(&self) -> Vec<(&'static str, Statement)> {
         std::mem::take(&mut *self.lock())
     }
@@ -32,7 +32,7 @@ impl Statements {
     }
 }
 
-/// Tables of a SQLite store that a statement walks over from end to end.
+/// Returns the tables of a SQLite store that a statement scans from end to end.
 ///
 /// # Errors
 /// If the statement cannot be explained.
@@ -47,13 +47,13 @@ pub async fn scans(store: &Store, statement: &Statement) -> Result<Vec<String>> 
     Ok(tables)
 }
 
-/// `SCAN deal`, `SCAN deal USING INDEX deal_partner`. What the statement brings
-/// itself is no table.
+/// Returns the table of a step such as `SCAN deal` or `SCAN deal USING INDEX
+/// deal_partner`. Rows that the statement itself provides are not a table.
 fn scanned(detail: &str) -> Option<&str> {
     let what = detail.strip_prefix("SCAN ")?;
-    let brought = ["(", "CONSTANT ROW"].iter().any(|head| what.starts_with(head))
+    let provided = ["(", "CONSTANT ROW"].iter().any(|head| what.starts_with(head))
         || ["VALUES CLAUSE", "VIRTUAL TABLE"].iter().any(|tail| what.contains(tail));
-    what.split(' ').next().filter(|_| !brought)
+    what.split(' ').next().filter(|_| !provided)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::collections::{HashMap, VecDeque};
 /// What went over the wire.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Times a client sent something to be run and waited for the answer.
-    /// Preparing a statement and probing a connection happen once a statement
-    /// and once a connection's use; they are not counted.
+    /// How often a client sent something to be run and waited for the answer.
+    /// Preparing a statement happens once per statement, and probing a
+    /// connection once per use of a connection; neither is counted.
     pub trips: u64,
     /// What was run, in order.
     pub statements: Vec<String>,
@@ -23,7 +23,8 @@ struct Frames {
 }
 
 impl Frames {
-    /// The next whole message; the first of a client has no kind.
+    /// Returns the next complete message. The first message of a client has no
+    /// kind.
     fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         let head = usize::from(self.typed);
         let length = self.buffer.get(head..head + 4)?.try_into().map(u32::from_be_bytes).ok()? as usize;
@@ -48,7 +49,8 @@ pub struct Conversation {
     bound: String,
     /// Whether something runs before the next `Sync`.
     runs: bool,
-    /// For each `ReadyForQuery` to come: whether something is run before it.
+    /// Whether something is run before each `ReadyForQuery` that is still to
+    /// come.
     awaited: VecDeque<bool>,
 }
 
@@ -66,7 +68,7 @@ impl Default for Conversation {
 }
 
 impl Conversation {
-    /// Takes what the client sent, before the server gets it.
+    /// Reads what the client sent, before the server gets it.
     pub fn sent(&mut self, bytes: &[u8], tally: &mut Tally) {
         self.sent.buffer.extend_from_slice(bytes);
         while let Some((kind, body)) = self.sent.next() {
@@ -76,7 +78,7 @@ impl Conversation {
                 0 => self.awaited.push_back(false),
                 b'P' => {
                     let (name, sql) = (text(), readable(&text()));
-                    // What has no name is prepared again each time.
+                    // A statement without a name is prepared again each time.
                     self.runs |= name.is_empty();
                     self.prepared.insert(name, sql);
                 }
@@ -101,13 +103,13 @@ impl Conversation {
         }
     }
 
-    /// What is sent before the last answer came costs no time of its own.
+    /// What is sent before the last answer has arrived is not a round trip.
     fn await_ready(&mut self, runs: bool, tally: &mut Tally) {
         tally.trips += u64::from(runs && !self.awaited.contains(&true));
         self.awaited.push_back(runs);
     }
 
-    /// Takes what the server answered.
+    /// Reads what the server answered.
     pub fn answered(&mut self, bytes: &[u8], tally: &mut Tally) {
         self.answered.buffer.extend_from_slice(bytes);
         while let Some((kind, body)) = self.answered.next() {
@@ -124,7 +126,7 @@ fn readable(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
 
-/// The plan in a notice of `auto_explain`.
+/// Returns the plan in a notice of `auto_explain`.
 fn plan(notice: &[u8]) -> Option<String> {
     let message = notice.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"M"))?;
     let text = readable(message);
@@ -145,12 +147,12 @@ mod tests {
 
     const READY: &[u8] = b"Z\0\0\0\x05I";
 
-    /// A connection that has been opened.
+    /// Returns a connection that has been opened.
     fn opened(tally: &mut Tally) -> Conversation {
         let mut conversation = Conversation::default();
         conversation.sent(&message(0, b"\0\x03\0\0user\0postgres\0\0"), tally);
         conversation.answered(&[&message(b'R', &[0; 4])[..], READY].concat(), tally);
-        assert_eq!((tally.trips, conversation.awaited.len()), (0, 0), "to connect is no round trip");
+        assert_eq!((tally.trips, conversation.awaited.len()), (0, 0), "connecting is not a round trip");
         conversation
     }
 
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_run_counts_and_preparing_and_probing_do_not() {
+    fn running_counts_but_preparing_and_probing_do_not() {
         let mut tally = Tally::default();
         let mut conversation = opened(&mut tally);
         for (sent, trips) in
@@ -204,9 +206,9 @@ mod tests {
         assert_eq!(tally.trips, 2);
     }
 
-    /// However the bytes arrive, they say the same.
+    /// However the bytes are split, the counts are the same.
     #[test]
-    fn messages_may_come_in_pieces() {
+    fn messages_may_arrive_in_pieces() {
         let notice = b"SLOG\0VLOG\0C00000\0Mduration: 0.010 ms  plan:\n{\"Plan\": 1}\0\0";
         let other = b"SNOTICE\0Mrelation exists\0\0";
         let sent = [message(0, b"\0\x03\0\0\0"), prepare("s1", "SELECT 1"), run("s1"), message(b'Q', b"COMMIT\0")].concat();

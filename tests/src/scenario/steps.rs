@@ -1,5 +1,5 @@
-//! The steps of a round. An object of a step is the last one of its collection
-//! that was created or named.
+//! The steps of a round. The object that a step is about is the last one of its
+//! collection that was created or named.
 
 use serde_json::{Value, json};
 use stoa_kernel::Timestamp;
@@ -304,7 +304,7 @@ fn ledger(_: &Names) -> Vec<Step> {
     vec![step("ListLedgerTransactions"), step("GetTrialBalance")]
 }
 
-/// A partner more.
+/// Enrolls one more partner.
 fn bulk(r: &Names) -> Vec<Step> {
     let row = json!({"partnerId": r.id("bulk"), "program": r.of("programs", "first")});
     vec![

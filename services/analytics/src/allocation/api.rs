@@ -43,7 +43,7 @@ impl AllocationService for Api {
     }
 }
 
-/// The allocation without its page, and all partners.
+/// Returns the allocation without its page, and the rows of all partners.
 fn compute(ready: &Ready, cut: Cut, request: &ComputeAllocationRequest) -> Result<(Allocation, Vec<PartnerAllocation>)> {
     check(&request.budgets)?;
     let frame = &ready.frame;
@@ -65,11 +65,11 @@ fn compute(ready: &Ready, cut: Cut, request: &ComputeAllocationRequest) -> Resul
     for budget in &request.budgets {
         let plan = allocate(budget, &candidates, &Policies::read(&request.policies, budget.resource())?)?;
         let uniform = compare::uniform(budget.unit_count, candidates.len());
-        for ((row, units), same) in rows.iter_mut().zip(&plan.partners).zip(&uniform) {
+        for ((row, units), uniform_units) in rows.iter_mut().zip(&plan.partners).zip(&uniform) {
             row.unit_counts.push(*units);
-            row.uniform_counts.push(*same);
+            row.uniform_counts.push(*uniform_units);
         }
-        plans.push(described(budget, &plan, &candidates, &uniform, &found.currency));
+        plans.push(resource_plan(budget, &plan, &candidates, &uniform, &found.currency));
     }
     let allocation = Allocation {
         definition_version: DEFAULT.version.to_owned(),
@@ -87,7 +87,7 @@ fn compute(ready: &Ready, cut: Cut, request: &ComputeAllocationRequest) -> Resul
 fn check(budgets: &[AllocationBudget]) -> Result<()> {
     for (i, budget) in budgets.iter().enumerate() {
         if budgets.iter().take(i).any(|b| b.resource == budget.resource) {
-            return Err(Error::invalid(format!("budgets[{i}].resource"), "stands in an earlier budget; give one budget a resource"));
+            return Err(Error::invalid(format!("budgets[{i}].resource"), "is that of an earlier budget. Send one budget per resource."));
         }
         if !budget.currency_code.is_empty() {
             money::currency(&format!("budgets[{i}].currency_code"), &budget.currency_code)?;
@@ -107,7 +107,7 @@ fn row(candidate: &Candidate) -> PartnerAllocation {
     }
 }
 
-fn described(budget: &AllocationBudget, plan: &Plan, candidates: &[Candidate], uniform: &[i64], reporting: &str) -> ResourcePlan {
+fn resource_plan(budget: &AllocationBudget, plan: &Plan, candidates: &[Candidate], uniform: &[i64], reporting: &str) -> ResourcePlan {
     let revenues = compare::revenues(candidates);
     let even = compare::per_segment(candidates, uniform);
     let units = SEGMENTS.map(|segment| plan.segments.get(&segment).copied().unwrap_or_default());

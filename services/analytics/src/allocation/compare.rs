@@ -1,19 +1,21 @@
-//! A plan beside the uniform one, where every enrolled partner gets the same.
+//! Comparison of a plan with the uniform one, in which every enrolled partner
+//! gets the same number of units.
 
 use super::{Candidate, Plan, policy::SEGMENTS};
 
-/// Units of each partner if all got the same: the first by id get one more.
+/// Units per partner if all get the same. The first partners by ID share the
+/// remainder.
 pub(super) fn uniform(total: i64, count: usize) -> Vec<i64> {
     let Some(count) = i64::try_from(count).ok().filter(|n| *n > 0) else { return Vec::new() };
     (0..count).map(|i| total / count + i64::from(i < total % count)).collect()
 }
 
-/// Units of each segment, from those of its partners.
+/// Units per segment, summed over its partners.
 pub(super) fn per_segment(candidates: &[Candidate], units: &[i64]) -> [i64; 4] {
     SEGMENTS.map(|segment| candidates.iter().zip(units).filter(|(c, _)| c.segment == segment).map(|(_, u)| u).sum())
 }
 
-/// Revenue of each segment; what is negative counts as none.
+/// Revenue per segment. A partner's negative revenue counts as 0.
 pub(super) fn revenues(candidates: &[Candidate]) -> [i64; 4] {
     let revenues: Vec<i64> = candidates.iter().map(|c| c.revenue.max(0)).collect();
     per_segment(candidates, &revenues)
@@ -21,16 +23,16 @@ pub(super) fn revenues(candidates: &[Candidate]) -> [i64; 4] {
 
 /// ½ Σ |investment share − revenue share| over the segments.
 pub(super) fn misallocation(units: &[i64; 4], revenues: &[i64; 4]) -> Option<f64> {
-    let all = |of: &[i64; 4]| of.iter().map(|n| i128::from(*n)).sum::<i128>();
-    let (invested, earned) = (all(units), all(revenues));
+    let total = |values: &[i64; 4]| values.iter().map(|n| i128::from(*n)).sum::<i128>();
+    let (invested, earned) = (total(units), total(revenues));
     if invested <= 0 || earned <= 0 {
         return None;
     }
-    let apart: i128 = units.iter().zip(revenues).map(|(u, r)| (i128::from(*u) * earned - i128::from(*r) * invested).abs()).sum();
-    Some(quotient(apart, 2 * invested * earned))
+    let distance: i128 = units.iter().zip(revenues).map(|(u, r)| (i128::from(*u) * earned - i128::from(*r) * invested).abs()).sum();
+    Some(quotient(distance, 2 * invested * earned))
 }
 
-/// Share of the units that goes to the top tenth by revenue.
+/// Share of the units that goes to the top tenth of the partners by revenue.
 pub(super) fn top_share(candidates: &[Candidate], units: &[i64], allocated: i64) -> Option<f64> {
     if allocated <= 0 || candidates.is_empty() {
         return None;
@@ -42,12 +44,12 @@ pub(super) fn top_share(candidates: &[Candidate], units: &[i64], allocated: i64)
     Some(quotient(sum, allocated.into()))
 }
 
-/// Units that the plan gives away, pools included.
+/// Units that the plan allocates, including pools.
 pub(super) fn allocated(plan: &Plan) -> i64 {
     plan.segments.values().sum()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for reading; computed in one step from whole numbers")]
+#[expect(clippy::cast_precision_loss, reason = "for display; computed in one step from integers")]
 fn quotient(numerator: i128, denominator: i128) -> f64 {
     numerator as f64 / denominator as f64
 }

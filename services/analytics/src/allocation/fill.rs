@@ -1,24 +1,24 @@
 //! Water-filling: whole units in proportion to weights, between floors and caps.
-//! Whole numbers only, in a fixed order: the same input gives the same output.
+//! Uses only integers and a fixed order, so the same input gives the same output.
 
 use std::cmp::Ordering;
 
-/// Weights are scaled below this, so that all products fit into 128 bits.
+/// Scaled weights are below this, so that all products fit into 128 bits.
 const WEIGHT_MAX: i128 = 1 << 40;
 
-/// Who takes part.
+/// One participant in the filling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) weight: i64,
     pub(crate) floor: i64,
-    /// At least the floor.
+    /// Not less than the floor.
     pub(crate) cap: i64,
 }
 
-/// Units for each: floors first, then in proportion to the weights up to the
-/// caps, rounded by the largest remainder. They add up to `total` or, where that
-/// is more, to the caps. Floors that add up to more than `total` are not for
-/// this function.
+/// Returns the units per share: floors first, then in proportion to the weights
+/// up to the caps, rounded by largest remainder. They add up to `total`, or to
+/// the sum of the caps if `total` exceeds it. The floors must not add up to more
+/// than `total`.
 pub(crate) fn fill(total: i64, shares: &[Share]) -> Vec<i64> {
     let caps: i128 = shares.iter().map(|s| i128::from(s.cap)).sum();
     if caps <= i128::from(total) {
@@ -54,8 +54,8 @@ fn scaled(shares: &[Share]) -> Vec<i128> {
     shares.iter().map(|s| (i128::from(s.weight) / divisor).max(1)).collect()
 }
 
-/// An instant of filling at which a share leaves its floor or reaches its cap:
-/// the level `units / weight`.
+/// The level, `units / weight`, at which a share leaves its floor or reaches its
+/// cap.
 struct Step {
     units: i128,
     weight: i128,
@@ -63,8 +63,9 @@ struct Step {
     cap: bool,
 }
 
-/// Finds the level at which the units are used up: who is at its floor, who at
-/// its cap, and what is left for the others, with their weight.
+/// Finds the level at which the units are used up. Returns which shares are at
+/// their floors, which are at their caps, and the units and total weight of the
+/// others.
 fn level(total: i64, shares: &[Share], weights: &[i128]) -> (Vec<bool>, Vec<bool>, i128, i128) {
     let mut steps: Vec<Step> = Vec::with_capacity(shares.len() * 2);
     for (at, (share, weight)) in shares.iter().zip(weights).enumerate() {
@@ -119,8 +120,8 @@ mod tests {
     }
 
     fn shares() -> impl Strategy<Value = Vec<Share>> {
-        let one = (0_i64..1_000_000_000_000_000_000, 0_i64..50, 0_i64..200).prop_map(|(w, f, more)| share(w, f, f + more));
-        prop::collection::vec(one, 0..30)
+        let any_share = (0_i64..1_000_000_000_000_000_000, 0_i64..50, 0_i64..200).prop_map(|(w, f, more)| share(w, f, f + more));
+        prop::collection::vec(any_share, 0..30)
     }
 
     proptest! {
@@ -144,11 +145,11 @@ mod tests {
         ) {
             let total = shares.iter().map(|s| s.floor).sum::<i64>() + extra;
             let units = fill(total, &shares);
-            // No unit could move to somebody with less per weight: within one unit of rounding.
-            for (a, of_a) in units.iter().zip(&shares) {
-                for (b, of_b) in units.iter().zip(&shares) {
-                    if *a > of_a.floor && *b < of_b.cap {
-                        prop_assert!((a - 1) * of_b.weight <= (b + 1) * of_a.weight);
+            // Within one unit of rounding, no unit could move to a share with less per weight.
+            for (a, share_a) in units.iter().zip(&shares) {
+                for (b, share_b) in units.iter().zip(&shares) {
+                    if *a > share_a.floor && *b < share_b.cap {
+                        prop_assert!((a - 1) * share_b.weight <= (b + 1) * share_a.weight);
                     }
                 }
             }

@@ -1,9 +1,10 @@
-//! Investment allocation: the segment's share, then inside the segment in
-//! proportion to productivity. Pure, whole numbers only.
+//! Investment allocation: first to segments, then to the partners of a segment
+//! in proportion to productivity. Pure functions on integers.
 //!
-//! Productivity is the revenue of 365 days, shrunk toward the segment's mean by
-//! the number of wins it rests on. Market potential and open pipeline enter it
-//! together with coverage targets; until then a partner's potential is 0.
+//! Productivity is the revenue of 365 days, shrunk toward the segment's mean. The
+//! fewer wins it rests on, the more it is shrunk. Market potential and open
+//! pipeline will be part of it once there are coverage targets. Until then, a
+//! partner's potential is 0.
 
 mod api;
 mod compare;
@@ -17,12 +18,12 @@ use policy::{Policies, SEGMENTS, Weighting};
 use stoa_kernel::{Error, Result, money};
 use stoa_proto::analytics::v1::{AllocationBudget, ErrorReason, InvestmentSegment, LeftReason};
 
-/// Wins that the segment's mean weighs as much as.
+/// Weight of the segment's mean, in wins.
 const PRIOR_WINS: i128 = 4;
-/// What `n ÷ ratio` is kept in, so that the default ratios divide it.
+/// Scale of `n ÷ ratio`. All default ratios divide it.
 const RATIO_SCALE: i64 = 300_000;
 
-/// A partner to allocate to. Partners come by id.
+/// A partner to allocate to. Candidates are ordered by ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) partner: String,
@@ -33,12 +34,12 @@ pub(crate) struct Candidate {
     pub(crate) productivity: i64,
 }
 
-/// One budget, given away.
+/// The allocation of one budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Units of each segment.
+    /// Units per segment.
     pub(crate) segments: BTreeMap<InvestmentSegment, i64>,
-    /// Units of each partner; 0 in a pooled segment.
+    /// Units per candidate. 0 in a pooled segment.
     pub(crate) partners: Vec<i64>,
     pub(crate) left: i64,
     pub(crate) left_reason: LeftReason,
@@ -47,12 +48,12 @@ pub(crate) struct Plan {
 /// Sets the productivity of every candidate.
 pub(crate) fn rate(candidates: &mut [Candidate]) {
     for segment in SEGMENTS {
-        let of = || candidates.iter().filter(|c| c.segment == segment);
-        let count = i128::try_from(of().count()).unwrap_or(i128::MAX);
+        let members = || candidates.iter().filter(|c| c.segment == segment);
+        let count = i128::try_from(members().count()).unwrap_or(i128::MAX);
         if count == 0 {
             continue;
         }
-        let sum: i128 = of().map(|c| i128::from(c.revenue.max(0))).sum();
+        let sum: i128 = members().map(|c| i128::from(c.revenue.max(0))).sum();
         let mean = money::div_round(sum * 1000, count);
         for candidate in candidates.iter_mut().filter(|c| c.segment == segment) {
             let wins = i128::from(candidate.wins.max(0));
@@ -63,10 +64,10 @@ pub(crate) fn rate(candidates: &mut [Candidate]) {
     }
 }
 
-/// Gives one budget away.
+/// Allocates one budget.
 ///
 /// # Errors
-/// FAILED_PRECONDITION `FLOORS_EXCEED_BUDGET`.
+/// FAILED_PRECONDITION `FLOORS_EXCEED_BUDGET` if the floors exceed the budget.
 pub(crate) fn allocate(budget: &AllocationBudget, candidates: &[Candidate], policies: &Policies) -> Result<Plan> {
     let total = budget.unit_count;
     let count = |segment| i64::try_from(candidates.iter().filter(|c| c.segment == segment).count()).unwrap_or(i64::MAX);
@@ -97,7 +98,7 @@ pub(crate) fn allocate(budget: &AllocationBudget, candidates: &[Candidate], poli
     Ok(plan)
 }
 
-/// Units of each segment, within what floors and caps of its partners add up to.
+/// Units per segment, between the sums of its partners' floors and caps.
 fn by_segment(total: i64, counts: &[i64; 4], policies: &Policies) -> Result<[i64; 4]> {
     let bounds = |i: usize, limit: i64| {
         let policy = policies.of(SEGMENTS[i]);
@@ -111,15 +112,15 @@ fn by_segment(total: i64, counts: &[i64; 4], policies: &Policies) -> Result<[i64
             if floors > total {
                 return Err(floors_exceed(floors, total));
             }
-            let held: Vec<usize> = (0..4).filter(|i| counts[*i] > 0).collect();
+            let populated: Vec<usize> = (0..4).filter(|i| counts[*i] > 0).collect();
             let share = |i: &usize| {
                 let (floor, cap) = bounds(*i, total);
                 let weight = counts[*i].saturating_mul(RATIO_SCALE) / policies.of(SEGMENTS[*i]).partners_per_unit.max(1);
                 Share { weight, floor, cap }
             };
-            let shares: Vec<Share> = held.iter().map(share).collect();
-            for (i, given) in held.into_iter().zip(fill(total, &shares)) {
-                units[i] = given;
+            let shares: Vec<Share> = populated.iter().map(share).collect();
+            for (i, part) in populated.into_iter().zip(fill(total, &shares)) {
+                units[i] = part;
             }
         }
         Weighting::Shares => {
@@ -139,7 +140,7 @@ fn by_segment(total: i64, counts: &[i64; 4], policies: &Policies) -> Result<[i64
 }
 
 fn floors_exceed(floors: i64, units: i64) -> Error {
-    let message = format!("the floors add up to {floors} units, but there are {units}; lower the floors or raise the budget");
+    let message = format!("the floors add up to {floors} units, but only {units} are available. Lower the floors or raise the budget.");
     Error::precondition(ErrorReason::FloorsExceedBudget, message)
 }
 

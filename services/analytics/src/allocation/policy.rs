@@ -1,4 +1,4 @@
-//! How segments take part: the defaults, and what a request changes of them.
+//! Segment policies: the defaults, and the overrides in a request.
 
 use stoa_kernel::{Error, Result};
 use stoa_proto::analytics::v1::{AllocationResource, ErrorReason, InvestmentSegment, SegmentPolicy};
@@ -11,7 +11,7 @@ pub(crate) const SEGMENTS: [InvestmentSegment; 4] = [
     InvestmentSegment::Strategic,
 ];
 
-/// How one segment takes part in one resource.
+/// How one segment takes part in the allocation of one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) partners_per_unit: i64,
@@ -21,18 +21,18 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// The cap, where so many units are to give away.
+    /// Returns the cap of a partner if `units` are to be allocated.
     pub(crate) fn cap_of(&self, units: i64) -> i64 {
         self.cap.unwrap_or(i64::MAX).min(units).max(self.floor)
     }
 }
 
-/// By what segments are weighed.
+/// How segments are weighted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weighting {
-    /// By their partners ÷ partners per unit.
+    /// By number of partners ÷ partners per unit.
     Ratios,
-    /// By shares that were given.
+    /// By the shares in the request.
     Shares,
 }
 
@@ -43,12 +43,12 @@ pub(crate) struct Policies {
     by_segment: [Policy; 4],
 }
 
-/// Whether the segment's units are one pool: for activation, not for selling.
+/// Whether the segment's units are one pool, for activation rather than selling.
 pub(crate) const fn is_pooled(segment: InvestmentSegment) -> bool {
     matches!(segment, InvestmentSegment::ActivationFocus)
 }
 
-/// Partners that one account manager looks after, by default.
+/// Default number of partners per account manager.
 const fn default_ratio(segment: InvestmentSegment) -> i64 {
     match segment {
         InvestmentSegment::Strategic => 3,
@@ -64,10 +64,10 @@ impl Policies {
         &self.by_segment[at]
     }
 
-    /// The policies of a resource: the defaults, changed by what was given.
+    /// Returns the policies of a resource: the defaults, overridden by `given`.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT `POLICY_INVALID` naming the policy.
+    /// INVALID_ARGUMENT `POLICY_INVALID` if policies contradict each other.
     pub(crate) fn read(given: &[SegmentPolicy], resource: AllocationResource) -> Result<Self> {
         let mut found: [Option<&SegmentPolicy>; 4] = [None; 4];
         for (i, policy) in given.iter().enumerate() {
@@ -76,7 +76,7 @@ impl Policies {
             }
             let at = SEGMENTS.iter().position(|s| *s == policy.segment()).unwrap_or_default();
             if found[at].replace(policy).is_some() {
-                return Err(invalid(i, "segment", "has a policy for this resource already; keep one"));
+                return Err(invalid(i, "segment", "already has a policy for this resource. Keep only one."));
             }
             if policy.cap.is_some_and(|cap| cap < policy.floor) {
                 return Err(invalid(i, "cap", "must not be lower than the floor"));
@@ -85,11 +85,11 @@ impl Policies {
         let by_segment = [0, 1, 2, 3].map(|i| policy(SEGMENTS[i], found[i]));
         let shares: i64 = by_segment.iter().map(|p| p.share_basis_points).sum();
         if shares > 10_000 {
-            return Err(invalid(0, "share_basis_points", "add up to more than 10,000 for one resource; lower them"));
+            return Err(invalid(0, "share_basis_points", "must not add up to more than 10,000 for one resource. Lower the shares."));
         }
         let by_ratio = found.iter().flatten().any(|p| p.partners_per_unit > 0);
         if shares > 0 && by_ratio {
-            return Err(invalid(0, "share_basis_points", "cannot stand beside partners_per_unit for one resource; use one of them"));
+            return Err(invalid(0, "share_basis_points", "cannot be combined with partners_per_unit for one resource. Use only one."));
         }
         let weighting = if shares > 0 { Weighting::Shares } else { Weighting::Ratios };
         Ok(Self { weighting, by_segment })

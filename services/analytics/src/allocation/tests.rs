@@ -22,7 +22,7 @@ fn given(segment: usize, change: impl Fn(&mut SegmentPolicy)) -> SegmentPolicy {
 }
 
 #[test]
-fn segments_weigh_their_partners_by_the_default_ratios() {
+fn segments_are_weighted_by_the_default_ratios() {
     // 3 strategic = 1, 10 high-performing = 1, 25 standard = 1, 100 inactive = 1.
     let counts = [100, 25, 10, 3];
     let mut all: Vec<Candidate> = Vec::new();
@@ -33,13 +33,13 @@ fn segments_weigh_their_partners_by_the_default_ratios() {
     let plan = allocate(&hours(400), &all, &defaults()).unwrap();
     assert_eq!(plan.segments.values().copied().collect::<Vec<_>>(), [100, 100, 100, 100]);
     assert_eq!(plan.left, 0);
-    // The pool is nobody's own; a strategic partner has a third of an account manager.
+    // No partner has pooled units of its own. A strategic partner has a third of an account manager.
     assert!(all.iter().zip(&plan.partners).filter(|(c, _)| c.segment == SEGMENTS[0]).all(|(_, u)| *u == 0));
     assert!(all.iter().zip(&plan.partners).filter(|(c, _)| c.segment == SEGMENTS[3]).all(|(_, u)| (33..=34).contains(u)));
 }
 
 #[test]
-fn few_wins_are_shrunk_toward_the_mean() {
+fn revenue_from_few_wins_is_shrunk_toward_the_mean() {
     let mut all = vec![candidate(1, 1, 1000, 1), candidate(2, 1, 1000, 96), candidate(3, 1, 0, 0)];
     rate(&mut all);
     let mean = 666_667;
@@ -57,7 +57,7 @@ fn floors_beyond_the_budget_are_refused() {
 }
 
 #[test]
-fn what_is_left_says_why() {
+fn units_that_are_left_come_with_a_reason() {
     let all = [candidate(1, 1, 5, 1), candidate(2, 1, 5, 1)];
     let capped = Policies::read(&[given(1, |p| p.cap = Some(3))], AllocationResource::CamHours).unwrap();
     let plan = allocate(&hours(10), &all, &capped).unwrap();
@@ -71,7 +71,7 @@ fn what_is_left_says_why() {
 }
 
 #[test]
-fn contradicting_policies_name_their_field() {
+fn contradictory_policies_name_their_field() {
     let read = |given: &[SegmentPolicy]| Policies::read(given, AllocationResource::Mdf).unwrap_err();
     let twice = [given(1, |_| ()), given(1, |p| p.resource = AllocationResource::Mdf as i32)];
     assert_eq!(read(&twice).fields()[0].field, "policies[1].segment");

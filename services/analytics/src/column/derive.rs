@@ -1,5 +1,5 @@
-//! From all rows of an aggregate to its facts. Pure: the rows decide, not the
-//! order in which they were folded.
+//! Derives the facts of an aggregate from all of its rows. Pure: the result
+//! depends on the rows, not on the order in which they were folded.
 
 use prost::Message;
 use stoa_kernel::Result;
@@ -11,20 +11,20 @@ use super::{
 };
 use crate::row::Row;
 
-/// What one version of an overlaid noun says.
+/// State of one version of an overlaid noun.
 pub(crate) struct Overlaid<T> {
     /// Row of the column.
     pub(crate) row: u32,
     pub(crate) value: T,
-    /// Since when the value holds if this is the first version; never later than
-    /// the version happened.
+    /// Start of the value's span if this is the first version, unless the version
+    /// happened earlier.
     pub(crate) first_from: i64,
 }
 
-/// Facts of an *overlaid* noun: at a cut the highest version holds that happened
-/// before `as_of` and was recorded before `known_at`. A first version that holds
-/// from [`i64::MIN`] on also stands for the time before it, so that history that
-/// was taken later finds it.
+/// Derives the facts of an *overlaid* noun: at a cut, the highest version that
+/// happened before `as_of` and was recorded before `known_at` holds. A first
+/// version that holds from [`i64::MIN`] on also covers the time before it, so
+/// that history imported later finds it.
 pub(crate) fn overlaid<S, T>(rows: &[&Row], out: &mut Placed<T>, mut read: impl FnMut(&Row, S) -> Overlaid<T>) -> Result<()>
 where
     S: Message + Default,
@@ -44,7 +44,7 @@ where
     Ok(())
 }
 
-/// What one version of a dated noun says.
+/// State of one version of a dated noun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dated<T> {
     /// Row of the column.
@@ -54,8 +54,9 @@ pub(crate) struct Dated<T> {
     pub(crate) value: T,
 }
 
-/// Facts of a *dated* noun, whose state carries its instant: the highest version
-/// known says it. `read` gives `None` for a state that has no instant yet.
+/// Derives the facts of a *dated* noun, whose state carries its own instant: the
+/// highest known version holds. `read` returns `None` if a state has no instant
+/// yet.
 pub(crate) fn dated<S, T>(rows: &[&Row], out: &mut Placed<T>, mut read: impl FnMut(S) -> Option<Dated<T>>) -> Result<()>
 where
     S: Message + Default,

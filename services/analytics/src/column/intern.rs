@@ -1,15 +1,15 @@
-//! Texts and lists by number, so that columns hold numbers.
+//! Interns texts and lists, so that columns hold only numbers.
 
 use std::{collections::HashMap, sync::Arc};
 
-/// The number that stands for no partner: above the top of a hierarchy, and for
-/// direct revenue.
+/// The number for no partner: the parent at the top of a hierarchy, and the owner
+/// of direct revenue.
 pub(crate) const NO_PARTNER: u32 = 0;
 
-/// What gives numbers to the texts and lists that facts refer to.
+/// Assigns numbers to the texts and lists that facts refer to.
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
-    /// Ids of partners.
+    /// IDs of partners.
     pub(crate) partners: Texts,
     /// All other texts.
     pub(crate) texts: Texts,
@@ -39,7 +39,7 @@ impl Default for Texts {
 }
 
 impl Texts {
-    /// The number of a text, a new one if it has none.
+    /// Returns the number of a text. Assigns one if it has none.
     pub(crate) fn intern(&mut self, text: &str) -> u32 {
         if let Some(number) = self.numbers.get(text) {
             return *number;
@@ -52,23 +52,23 @@ impl Texts {
         number
     }
 
-    /// The number of a text that is known.
+    /// Returns the number of a text if it is known.
     pub(crate) fn find(&self, text: &str) -> Option<u32> {
         self.numbers.get(text).copied()
     }
 
-    /// The text of a number.
+    /// Returns the text of a number.
     pub(crate) fn get(&self, number: u32) -> &str {
         self.texts.get(number as usize).map_or("", |t| &**t)
     }
 
-    /// Texts known.
+    /// Number of known texts.
     pub(crate) fn count(&self) -> u32 {
         u32::try_from(self.texts.len()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        // Text with its counts, the pointer in the list, the map's entry.
+        // The text with its reference counts, its pointer in the list, its map entry.
         self.bytes + self.texts.len() * (16 + 16 + 32)
     }
 }
@@ -89,21 +89,21 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// The number of a list, a new one if it has none.
+    /// Returns the number of a list. Assigns one if it has none.
     pub(crate) fn intern(&mut self, list: &[i64]) -> u32 {
         if let Some(number) = self.numbers.get(list) {
             return *number;
         }
         let number = u32::try_from(self.lists.len()).unwrap_or(u32::MAX);
         let shared: Arc<[i64]> = Arc::from(list);
-        // Numbers with the counts, the pointer in the list, the map's entry.
+        // The numbers with their reference counts, their pointer in the list, their map entry.
         self.bytes += list.len() * 8 + 80;
         self.lists.push(shared.clone());
         self.numbers.insert(shared, number);
         number
     }
 
-    /// The list of a number.
+    /// Returns the list of a number.
     pub(crate) fn get(&self, number: u32) -> &[i64] {
         self.lists.get(number as usize).map_or(&[], |l| &**l)
     }

@@ -1,8 +1,8 @@
-//! Columns of facts: what a tenant's frame is made of.
+//! Columns of facts, which make up a tenant's frame.
 //!
-//! A fact is a value together with the two spans in which it holds: from and to
-//! which `as_of`, and from and to which `known_at`. A column has the facts of
-//! one sort, by partner or in one row for the tenant.
+//! A fact is a value with the two spans in which it holds: one of `as_of` and one
+//! of `known_at`. A column has the facts of one kind, by partner or in a single
+//! row for the tenant.
 
 pub(crate) mod derive;
 pub(crate) mod intern;
@@ -15,15 +15,15 @@ use std::sync::Arc;
 use ragged::{Edit, Ragged};
 use span::Fact;
 
-/// Facts by row, and the edit that is being collected. Cheap to clone: the
-/// facts are shared.
+/// Facts by row, and the pending edit. Cheap to clone, because the facts are
+/// shared.
 #[derive(Debug, Clone)]
 pub(crate) struct Column<T> {
     facts: Arc<Ragged<Fact<T>>>,
     edit: Edit<Fact<T>>,
 }
 
-/// Whether facts enter a column or leave it.
+/// Whether facts are added to a column or removed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Add,
@@ -40,13 +40,13 @@ impl<T> Default for Column<T> {
 }
 
 impl<T: Copy + Ord> Column<T> {
-    /// The facts of a row; none if there is no such row. What is being collected
-    /// is not among them before it is settled.
+    /// Returns the facts of a row, or none if there is no such row. Pending edits
+    /// are not included until they are settled.
     pub(crate) fn row(&self, row: u32) -> &[Fact<T>] {
         self.facts.row(row)
     }
 
-    /// Where facts are collected for the next [`Editable::settle`].
+    /// Returns the list that collects facts for the next [`Editable::settle`].
     pub(crate) const fn edit(&mut self, change: Change) -> &mut Placed<T> {
         match change {
             Change::Add => &mut self.edit.added,
@@ -55,12 +55,12 @@ impl<T: Copy + Ord> Column<T> {
     }
 }
 
-/// What a frame does with every column, whatever its facts are.
+/// What a frame does with every column, regardless of the type of its facts.
 pub(crate) trait Editable {
-    /// Memory that the collected edit holds.
+    /// Memory of the pending edit, in bytes.
     fn edit_bytes(&self) -> usize;
 
-    /// Does the collected edit; the memory that the facts hold then.
+    /// Applies the pending edit. Returns the memory of the facts, in bytes.
     fn settle(&mut self) -> usize;
 }
 
@@ -83,7 +83,7 @@ mod tests {
     use super::{span::Span, *};
 
     #[test]
-    fn an_edit_shows_once_it_is_settled_and_in_no_earlier_clone() {
+    fn an_edit_is_visible_once_it_is_settled_but_not_in_earlier_clones() {
         let fact = |value| Fact { value, span: Span::new((0, 1), (0, 1)) };
         let mut column = Column::default();
         column.edit(Change::Add).extend([(2, fact('b')), (2, fact('a'))]);

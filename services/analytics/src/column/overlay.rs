@@ -1,9 +1,9 @@
-//! From the versions of an aggregate to spans.
+//! Turns the versions of an aggregate into spans.
 
 use super::span::OPEN;
 
-/// A value over time, where a later version overrides what earlier ones say
-/// about the time from its instant on.
+/// A value over time. A later version overrides the earlier ones from its instant
+/// on.
 #[derive(Debug, Clone)]
 pub(crate) struct Overlay<V> {
     bounds: Vec<(i64, V)>,
@@ -14,7 +14,7 @@ impl<V: Copy> Overlay<V> {
         Self { bounds: Vec::new() }
     }
 
-    /// The next version says `value`, from an instant on.
+    /// Adds the next version: `value` holds from an instant on.
     pub(crate) fn push(&mut self, from: i64, value: V) {
         while self.bounds.last().is_some_and(|(at, _)| *at >= from) {
             self.bounds.pop();
@@ -22,7 +22,7 @@ impl<V: Copy> Overlay<V> {
         self.bounds.push((from, value));
     }
 
-    /// The spans of `as_of` and what holds in each.
+    /// Returns the spans of `as_of`, each with the value that holds in it.
     pub(crate) fn spans(&self) -> impl Iterator<Item = (i64, i64, V)> + '_ {
         self.bounds.iter().enumerate().map(|(i, (from, value))| {
             let to = self.bounds.get(i + 1).map_or(OPEN, |(next, _)| *next);
@@ -31,8 +31,9 @@ impl<V: Copy> Overlay<V> {
     }
 }
 
-/// What holds after each version becomes facts with the spans of `known_at`: a
-/// value that vanishes with a version was known up to that version's recording.
+/// Turns the values that hold after each version into facts with spans of
+/// `known_at`: a value that a version removes was known until that version was
+/// recorded.
 #[derive(Debug)]
 pub(crate) struct Knowledge<K> {
     open: Vec<(K, i64)>,
@@ -44,7 +45,7 @@ impl<K: PartialEq + Copy> Knowledge<K> {
         Self { open: Vec::new(), closed: Vec::new() }
     }
 
-    /// From an instant of recording on, exactly these values hold.
+    /// Sets the values that hold from an instant of recording on.
     pub(crate) fn now(&mut self, recorded: i64, mut values: Vec<K>) {
         let closed = &mut self.closed;
         self.open.retain(|(known, since)| match values.iter().position(|v| v == known) {
@@ -53,7 +54,7 @@ impl<K: PartialEq + Copy> Knowledge<K> {
                 true
             }
             None => {
-                // Replaced in the transaction that recorded it: never seen.
+                // Replaced in the transaction that recorded it, so never seen.
                 if *since < recorded {
                     closed.push((*known, *since, recorded));
                 }
@@ -63,7 +64,7 @@ impl<K: PartialEq + Copy> Knowledge<K> {
         self.open.extend(values.into_iter().map(|v| (v, recorded)));
     }
 
-    /// All values with the spans in which they were known.
+    /// Returns all values with the spans in which they were known.
     pub(crate) fn facts(self) -> impl Iterator<Item = (K, i64, i64)> {
         self.closed.into_iter().chain(self.open.into_iter().map(|(k, since)| (k, since, OPEN)))
     }
@@ -79,13 +80,13 @@ mod tests {
         overlay.push(10, 'a');
         overlay.push(30, 'b');
         assert_eq!(overlay.spans().collect::<Vec<_>>(), [(10, 30, 'a'), (30, OPEN, 'b')]);
-        // Happened earlier, recorded later: it is the later word.
+        // It happened earlier but was recorded later, so it overrides.
         overlay.push(20, 'c');
         assert_eq!(overlay.spans().collect::<Vec<_>>(), [(10, 20, 'a'), (20, OPEN, 'c')]);
     }
 
     #[test]
-    fn what_vanishes_was_known_until_then() {
+    fn a_value_that_vanishes_was_known_until_then() {
         let mut knowledge = Knowledge::new();
         knowledge.now(1, vec!['a', 'b']);
         knowledge.now(5, vec!['b', 'c']);

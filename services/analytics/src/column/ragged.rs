@@ -1,9 +1,9 @@
 //! Rows of different lengths in one column: facts by partner.
 
-/// Items by row, in order within the row.
+/// Items by row, sorted within each row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ragged<T> {
-    /// Where each row ends.
+    /// End of each row in `items`.
     ends: Vec<u32>,
     items: Vec<T>,
 }
@@ -14,7 +14,7 @@ impl<T> Default for Ragged<T> {
     }
 }
 
-/// Items that enter and leave, with their rows.
+/// Items to add and to remove, with their rows.
 #[derive(Debug, Clone)]
 pub(super) struct Edit<T> {
     pub(super) added: Vec<(u32, T)>,
@@ -38,7 +38,7 @@ impl<T> Edit<T> {
 }
 
 impl<T: Copy + Ord> Ragged<T> {
-    /// The items of a row; none if the row is not there.
+    /// Returns the items of a row, or none if there is no such row.
     pub(super) fn row(&self, row: u32) -> &[T] {
         let row = row as usize;
         let Some(end) = self.ends.get(row) else { return &[] };
@@ -50,8 +50,8 @@ impl<T: Copy + Ord> Ragged<T> {
         self.items.len() * size_of::<T>() + self.ends.len() * 4
     }
 
-    /// The same with an edit done. An item that leaves takes one equal item with
-    /// it: which of several does not matter.
+    /// Returns a copy with an edit applied. Each removal removes one equal item;
+    /// which of several does not matter.
     pub(super) fn edited(&self, mut edit: Edit<T>) -> Self {
         edit.added.sort_unstable();
         edit.removed.sort_unstable();
@@ -101,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn edits_do_what_a_plain_list_does(
+        fn edits_match_those_of_a_plain_list(
             first in prop::collection::vec((0_u32..5, 0_i32..6), 0..40),
             second in prop::collection::vec((0_u32..7, 0_i32..6), 0..20),
             picks in prop::collection::vec(any::<prop::sample::Index>(), 0..15),

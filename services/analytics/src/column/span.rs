@@ -1,18 +1,18 @@
-//! Where facts hold, and where questions cut.
+//! Spans in which facts hold, and cuts at which questions are asked.
 
-/// An instant that lies behind all others; a span that ends with it is open.
+/// An instant after all others. A span that ends with it is open.
 pub(crate) const OPEN: i64 = i64::MAX;
 
-/// What a question sees: facts that happened before `as_of` and were recorded
-/// before `known_at`.
+/// Selects the facts that happened before `as_of` and were recorded before
+/// `known_at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cut {
     pub(crate) as_of: i64,
     pub(crate) known_at: i64,
 }
 
-/// Where a fact holds: `from < as_of <= to` and `known_from < known_at <=
-/// known_to`.
+/// The cuts at which a fact holds: `from < as_of <= to` and `known_from < known_at
+/// <= known_to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
     pub(crate) from: i64,
@@ -22,7 +22,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// A span from both of its parts.
+    /// Creates a span from its two parts.
     pub(crate) const fn new((from, to): (i64, i64), (known_from, known_to): (i64, i64)) -> Self {
         Self { from, to, known_from, known_to }
     }
@@ -32,7 +32,7 @@ impl Span {
     }
 }
 
-/// A value and where it holds.
+/// A value and the span in which it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fact<T> {
     pub(crate) value: T,

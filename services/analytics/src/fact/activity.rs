@@ -1,6 +1,6 @@
 //! Commercial activities: the column that campaigns and deals share.
 
-/// What makes a partner active.
+/// Kind of activity that makes a partner active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ActivityKind {
     Registration,

@@ -30,7 +30,7 @@ struct Stored {
     deploy: Option<i64>,
 }
 
-/// A campaign counts from its deployment on; what came before is not kept.
+/// A campaign counts from its deployment on. Earlier versions are not stored.
 fn fold(event: &Event) -> Result<Option<Document>> {
     let campaign = decode::<pb::MarketingCampaignDeployed>(event)?.marketing_campaign.unwrap_or_default();
     if campaign.deploy_time.is_none() {

@@ -1,5 +1,5 @@
-//! Certifications that people of partners hold. Overlaid; the first version
-//! holds from the day on which the certification was earned.
+//! Certifications that people of partners hold. Overlaid: the first version holds
+//! from the instant at which the certification was earned.
 
 use prost::Message;
 use stoa_events::{Event, decode};
@@ -35,11 +35,11 @@ struct Stored {
     person: String,
 }
 
-/// A certification that somebody of the partner holds.
+/// A certification that a person of the partner holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Certification {
     pub(crate) earn: i64,
-    /// Expiry or revocation, whichever is first; [`OPEN`] if neither.
+    /// Expiry or revocation, whichever comes first; [`OPEN`] if neither.
     pub(crate) end: i64,
     /// Product line; 0 if none.
     pub(crate) line: u32,

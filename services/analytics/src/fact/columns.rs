@@ -18,15 +18,15 @@ pub(crate) struct Columns {
     pub(crate) certifications: Column<Certification>,
     pub(crate) onboardings: Column<i64>,
     pub(crate) postings: Column<Posting>,
-    // Of the tenant: one row.
+    // One row for the tenant.
     pub(crate) tiers: Column<Tier>,
     pub(crate) settings: Column<Settings>,
     pub(crate) rates: Column<Rate>,
 }
 
 impl Columns {
-    /// Every column. Taken apart without `..`, so that the compiler misses a new
-    /// one.
+    /// Returns every column. Destructures without `..`, so that the compiler reports
+    /// a new column that is missing here.
     fn all(&mut self) -> [&mut dyn Editable; 11] {
         let Self {
             attributes,
@@ -44,12 +44,12 @@ impl Columns {
         [attributes, enrollments, activities, trainings, portal_days, certifications, onboardings, postings, tiers, settings, rates]
     }
 
-    /// Memory that the collected edits hold.
+    /// Memory of the pending edits, in bytes.
     pub(crate) fn edit_bytes(&mut self) -> usize {
         self.all().into_iter().map(|column| column.edit_bytes()).sum()
     }
 
-    /// Does the collected edits; the memory that all facts hold then.
+    /// Applies the pending edits. Returns the memory of all facts, in bytes.
     pub(crate) fn settle(&mut self) -> usize {
         self.all().into_iter().map(|column| column.settle()).sum()
     }

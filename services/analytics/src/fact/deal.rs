@@ -19,7 +19,7 @@ use crate::{
     row::{Document, Row, micros},
 };
 
-/// A registration withdrawn this soon after its submission does not count.
+/// A registration withdrawn within this time of its submission does not count.
 const WITHDRAWAL_GRACE_MICROS: i64 = 24 * 3_600_000_000;
 const WHOLE: i64 = 10_000;
 
@@ -59,24 +59,25 @@ struct Credit {
     basis_points: i32,
 }
 
-/// A credited share of revenue, or of a correction of it.
+/// A credited share of revenue, or of a correction to revenue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Posting {
     pub(crate) at: i64,
-    /// The share in the deal's currency.
+    /// The share, in minor units of the deal's currency.
     pub(crate) minor: i64,
     /// The whole amount that was split.
     pub(crate) total: i64,
     pub(crate) currency: u32,
-    /// List of weights by which it was split, the direct rest last.
+    /// List of the weights by which the amount was split, the direct rest last.
     pub(crate) weights: u32,
-    /// Which of the weights this share has.
+    /// Index of this share's weight in the list.
     pub(crate) part: u32,
 }
 
-/// A deal counts once it was registered or won, and with every correction; a
-/// draft and an open pipeline deal are not kept. A won deal that is deleted in
-/// its CRM takes its revenue back on that day; its registration stays.
+/// A deal counts once it has been submitted for registration or won, and with
+/// every correction. Drafts and open pipeline deals are not stored. If a won deal
+/// is deleted in its CRM, its revenue is reversed at that time, but its
+/// registration remains.
 fn fold(event: &Event) -> Result<Option<Document>> {
     let deal = decode::<pb::DealUpdated>(event)?.deal.unwrap_or_default();
     let counts = deal.submit_time.is_some() || deal.win_time.is_some() || event.subject == "sell.deal.corrected";
@@ -104,8 +105,8 @@ fn state(deal: pb::Deal) -> Stored {
     }
 }
 
-/// The credited partners; a partner's deal that credits nobody credits the
-/// partner alone.
+/// Returns the credited partners. A partner's deal without credits is credited to
+/// that partner alone.
 fn credits(deal: &pb::Deal) -> Vec<Credit> {
     if deal.credits.is_empty() && !deal.partner.is_empty() {
         return vec![Credit { partner: last(&deal.partner).to_owned(), basis_points: 10_000 }];
@@ -120,7 +121,7 @@ struct Version<'a> {
     deal: Stored,
 }
 
-/// The registration and the revenue of one deal.
+/// Derives the registration and the revenue of one deal.
 pub(super) fn derive(
     rows: &[&Row],
     interner: &mut Interner,
@@ -142,7 +143,7 @@ fn registration(versions: &[Version<'_>], interner: &mut Interner, out: &mut Pla
         {
             let partner = interner.partners.intern(&deal.partner);
             let known = versions.get(..=i).unwrap_or_default();
-            counted.extend(standing(known, at).spans().filter(|s| s.2).map(|(from, to, _)| (partner, at, from, to)));
+            counted.extend(validity(known, at).spans().filter(|s| s.2).map(|(from, to, _)| (partner, at, from, to)));
         }
         knowledge.now(row.recorded, counted);
     }
@@ -153,8 +154,8 @@ fn registration(versions: &[Version<'_>], interner: &mut Interner, out: &mut Pla
     out.extend(knowledge.facts().map(fact));
 }
 
-/// From when on a submitted registration counts, and when it stops to.
-fn standing(known: &[Version<'_>], submit: i64) -> Overlay<bool> {
+/// Returns when a submitted registration counts and when it does not.
+fn validity(known: &[Version<'_>], submit: i64) -> Overlay<bool> {
     let mut overlay = Overlay::new();
     overlay.push(submit, true);
     let mut void = false;
@@ -170,7 +171,7 @@ fn standing(known: &[Version<'_>], submit: i64) -> Overlay<bool> {
     overlay
 }
 
-/// Revenue as it was posted: an amount with the shares it is split by.
+/// A posted amount of revenue, with the shares by which it is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Lot {
     at: i64,
@@ -181,7 +182,7 @@ struct Lot {
     weights: u32,
 }
 
-/// The lot of a version that is won.
+/// Returns the lot of a version in which the deal is won.
 fn won(deal: &Stored, interner: &mut Interner) -> Option<Lot> {
     let at = deal.win?;
     let mut partners: Vec<i64> = deal.credits.iter().map(|c| i64::from(interner.partners.intern(&c.partner))).collect();
@@ -200,11 +201,11 @@ fn won(deal: &Stored, interner: &mut Interner) -> Option<Lot> {
     })
 }
 
-/// A deal that is won for the first time posts its amount on the day it was won.
-/// Every later version that changes what was won is a correction and counts on
-/// its own day: it takes back the amount that stood and posts the amount that
-/// stands now, even if the former was taken back before. A version with another
-/// day of the win moves the first posting, and no correction.
+/// Posts the revenue of a deal. The first win posts the amount at the time of the
+/// win. Every later version that changes the money is a correction and counts when
+/// it occurred: it reverses the amount in force, if any, and posts the new one, if
+/// any. A version with a different win time moves the first posting, but no
+/// correction.
 fn revenue(versions: &[Version<'_>], interner: &mut Interner, out: &mut Placed<Posting>) {
     let mut knowledge = Knowledge::new();
     let mut posted: Vec<Lot> = Vec::new();

@@ -1,5 +1,5 @@
-//! Enrollments of partners in programs. Overlaid; the first version holds from
-//! the day on which the enrollment took effect.
+//! Enrollments of partners in programs. Overlaid: the first version holds from the
+//! instant at which the enrollment took effect.
 
 use prost::Message;
 use stoa_events::{Event, decode};
@@ -41,15 +41,15 @@ struct Stored {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Enrollment {
     pub(crate) effective: i64,
-    /// [`OPEN`] if it has no end.
+    /// [`OPEN`] if the enrollment has no end.
     pub(crate) end: i64,
     pub(crate) enrollment: u32,
     pub(crate) program: u32,
     pub(crate) tier: u32,
-    /// The tier it started with.
+    /// Tier with which the enrollment started.
     pub(crate) first_tier: u32,
     pub(crate) status: i32,
-    /// List of product lines; empty for all.
+    /// List of product lines. Empty means all.
     pub(crate) lines: u32,
 }
 

@@ -1,8 +1,8 @@
-//! The kinds of facts, one file each: what is read from an event, what is
-//! stored of it, what its rows mean, and the columns that they fill.
+//! The kinds of facts, one file each: what is read from an event, what is stored
+//! of it, what its rows mean, and which columns they fill.
 //!
-//! A new kind is a file and a line in [`KINDS`]; if it fills a column that there
-//! is not yet, also a field of [`Columns`].
+//! A new kind needs a file and a line in [`KINDS`], and a field in [`Columns`] if
+//! it fills a new column.
 
 pub(crate) mod activity;
 mod campaign;
@@ -29,11 +29,11 @@ use crate::{
     row::{Document, Row},
 };
 
-/// Derives the facts of one aggregate from all of its rows, and has the columns
-/// add or remove them.
+/// Derives the facts of one aggregate from all of its rows, and adds them to the
+/// columns or removes them.
 type Derive = fn(&[&Row], &mut Interner, Change, &mut Columns) -> Result<()>;
 
-/// Every kind, with the columns that its facts are in.
+/// Every kind, with the columns that hold its facts.
 const KINDS: [(FactKind, Derive); 11] = [
     (settings::KIND, |rows, interner, change, to| settings::derive(rows, interner, to.settings.edit(change))),
     (tier::KIND, |rows, interner, change, to| tier::derive(rows, interner, to.tiers.edit(change))),
@@ -48,7 +48,7 @@ const KINDS: [(FactKind, Derive); 11] = [
     (rate::KIND, |rows, interner, change, to| rate::derive(rows, interner, to.rates.edit(change))),
 ];
 
-/// What is kept of an event, if anything.
+/// Returns what is stored of an event, if anything.
 ///
 /// # Errors
 /// If the event's message cannot be decoded.
@@ -57,22 +57,22 @@ pub(crate) fn fold(event: &Event) -> Result<Option<Document>> {
     kind.map_or(Ok(None), |(kind, _)| (kind.fold)(event))
 }
 
-/// Has the columns add or remove the facts of one aggregate, whose rows come in
-/// the order of versions.
+/// Adds the facts of one aggregate to the columns, or removes them. The rows are
+/// in version order.
 ///
 /// # Errors
-/// If a row holds something else than this code stores.
+/// If a row holds anything other than what this code stores.
 pub(crate) fn derive(rows: &[&Row], interner: &mut Interner, change: Change, columns: &mut Columns) -> Result<()> {
     let Some(first) = rows.first() else { return Ok(()) };
     let number = first.kind()?;
     for row in rows {
         let other = row.kind()?;
         if other != number {
-            return Err(row.inconsistent(&format!("its kind is {other}, that of earlier versions {number}")));
+            return Err(row.inconsistent(&format!("its kind is {other}, but earlier versions have kind {number}")));
         }
     }
     let kind = KINDS.iter().find(|(kind, _)| kind.number == number);
-    let (_, derive) = kind.ok_or_else(|| first.inconsistent(&format!("there is no kind {number}")))?;
+    let (_, derive) = kind.ok_or_else(|| first.inconsistent(&format!("kind {number} is unknown")))?;
     derive(rows, interner, change, columns)
 }
 

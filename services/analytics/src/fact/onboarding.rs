@@ -31,7 +31,7 @@ fn fold(event: &Event) -> Result<Option<Document>> {
     Document::new(KIND.number, &state).map(Some)
 }
 
-/// The instants of completion.
+/// Derives the instants of completion.
 pub(super) fn derive(rows: &[&Row], interner: &mut Interner, out: &mut Placed<i64>) -> Result<()> {
     dated(rows, out, |state: Stored| state.complete.map(|at| Dated { row: interner.partners.intern(&state.partner), at, value: at }))
 }

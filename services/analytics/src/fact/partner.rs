@@ -1,5 +1,5 @@
-//! The organizations themselves. Overlaid; the first version also stands for
-//! the time before it.
+//! Attributes of the partner organizations. Overlaid: the first version also
+//! covers the time before it.
 
 use prost::Message;
 use stoa_events::{Event, decode};
@@ -34,13 +34,13 @@ struct Stored {
     visible_to: Vec<String>,
 }
 
-/// The organization itself.
+/// Attributes of a partner organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Attributes {
     pub(crate) kind: i32,
     pub(crate) territory: u32,
     pub(crate) vertical: u32,
-    /// Partner above; [`NO_PARTNER`](crate::column::intern::NO_PARTNER) at the top.
+    /// Parent; [`NO_PARTNER`](crate::column::intern::NO_PARTNER) at the top.
     pub(crate) parent: u32,
     pub(crate) display_name: u32,
     /// List of partners that may see this one.

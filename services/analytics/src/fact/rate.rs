@@ -1,4 +1,4 @@
-//! Exchange rates, which revenue is converted with. Dated.
+//! Exchange rates, which are used to convert revenue. Dated.
 
 use prost::Message;
 use stoa_events::{Event, decode};
@@ -46,7 +46,7 @@ fn fold(event: &Event) -> Result<Option<Document>> {
     Document::new(KIND.number, &state).map(Some)
 }
 
-/// A rate is found by its date, not by when it was set.
+/// A rate applies by its business date, not by the time at which it was set.
 pub(super) fn derive(rows: &[&Row], interner: &mut Interner, out: &mut Placed<Rate>) -> Result<()> {
     dated(rows, out, |state: Stored| {
         let value = Rate {

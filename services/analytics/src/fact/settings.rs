@@ -1,5 +1,5 @@
-//! Settings of the tenant: the currency that reports are in, and the zone that
-//! days are of. Overlaid; the first version also stands for the time before it.
+//! Settings of the tenant: the reporting currency and the time zone of dates.
+//! Overlaid: the first version also covers the time before it.
 
 use prost::Message;
 use stoa_events::{Event, decode};

@@ -20,7 +20,7 @@ fn text(text: &str) -> String {
 }
 
 /// The subject and message of an event, and the document that is stored of it.
-/// Those of the first release are in tenants' stores: they never change.
+/// Documents of the first release are in tenants' stores and must never change.
 type Stored = (&'static str, Vec<u8>, &'static str);
 
 /// One event per kind.
@@ -175,7 +175,7 @@ fn row(document: Document) -> Row {
 }
 
 #[test]
-fn what_is_stored_of_an_event_never_changes_and_is_read() {
+fn stored_documents_never_change_and_can_be_read() {
     let all = stored();
     assert_eq!(all.len(), KINDS.len());
     for (subject, data, expected) in all {
@@ -189,25 +189,25 @@ fn what_is_stored_of_an_event_never_changes_and_is_read() {
 }
 
 #[test]
-fn kinds_have_numbers_and_nouns_of_their_own_and_a_source() {
+fn every_kind_has_its_own_number_and_noun_and_a_source() {
     let numbers: BTreeSet<u8> = KINDS.iter().map(|(kind, _)| kind.number).collect();
     let nouns: BTreeSet<&str> = KINDS.iter().map(|(kind, _)| kind.noun).collect();
     assert_eq!((numbers.len(), nouns.len()), (KINDS.len(), KINDS.len()));
     for noun in nouns {
         let source = noun.split('.').next().unwrap_or_default();
-        assert!(SOURCES.contains(&source), "no log of {source} is folded for {noun}");
+        assert!(SOURCES.contains(&source), "the log of {source} is not folded, but {noun} needs it");
     }
 }
 
 #[test]
-fn other_nouns_are_not_kept_even_if_their_names_begin_alike() {
+fn other_nouns_are_not_stored_even_if_their_names_start_alike() {
     for subject in ["sell.dealer.created", "sell.product_line.created", "onboard.tier_requirement.updated", "deal"] {
         assert_eq!(fold(&Event { subject: text(subject), ..Default::default() }).unwrap(), None, "{subject}");
     }
 }
 
 #[test]
-fn rows_of_no_kind_or_of_two_are_an_error() {
+fn rows_of_an_unknown_kind_or_of_two_kinds_are_an_error() {
     let mut columns = Columns::default();
     let mut derived = |rows: &[&Row]| derive(rows, &mut Interner::default(), Change::Add, &mut columns);
     let (known, unknown) = (Document::new(1, &text("EUR")).unwrap(), Document::new(99, &text("EUR")).unwrap());

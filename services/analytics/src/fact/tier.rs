@@ -1,5 +1,5 @@
-//! Tiers of the programs. Overlaid; the first version also stands for the time
-//! before it.
+//! Tiers of the programs. Overlaid: the first version also covers the time before
+//! it.
 
 use prost::Message;
 use stoa_events::{Event, decode};
@@ -32,7 +32,7 @@ struct Stored {
     currency: String,
 }
 
-/// A tier.
+/// One tier of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tier {
     pub(crate) tier: u32,

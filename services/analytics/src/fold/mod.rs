@@ -1,9 +1,10 @@
-//! From the services' logs to rows.
+//! Folds the services' logs into rows.
 //!
-//! A row holds what the metrics need of the aggregate's state after one version,
-//! with both instants. Rows are only ever added, one per version: folding is
-//! idempotent and its order does not matter, because what a row *means* is
-//! derived from all rows of its aggregate together (see `fact`).
+//! A row holds what the metrics need of an aggregate's state after one version,
+//! with the instants at which it occurred and was recorded. Rows are only ever
+//! added, one per version. Folding is idempotent and its order does not matter,
+//! because what a row *means* is derived from all rows of its aggregate (see
+//! `fact`).
 
 pub(crate) mod store;
 
@@ -25,8 +26,8 @@ pub(crate) const SOURCES: [&str; 5] = ["onboard", "enable", "market", "sell", "i
 /// Name of the subscriptions.
 pub(crate) const FOLD: &str = "fold";
 
-/// One subscription per source. An event that cannot be folded holds later ones
-/// of its aggregate back, because every fact counts.
+/// Returns one subscription per source. An event that cannot be folded holds back
+/// later events of its aggregate, because every fact counts.
 pub(crate) fn subscriptions() -> Vec<Subscription> {
     SOURCES
         .into_iter()
@@ -47,7 +48,7 @@ async fn apply(tx: &Tx, event: &Event) -> Result<()> {
     }
 }
 
-/// The row of an event, if analytics keeps anything of it.
+/// Returns the row of an event, or `None` if nothing of it is stored.
 ///
 /// # Errors
 /// If the event's message cannot be decoded.

@@ -1,7 +1,7 @@
-//! Rows of facts. They are only ever added. `fold_version` orders them by
-//! commit, so that whoever has seen a version has seen, or can read, all lower
-//! ones: on PostgreSQL it is taken from a head row that the transaction locks,
-//! on SQLite there is one writer.
+//! Rows of facts, which are only ever added. `fold_version` orders them by commit,
+//! so a reader that has seen a version has seen, or can read, all lower ones. On
+//! PostgreSQL, the version is taken from a head row that the transaction locks. On
+//! SQLite, there is only one writer.
 
 use sea_orm::{ConnectionTrait, DbBackend, ExprTrait, QueryOrder, QuerySelect, Statement, entity::prelude::*};
 use stoa_kernel::Result;
@@ -36,13 +36,13 @@ mod row {
 }
 use row::{Column, Entity, Model};
 
-/// Rows that are read at once.
+/// Maximum number of rows per read.
 const ROWS_PER_READ_MAX: u64 = 5_000;
-/// Aggregates that are named in one query.
+/// Maximum number of aggregates named in one query.
 const AGGREGATES_PER_READ_MAX: usize = 200;
 
-/// Both take a fold version and add the row in one statement: there are as many
-/// as there are events.
+/// Both take a fold version and add the row in one statement, because they run
+/// once per event.
 const ADD_SQLITE: &str = "INSERT INTO fact \
      (tenant, aggregate, version, fold_version, source, position, occurred, recorded, document) \
      VALUES ($1, $2, $3, COALESCE((SELECT MAX(fold_version) FROM fact WHERE tenant = $1), 0) + 1, $4, $5, $6, $7, $8) \
@@ -53,14 +53,14 @@ const ADD_POSTGRES: &str = "WITH head AS (INSERT INTO fold_head (tenant, version
      SELECT $1, $2, $3, head.version, $4, $5, $6, $7, $8 FROM head \
      ON CONFLICT (tenant, aggregate, version) DO NOTHING";
 
-/// A row with the fold version it was added by.
+/// A row with the fold version under which it was added.
 #[derive(Debug, Clone)]
 pub(crate) struct Folded {
     pub(crate) fold_version: i64,
     pub(crate) row: Row,
 }
 
-/// Adds a row; a row that is there stays as it is.
+/// Adds a row. An existing row stays unchanged.
 pub(crate) async fn add(tx: &Tx, tenant: &str, row: &Row) -> Result<()> {
     let add = if tx.backend() == DbBackend::Postgres { ADD_POSTGRES } else { ADD_SQLITE };
     let values: [sea_orm::Value; 8] = [
@@ -76,15 +76,15 @@ pub(crate) async fn add(tx: &Tx, tenant: &str, row: &Row) -> Result<()> {
     tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), add, values)).await.db().map(|_| ())
 }
 
-/// The tenant's last fold version; 0 before the first.
+/// Returns the tenant's last fold version, or 0 if it has no rows.
 pub(crate) async fn head<C: ConnectionTrait>(conn: &C, tenant: &str) -> Result<i64> {
     let query = Entity::find().select_only().column_as(Column::FoldVersion.max(), "head").filter(Column::Tenant.eq(tenant));
     let head = query.into_tuple::<Option<i64>>().one(conn).await.db()?;
     Ok(head.flatten().unwrap_or_default())
 }
 
-/// One page of all rows up to a fold version, by aggregate and version, behind
-/// `after`. All versions of an aggregate follow each other.
+/// Returns one page of the rows up to a fold version, ordered by aggregate and
+/// version, that follow `after`. All versions of an aggregate are adjacent.
 pub(crate) async fn page<C: ConnectionTrait>(conn: &C, tenant: &str, head: i64, after: Option<&Row>) -> Result<Vec<Folded>> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::FoldVersion.lte(head));
     if let Some(after) = after {
@@ -95,8 +95,8 @@ pub(crate) async fn page<C: ConnectionTrait>(conn: &C, tenant: &str, head: i64, 
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// Aggregates with a row above `from` and up to `head`, by name; `None` if there
-/// are more than `max`.
+/// Returns the aggregates with a row above `from` and up to `head`, ordered by
+/// name, or `None` if there are more than `max`.
 pub(crate) async fn touched<C: ConnectionTrait>(conn: &C, tenant: &str, from: i64, head: i64, max: u64) -> Result<Option<Vec<String>>> {
     let names: Vec<String> = Entity::find()
         .select_only()
@@ -114,7 +114,8 @@ pub(crate) async fn touched<C: ConnectionTrait>(conn: &C, tenant: &str, from: i6
     Ok((names.len() as u64 <= max).then_some(names))
 }
 
-/// All rows of some aggregates up to a fold version, by aggregate and version.
+/// Returns all rows of the given aggregates up to a fold version, ordered by
+/// aggregate and version.
 pub(crate) async fn chains<C: ConnectionTrait>(conn: &C, tenant: &str, head: i64, aggregates: &[String]) -> Result<Vec<Folded>> {
     let mut found = Vec::new();
     for names in aggregates.chunks(AGGREGATES_PER_READ_MAX) {

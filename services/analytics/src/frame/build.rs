@@ -1,4 +1,4 @@
-//! A frame from the one before it and the aggregates that changed since.
+//! Builds a frame from the previous one and the aggregates that have changed since.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::{
     row::Row,
 };
 
-/// Collects what changes.
+/// Collects the changes for a new frame.
 #[derive(Debug)]
 pub(crate) struct Builder {
-    /// The frame before, whose columns collect the edits.
+    /// The previous frame, whose columns collect the edits.
     frame: Frame,
     interner: Interner,
 }
@@ -26,8 +26,8 @@ impl Builder {
         Self { frame: base.clone(), interner }
     }
 
-    /// Takes all rows of one aggregate, in the order of versions. The facts that
-    /// the base had of it are removed, and all that it has now are added.
+    /// Takes all rows of one aggregate, in version order. Removes the facts that the
+    /// base has of it, and adds all facts that it has now.
     ///
     /// # Errors
     /// If a row cannot be read.
@@ -48,12 +48,12 @@ impl Builder {
         Ok(())
     }
 
-    /// Memory that the builder holds beside the base, roughly.
+    /// Approximate memory of the builder in addition to the base, in bytes.
     pub(crate) fn bytes(&mut self) -> usize {
         self.interner.bytes() + self.frame.facts.edit_bytes()
     }
 
-    /// The frame with everything up to a fold version.
+    /// Returns the frame with everything up to a fold version.
     pub(crate) fn finish(self, version: i64) -> Frame {
         let Self { mut frame, interner } = self;
         frame.version = version;
@@ -65,7 +65,7 @@ impl Builder {
     }
 }
 
-/// Splits rows, ordered by aggregate, into those of each aggregate.
+/// Splits rows that are ordered by aggregate into those of each aggregate.
 pub(crate) fn by_aggregate(rows: &[Folded]) -> impl Iterator<Item = &[Folded]> {
     rows.chunk_by(|a, b| a.row.aggregate == b.row.aggregate)
 }

@@ -1,12 +1,12 @@
-//! Keeps the frames of the tenants that ask, under a limit, and lets them catch
-//! up by fold version before each answer.
+//! Keeps the frames of recently used tenants within a memory limit, and lets them
+//! catch up by fold version before each answer.
 //!
-//! Rows are only added and their fold versions are in the order of commits, so
-//! that all rows up to the head that was read are there and stay as they are:
-//! pages read one after the other are one snapshot.
+//! Rows are only added, and their fold versions are in commit order. All rows up
+//! to the head that was read therefore exist and no longer change, so pages read
+//! one after another form one snapshot.
 //!
-//! A frame above the limit is made for one answer and not kept. Such answers
-//! take turns, so that no two of these frames are in memory at the same time.
+//! A frame above the limit is built for one answer and not kept. Such answers take
+//! turns, so that no two of these frames are in memory at the same time.
 
 use std::{
     collections::HashMap,
@@ -23,20 +23,21 @@ use super::{
 };
 use crate::fold::store::{self, Folded};
 
-/// Changed aggregates up to which a frame is changed and not built anew.
+/// Maximum number of changed aggregates for which a frame is updated rather than
+/// rebuilt.
 const AGGREGATES_PER_CATCH_UP_MAX: u64 = 20_000;
 
-/// A frame to answer from. To be held as long as the frame is.
+/// A frame to answer from. Must be kept for as long as the frame is in use.
 pub(crate) struct Ready {
     pub(crate) frame: Arc<Frame>,
     turn: Option<Turn>,
 }
 
-/// The turn of the one frame above the limit.
+/// Permit for the one frame above the limit.
 type Turn = OwnedSemaphorePermit;
 
-/// A tenant's frame. Its lock is held while it catches up, so that the rows are
-/// read once.
+/// A tenant's frame. It is locked while it catches up, so that the rows are read
+/// only once.
 type Shared = Arc<tokio::sync::Mutex<Arc<Frame>>>;
 
 /// The frames of this process.
@@ -49,7 +50,7 @@ pub(crate) struct Keeper {
 
 #[derive(Default)]
 struct Slots {
-    /// Counts uses, to find the slot that was used longest ago.
+    /// Counts uses, to find the least recently used slot.
     clock: u64,
     tenants: HashMap<String, Slot>,
 }
@@ -73,10 +74,10 @@ impl Keeper {
         Self { store, bytes_max, slots: Mutex::default(), turns: Arc::new(Semaphore::new(1)) }
     }
 
-    /// The tenant's frame with everything that was folded before this call.
+    /// Returns the tenant's frame with everything that was folded before this call.
     ///
-    /// A frame goes on catching up if the caller leaves: the deadline of one
-    /// request is no reason to begin again with the next.
+    /// A frame continues to catch up if the caller goes away, so that a request that
+    /// misses its deadline does not make the next one start over.
     pub(crate) async fn ready(self: &Arc<Self>, tenant: &str) -> Result<Ready> {
         let held = self.slot(tenant).lock_owned().await;
         let head = store::head(self.store.read(), tenant).await?;
@@ -88,7 +89,7 @@ impl Keeper {
         work.await.map_err(Error::internal)?
     }
 
-    /// Brings a frame up to the head and puts it back if it fits.
+    /// Brings a frame up to the head and keeps it if it fits.
     async fn advance(&self, tenant: &str, mut held: OwnedMutexGuard<Arc<Frame>>, head: i64) -> Result<Ready> {
         let (frame, mut turn) = self.catch_up(tenant, &held, head).await?;
         let frame = Arc::new(frame);
@@ -116,8 +117,8 @@ impl Keeper {
         slot.frame.clone()
     }
 
-    /// Notes a frame's size and drops those used longest ago while all together
-    /// are above the limit.
+    /// Records a frame's size and drops the least recently used frames while the
+    /// total is above the limit.
     fn account(&self, tenant: &str, bytes: usize) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.tenants.get_mut(tenant) {
@@ -151,8 +152,8 @@ impl Keeper {
         Ok((blocking(work).await??, None))
     }
 
-    /// A frame from all rows. Once it is above the limit it has the
-    /// turn, so that only what is below the limit waits in memory.
+    /// Builds a frame from all rows. It waits for its turn as soon as it exceeds the
+    /// limit, so that a waiting build holds little more than the limit in memory.
     async fn build(&self, tenant: &str, head: i64) -> Result<(Frame, Option<Turn>)> {
         let mut builder = Builder::new(&Frame::default());
         let mut rows: Vec<Folded> = Vec::new();
@@ -161,7 +162,7 @@ impl Keeper {
             let page = store::page(self.store.read(), tenant, head, rows.last().map(|f| &f.row)).await?;
             let ended = page.is_empty();
             rows.extend(page);
-            // The last aggregate may go on in the next page.
+            // The last aggregate may continue on the next page.
             let complete = if ended { rows.len() } else { last_start(&rows) };
             let rest = rows.split_off(complete);
             let whole = std::mem::replace(&mut rows, rest);
@@ -180,13 +181,13 @@ impl Keeper {
     }
 }
 
-/// Where the rows of the last aggregate start.
+/// Index at which the rows of the last aggregate start.
 fn last_start(rows: &[Folded]) -> usize {
     let Some(last) = rows.last() else { return 0 };
     rows.iter().rposition(|f| f.row.aggregate != last.row.aggregate).map_or(0, |i| i + 1)
 }
 
-/// Work that takes a while, off the threads that answer.
+/// Runs long work off the threads that serve requests.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }

@@ -1,4 +1,4 @@
-//! Metric 17: 90-day activation of those first enrolled in the window.
+//! Metric 17: 90-day activation of partners first enrolled in the window.
 
 use stoa_kernel::time::DAY_MICROS;
 use stoa_proto::analytics::v1::Activation;
@@ -6,14 +6,14 @@ use stoa_proto::analytics::v1::Activation;
 use super::{Question, days_before, filter::View, membership, ratio};
 use crate::{column::span::Cut, definition::Definition, frame::Frame};
 
-/// A partner's first enrollment, with the partner as it was then.
+/// A partner's first enrollment, with the partner's attributes at that time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FirstEnrollment {
     pub(crate) at: i64,
     pub(crate) view: View,
 }
 
-/// The first enrollment of a partner before the cut.
+/// Returns the first enrollment of a partner before the cut.
 pub(crate) fn first_enrollment(frame: &Frame, partner: u32, cut: Cut) -> Option<FirstEnrollment> {
     let held = frame.facts.enrollments.row(partner).iter().filter(|f| f.span.holds(cut) && f.value.effective < cut.as_of);
     let first = &held.min_by_key(|f| membership::key(frame, &f.value))?.value;
@@ -29,18 +29,18 @@ pub(crate) fn first_enrollment(frame: &Frame, partner: u32, cut: Cut) -> Option<
     Some(FirstEnrollment { at: first.effective, view })
 }
 
-/// Where an organization stands in the cohort.
+/// Status of an organization in the activation cohort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Enrolled before the window.
     Outside,
-    /// The days have not passed.
+    /// The activation days have not passed yet.
     Immature,
-    /// The days passed: activated in time, or not.
+    /// The activation days have passed. True if it was activated in time.
     Matured(bool),
 }
 
-/// What became of an enrollment.
+/// Returns the outcome of an enrollment.
 pub(crate) fn outcome(at: i64, first_activity: Option<i64>, question: &Question, definition: &Definition) -> Outcome {
     let due = at.saturating_add(definition.activation_days.saturating_mul(DAY_MICROS));
     if at < days_before(question.cut.as_of, question.window_days) {

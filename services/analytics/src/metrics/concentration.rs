@@ -1,11 +1,11 @@
-//! Metric 6: how much of the revenue the top partners bring.
+//! Metric 6: how much of the revenue comes from the top partners.
 
 use stoa_kernel::money::div_round;
 use stoa_proto::analytics::v1::Concentration;
 
 use super::{Top, count, minor, ratio};
 
-/// Partners that are the top, of so many active.
+/// Number of top partners, given the number of active ones.
 pub(crate) fn top_count(top: Top, active: usize) -> usize {
     let wanted = match top {
         Top::Count(n) => usize::try_from(n).unwrap_or_default(),
@@ -17,7 +17,8 @@ pub(crate) fn top_count(top: Top, active: usize) -> usize {
     wanted.max(1).min(active)
 }
 
-/// From the revenues of the active partners, of all with revenue, and the total.
+/// Computes the concentration from the revenues of the active partners, those of
+/// all partners, and the total.
 pub(crate) fn concentration(mut active: Vec<i64>, all: impl Iterator<Item = i64> + Clone, total: i128, top: Top) -> Concentration {
     let k = top_count(top, active.len());
     let share = (k > 0 && total > 0).then(|| {
@@ -30,8 +31,8 @@ pub(crate) fn concentration(mut active: Vec<i64>, all: impl Iterator<Item = i64>
     Concentration { top_count: count(k), share, hhi: hhi(all) }
 }
 
-/// Herfindahl–Hirschman index to three decimals, in whole numbers up to the last
-/// step so that no order of summing shows.
+/// Herfindahl–Hirschman index to three decimals, in integers up to the last step,
+/// so that the order of summation does not matter.
 fn hhi(all: impl Iterator<Item = i64> + Clone) -> Option<f64> {
     let positive = all.filter(|r| *r > 0).map(i128::from);
     let total: i128 = positive.clone().sum();
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_top_ten_as_a_count_with_68_percent() {
+    fn the_top_ten_have_68_percent() {
         let mut active = vec![680; 10];
         active.extend(vec![64; 50]);
         let c = concentration(active.clone(), active.into_iter(), 10_000, Top::Count(10));

@@ -35,7 +35,7 @@ impl<'a> Scene<'a> {
         Money { minor_units, currency_code: self.currency.to_owned() }
     }
 
-    /// What tiers are ordered by: program, rank, name.
+    /// Sort key of a tier: program, rank, name.
     pub(crate) fn tier_key(&self, tier: u32) -> (&'a str, i32, &'a str) {
         let name = self.frame.texts.get(tier);
         let known = self.tiers.get(&tier);
@@ -48,7 +48,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Tiers as they were at a cut, by number of their name.
+/// Tiers as they were at a cut, by the number of their name.
 pub(crate) fn tiers_at(frame: &Frame, cut: Cut) -> HashMap<u32, Tier> {
     frame.facts.tiers.row(0).iter().filter(|f| f.span.holds(cut)).map(|f| (f.value.tier, f.value)).collect()
 }
@@ -79,7 +79,7 @@ pub(crate) fn figures(scene: &Scene<'_>, population: &Population) -> QualityFigu
     }
 }
 
-/// The message, the exact total, and what the active bring.
+/// Returns the message, the exact total, and the revenue of the active partners.
 fn channel_revenue(scene: &Scene<'_>, population: &Population) -> (ChannelRevenue, i128, i64) {
     let (mut active, mut inactive, mut left) = (0_i128, 0_i128, 0_i128);
     for unit in &population.units {
@@ -103,7 +103,7 @@ fn channel_revenue(scene: &Scene<'_>, population: &Population) -> (ChannelRevenu
     (message, total, minor(active))
 }
 
-/// Amounts without a rate, by the code of their currency.
+/// Amounts without a rate, ordered by currency code.
 pub(crate) fn unconverted(frame: &Frame, sums: &Unconverted) -> Vec<UnconvertedAmount> {
     let mut amounts: Vec<UnconvertedAmount> = sums
         .iter()
@@ -117,7 +117,7 @@ pub(crate) fn unconverted(frame: &Frame, sums: &Unconverted) -> Vec<UnconvertedA
     amounts
 }
 
-/// Every organization counts once in a tier.
+/// Counts organizations per tier. An organization counts once in each tier.
 fn tier_counts(scene: &Scene<'_>, tiers: &[TierUnit]) -> Vec<TierCount> {
     let mut sorted = tiers.to_vec();
     sorted.sort_unstable();

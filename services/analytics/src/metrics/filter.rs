@@ -9,10 +9,10 @@ use stoa_proto::onboard::v1::PartnerType;
 
 use crate::frame::Frame;
 
-/// Terms that a filter may have.
+/// Maximum number of terms in a filter.
 const TERMS_MAX: usize = 100;
 
-/// What a filter looks at: a partner in one of its enrollments.
+/// What a filter is applied to: a partner in one of its enrollments.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct View {
     pub(crate) kind: i32,
@@ -31,17 +31,17 @@ enum Field {
     Vertical,
 }
 
-/// A filter, ready for the texts of one frame.
+/// A filter, resolved to the text numbers of one frame.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Filter {
-    /// Everybody passes.
+    /// Every partner passes.
     #[default]
     All,
-    /// All must pass.
+    /// All parts must pass.
     And(Vec<Self>),
-    /// One must pass.
+    /// At least one part must pass.
     Or(Vec<Self>),
-    /// Must not pass.
+    /// The part must not pass.
     Not(Box<Self>),
     /// The field has one of these values.
     Is(Leaf),
@@ -55,17 +55,17 @@ pub(crate) struct Leaf {
 }
 
 impl Filter {
-    /// Reads a filter.
+    /// Parses a filter.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT `FILTER_INVALID` naming `filter`.
+    /// INVALID_ARGUMENT `FILTER_INVALID` with the field `filter`.
     pub(crate) fn read(text: &str, frame: &Frame) -> Result<Self, Error> {
         let parsed = aip_160::parse_filter(text).map_err(|e| invalid(format!("cannot be read: {e}")))?;
         let mut terms = 0;
         parsed.expression.map_or(Ok(Self::All), |e| lower(&e, frame, &mut terms))
     }
 
-    /// Whether nothing is filtered.
+    /// Whether the filter is empty.
     pub(crate) const fn is_all(&self) -> bool {
         matches!(self, Self::All)
     }
@@ -105,7 +105,7 @@ fn lower(expression: &Expression, frame: &Frame, terms: &mut usize) -> Result<Fi
             }
             compare(restriction, frame)?
         }
-        Expression::Global(what) => return Err(invalid(format!("has `{what}` without a comparison; write for example `type = AGENT`"))),
+        Expression::Global(what) => return Err(invalid(format!("has `{what}` without a comparison. Write, for example, `type = AGENT`."))),
     })
 }
 
@@ -117,19 +117,20 @@ fn compare(restriction: &Restriction, frame: &Frame) -> Result<Filter, Error> {
         "type" => Field::Type,
         "territory" => Field::Territory,
         "vertical" => Field::Vertical,
-        _ => return Err(invalid(format!("names `{}`; use program, tier, type, territory or vertical", restriction.comparable))),
+        _ => return Err(invalid(format!("names `{}`. Use program, tier, type, territory or vertical.", restriction.comparable))),
     };
-    let value = literal(&restriction.arg).ok_or_else(|| invalid(format!("compares {name} with `{}`; use a value", restriction.arg)))?;
+    let value = literal(&restriction.arg).ok_or_else(|| invalid(format!("compares {name} with `{}`. Use a value.", restriction.arg)))?;
     let values = if field == Field::Type { types(&value)? } else { texts(&value, frame) };
     let is = Filter::Is(Leaf { field, values });
     match restriction.comparator {
         Comparator::Equal | Comparator::Has => Ok(is),
         Comparator::NotEqual => Ok(Filter::Not(Box::new(is))),
-        other => Err(invalid(format!("compares {name} by `{other}`; use = or !="))),
+        other => Err(invalid(format!("compares {name} with the operator `{other}`. Use = or !=."))),
     }
 }
 
-/// The value on the right; dots of an unquoted one belong to it.
+/// Returns the value on the right-hand side. Dots in an unquoted value belong to
+/// it.
 fn literal(arg: &Arg) -> Option<Value> {
     match arg {
         Arg::Comparable(comparable) => match arg.as_value() {
@@ -144,7 +145,7 @@ fn types(value: &Value) -> Result<HashSet<u32>, Error> {
     let name = value.as_str();
     let full = format!("PARTNER_TYPE_{}", name.trim_start_matches("PARTNER_TYPE_"));
     let known =
-        PartnerType::from_str_name(&full).ok_or_else(|| invalid(format!("has the unknown type `{name}`; use for example RESELLER")))?;
+        PartnerType::from_str_name(&full).ok_or_else(|| invalid(format!("has the unknown type `{name}`. Use, for example, RESELLER.")))?;
     Ok(HashSet::from([u32::try_from(i32::from(known)).unwrap_or_default()]))
 }
 
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_compare_alone_and_together() {
+    fn fields_are_compared_alone_and_in_combination() {
         let view = View { kind: 12, territory: 1, vertical: 0, program: 0, tier: 4 };
         assert!(passes("", &view));
         assert!(passes("type = AGENT", &view));
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filtered_is_refused() {
+    fn invalid_filters_are_refused() {
         for bad in ["name = \"x\"", "type = WIZARD", "type > AGENT", "agent", "type = (", "f(x) = 1"] {
             let error = Filter::read(bad, &frame()).unwrap_err();
             assert_eq!((error.reason().as_str(), error.fields()[0].field.as_str()), ("FILTER_INVALID", "filter"), "{bad}");

@@ -1,11 +1,11 @@
-//! The ages of inactivity, beside metric 4.
+//! Ages of inactivity, which complement metric 4.
 
 use stoa_kernel::time::DAY_MICROS;
 use stoa_proto::analytics::v1::InactivityAges;
 
 use crate::{column::span::Cut, definition::Definition};
 
-/// Counts an enrolled partner that is not active by its last activity.
+/// Counts an enrolled partner that is not active by the age of its last activity.
 pub(crate) fn add(ages: &mut InactivityAges, last: Option<i64>, definition: &Definition, cut: Cut) {
     let Some(at) = last else {
         ages.never += 1;

@@ -1,4 +1,4 @@
-//! Metric 1: who is enrolled, in which program and tier.
+//! Metric 1: which partners are enrolled, and in which program and tier.
 
 use stoa_proto::onboard::v1::EnrollmentStatus;
 
@@ -9,16 +9,17 @@ use crate::{column::span::Cut, fact::enrollment::Enrollment, frame::Frame};
 pub(crate) struct Membership {
     pub(crate) program: u32,
     pub(crate) tier: u32,
-    /// Enrolled or suspended at the cut; otherwise it left.
+    /// Enrolled or suspended at the cut. Otherwise the partner has left or was never
+    /// enrolled.
     pub(crate) enrolled: bool,
     pub(crate) suspended: bool,
-    /// List of product lines; the empty list for all.
+    /// List of product lines. Empty means all.
     pub(crate) lines: u32,
 }
 
-/// The enrollments of a partner at a cut: those in force; where there is none,
-/// the one that ended last; where there was none, an empty one. So every partner
-/// has at least one.
+/// Adds the memberships of a partner at a cut: its enrollments in force. If there
+/// are none, adds the one among the others that started last. If there are no
+/// enrollments at all, adds an empty membership.
 pub(crate) fn memberships(frame: &Frame, partner: u32, cut: Cut, out: &mut Vec<Membership>) {
     let before = out.len();
     let mut ended: Option<&Enrollment> = None;
@@ -35,15 +36,15 @@ pub(crate) fn memberships(frame: &Frame, partner: u32, cut: Cut, out: &mut Vec<M
     }
 }
 
-/// The agreement is effective and the status enrolled or suspended. The end is
-/// an instant that is due: it counts whether or not it was recorded.
+/// Whether the status is enrolled or suspended and the end has not passed. The end
+/// counts from its instant on, whether or not it has been recorded.
 pub(crate) fn in_force(e: &Enrollment, cut: Cut) -> bool {
     let live = e.status == EnrollmentStatus::Enrolled as i32 || e.status == EnrollmentStatus::Suspended as i32;
     live && cut.as_of <= e.end
 }
 
-/// By start; names decide between two of the same instant, numbers of texts
-/// depend on the order of arrival.
+/// Orders enrollments by start and then by name. The numbers of texts would depend
+/// on the order of arrival.
 pub(crate) fn key<'a>(frame: &'a Frame, e: &Enrollment) -> (i64, &'a str) {
     (e.effective, frame.texts.get(e.enrollment))
 }

@@ -1,4 +1,4 @@
-//! The partners that a set of figures is over: the headline's, and each group's.
+//! The partners that figures are computed over, for the headline and each group.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{
 /// An organization in a population.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unit {
-    /// Partner; the topmost ancestor where the question rolls up.
+    /// The partner, or its topmost ancestor if the question rolls up.
     pub(crate) entity: u32,
     pub(crate) enrolled: bool,
     pub(crate) suspended: bool,
@@ -50,7 +50,7 @@ pub(crate) struct Population {
     pub(crate) unconverted: Unconverted,
 }
 
-/// The headline's population and those of the groups.
+/// The populations of the headline and the groups.
 #[derive(Debug, Default)]
 pub(crate) struct Populations {
     pub(crate) headline: Population,
@@ -62,13 +62,13 @@ pub(crate) struct Populations {
 pub(crate) struct Groups {
     pub(crate) breakdown: Breakdown,
     pub(crate) by_value: Vec<(u32, Population)>,
-    /// Where a value stands, plus one: values are small numbers, and this is
-    /// asked several times a partner.
+    /// Index in `by_value` plus one, by value; 0 if absent. A list, because values
+    /// are small numbers and are looked up several times per partner.
     places: Vec<u32>,
 }
 
-/// Distributes all partners. A group is what the same question filtered to the
-/// group's value would be over.
+/// Distributes all partners. A group has the population of the same question
+/// filtered to the group's value.
 pub(crate) fn populations(standings: &Standings, question: &Question, breakdowns: &[Breakdown]) -> Populations {
     let empty = |breakdown: &Breakdown| Groups { breakdown: *breakdown, by_value: Vec::new(), places: Vec::new() };
     let mut result = Populations { headline: Population::default(), groups: breakdowns.iter().map(empty).collect() };
@@ -90,10 +90,10 @@ impl Groups {
     fn add(&mut self, standings: &Standings, standing: &Standing, question: &Question) {
         let breakdown = self.breakdown;
         let memberships = standings.memberships(standing);
-        let of = |m: &Membership| value(breakdown, &view(standing, m.program, m.tier));
+        let group_of = |m: &Membership| value(breakdown, &view(standing, m.program, m.tier));
         for (i, membership) in memberships.iter().enumerate() {
-            let group = of(membership);
-            let seen = memberships.iter().take(i).any(|m| of(m) == group);
+            let group = group_of(membership);
+            let seen = memberships.iter().take(i).any(|m| group_of(m) == group);
             if !seen {
                 self.at(group).add(standings, standing, question, |v| value(breakdown, v) == group);
             }
@@ -117,10 +117,10 @@ impl Groups {
 }
 
 impl Population {
-    /// Adds a partner with those of its memberships that pass, if any does.
+    /// Adds a partner with those of its memberships that pass, if any do.
     fn add(&mut self, standings: &Standings, standing: &Standing, question: &Question, in_group: impl Fn(&View) -> bool) {
         let (mut passes, mut enrolled, mut free) = (false, false, false);
-        let active_where = |suspended: bool| standing.recent && !suspended;
+        let is_active = |suspended: bool| standing.recent && !suspended;
         for m in standings.memberships(standing) {
             let view = view(standing, m.program, m.tier);
             if !in_group(&view) || !question.filter.passes(&view) {
@@ -130,7 +130,7 @@ impl Population {
             enrolled |= m.enrolled;
             free |= m.enrolled && !m.suspended;
             if m.enrolled {
-                self.tiers.push(TierUnit { tier: m.tier, entity: entity(standing, question), active: active_where(m.suspended) });
+                self.tiers.push(TierUnit { tier: m.tier, entity: entity(standing, question), active: is_active(m.suspended) });
             }
         }
         if !passes {
@@ -155,8 +155,8 @@ impl Population {
         }
     }
 
-    /// Adds a partner's first enrollment, where the partner as it was then
-    /// passes.
+    /// Adds a partner's first enrollment, if the partner passes with its attributes
+    /// at that time.
     fn add_cohort(&mut self, standing: &Standing, question: &Question) {
         if let Some(first) = standing.first_enrollment.filter(|f| question.filter.passes(&f.view)) {
             let unit = CohortUnit { entity: entity(standing, question), at: first.at, first_activity: standing.first_activity };
@@ -183,7 +183,7 @@ impl Population {
 
 impl Unit {
     fn merge(&mut self, member: &Self) {
-        // Suspended is who has no enrolled member that is not.
+        // An organization is suspended if all of its enrolled members are.
         let free = (self.enrolled && !self.suspended) || (member.enrolled && !member.suspended);
         self.enrolled |= member.enrolled;
         self.suspended = self.enrolled && !free;

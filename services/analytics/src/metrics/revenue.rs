@@ -11,7 +11,7 @@ use crate::{
     metrics::{days_before, minor},
 };
 
-/// Rates of one currency: since when, and the rate.
+/// Rates of one currency: first instant, and rate in nanos.
 type Rates = Vec<(i64, i64)>;
 
 /// Revenue of one partner in the window.
@@ -19,9 +19,9 @@ type Rates = Vec<(i64, i64)>;
 pub(crate) struct Revenue {
     /// Net sum in minor units of the reporting currency.
     pub(crate) minor: i64,
-    /// Shares of won deals; a correction that takes one back counts against it.
+    /// Number of shares of won deals. A reversal by a correction counts as -1.
     pub(crate) wins: i64,
-    /// What has no rate: sum and number of shares by currency.
+    /// Revenue without a rate.
     pub(crate) unconverted: Unconverted,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Converter<'a> {
     cut: Cut,
     /// First instant of the window.
     start: i64,
-    /// Number of the reporting currency's code; none where no posting has it.
+    /// Number of the reporting currency's code; `None` if the frame does not have it.
     reporting: Option<u32>,
     code: String,
     rates: HashMap<u32, Rates>,
@@ -49,12 +49,12 @@ impl<'a> Converter<'a> {
         Self { frame, cut, start: days_before(cut.as_of, window_days), reporting, code: code.to_owned(), rates }
     }
 
-    /// The reporting currency.
+    /// Returns the reporting currency.
     pub(crate) fn currency(&self) -> &str {
         &self.code
     }
 
-    /// Revenue of a partner in the window.
+    /// Returns the revenue of a partner in the window.
     pub(crate) fn revenue(&self, partner: u32) -> Revenue {
         let row = self.frame.facts.postings.row(partner);
         let from = row.partition_point(|f| f.value.at < self.start);
@@ -75,8 +75,8 @@ impl<'a> Converter<'a> {
         revenue
     }
 
-    /// The share in the reporting currency: the whole is converted, then split,
-    /// so that the shares add up to it.
+    /// Converts a share to the reporting currency. The whole amount is converted and
+    /// then split, so that the shares add up to it.
     fn convert(&self, posting: &Posting) -> Option<i64> {
         if Some(posting.currency) == self.reporting {
             return Some(posting.minor);
@@ -95,7 +95,7 @@ impl<'a> Converter<'a> {
         Money { minor, currency: from }.convert(to, nanos).ok().map(|m| m.minor)
     }
 
-    /// An amount at the cut, for comparison with revenue.
+    /// Converts an amount at the cut, for comparison with revenue.
     pub(crate) fn at_cut(&self, minor: i64, currency: u32) -> Option<i64> {
         if Some(currency) == self.reporting {
             return Some(minor);
@@ -107,8 +107,8 @@ impl<'a> Converter<'a> {
     }
 }
 
-/// Rates to the reporting currency known at the cut, by the instant that their
-/// business date starts.
+/// Rates to the reporting currency that are known at the cut, by the instant at
+/// which their business date starts.
 fn rates(frame: &Frame, cut: Cut, reporting: Option<u32>, zone: &str) -> HashMap<u32, Rates> {
     let mut found: HashMap<u32, Rates> = HashMap::new();
     for fact in frame.facts.rates.row(0).iter().filter(|f| Some(f.value.quote) == reporting && f.span.holds(cut)) {

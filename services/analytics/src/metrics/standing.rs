@@ -15,21 +15,22 @@ use crate::{
     frame::Frame,
 };
 
-/// Levels that a hierarchy is followed up.
+/// Maximum number of levels that a hierarchy is followed upward.
 const LEVELS_MAX: usize = 64;
 
 /// One partner at the cut.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) partner: u32,
-    /// Topmost ancestor; the partner itself at the top.
+    /// Topmost ancestor, or the partner itself if it has no parent.
     pub(crate) root: u32,
-    /// Attributes at the cut; program and tier stand in the memberships.
+    /// Attributes at the cut. Program and tier are in the memberships.
     pub(crate) view: View,
     memberships: (u32, u32),
     /// Last commercial activity.
     pub(crate) last: Option<i64>,
-    /// It makes active, where the partner is enrolled and not suspended.
+    /// Whether that activity makes the partner active, provided that the partner is
+    /// enrolled and not suspended.
     pub(crate) recent: bool,
     pub(crate) engaged: bool,
     pub(crate) revenue: i64,
@@ -45,7 +46,7 @@ pub(crate) struct Standings {
     memberships: Vec<Membership>,
     /// Revenue without a rate, by partner.
     pub(crate) unconverted: HashMap<u32, Unconverted>,
-    /// Revenue that nobody is credited with.
+    /// Revenue that is credited to no partner.
     pub(crate) direct: Revenue,
     /// Reporting currency.
     pub(crate) currency: String,
@@ -97,9 +98,10 @@ impl Standings {
         });
     }
 
-    /// The memberships of a partner, one at least.
-    pub(crate) fn memberships(&self, of: &Standing) -> &[Membership] {
-        self.memberships.get(of.memberships.0 as usize..of.memberships.1 as usize).unwrap_or_default()
+    /// Returns the memberships of a partner, at least one.
+    pub(crate) fn memberships(&self, standing: &Standing) -> &[Membership] {
+        let (start, end) = standing.memberships;
+        self.memberships.get(start as usize..end as usize).unwrap_or_default()
     }
 }
 

@@ -16,7 +16,7 @@ impl MigrationName for Foundation {
     }
 }
 
-/// One row a folded fact.
+/// One row per folded fact.
 fn fact() -> TableCreateStatement {
     let columns = vec![
         text_key("tenant"),
@@ -32,8 +32,8 @@ fn fact() -> TableCreateStatement {
     table("fact", columns, &["tenant", "aggregate", "version"])
 }
 
-/// One row a tenant, whose lock orders the fold versions. SQLite has one writer
-/// and needs none.
+/// One row per tenant, whose lock orders the fold versions. SQLite has only one
+/// writer and does not need it.
 fn fold_head() -> TableCreateStatement {
     table("fold_head", vec![text_key("tenant"), number("version")], &["tenant"])
 }
@@ -45,7 +45,7 @@ fn tables(manager: &SchemaManager<'_>) -> Vec<TableCreateStatement> {
     }
 }
 
-/// The last fold version is found by it, and what changed since another one.
+/// Finds the last fold version, and what has changed since another one.
 const INDEXES: [&str; 1] = ["CREATE INDEX fact_fold ON fact (tenant, fold_version, aggregate)"];
 
 #[async_trait::async_trait]

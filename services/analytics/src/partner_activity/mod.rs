@@ -1,4 +1,4 @@
-//! What one partner does: when it was last seen where, in all pillars.
+//! Activity of one partner: when it was last active, across all pillars.
 
 mod api;
 
@@ -19,7 +19,7 @@ use crate::{
     metrics::{activation, activity, membership},
 };
 
-/// The partner's number, if it is known and the caller may see it.
+/// Returns the partner's number, if it is known and the caller may see it.
 fn visible(frame: &Frame, cx: &Cx, id: &str) -> Option<u32> {
     let partner = frame.partners.find(id).filter(|p| *p != NO_PARTNER)?;
     let current = frame.facts.attributes.row(partner).iter().find(|f| f.span.to == OPEN && f.span.known_to == OPEN);

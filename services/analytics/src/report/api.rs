@@ -76,7 +76,7 @@ fn report(ready: &Ready, cut: Cut, request: &GetNetworkQualityRequest) -> Result
     Ok(super::quality(ready, &question, &breakdowns, &request.filter, &DEFAULT))
 }
 
-/// The response without its page, and all partners.
+/// Returns the response without its page, and all partners.
 fn list(ready: &Ready, cut: Cut, request: &ListMetricPartnersRequest) -> Result<(ListMetricPartnersResponse, Vec<Listed>)> {
     let question = Question {
         cut,

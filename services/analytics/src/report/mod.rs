@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Computes the report. `text` is the filter as it was asked for.
+/// Computes the report. `text` is the filter of the request.
 pub(crate) fn quality(ready: &Ready, question: &Question, breakdowns: &[Breakdown], text: &str, definition: &Definition) -> NetworkQuality {
     let frame = &ready.frame;
     let standings = Standings::at(frame, question.cut, question.window_days, definition);
@@ -58,7 +58,7 @@ pub(crate) fn quality(ready: &Ready, question: &Question, breakdowns: &[Breakdow
     }
 }
 
-/// Whether nobody stands behind any of the figures.
+/// Whether no partner is behind any of the figures.
 fn is_empty(figures: &QualityFigures) -> bool {
     let revenue = figures.channel_revenue.clone().unwrap_or_default();
     let parts = [revenue.from_active, revenue.from_inactive, revenue.from_left];
@@ -83,7 +83,7 @@ fn group(scene: &Scene<'_>, breakdown: Breakdown, value: u32, figures: QualityFi
     QualityGroup { breakdown: breakdown as i32, value, display_name, figures: Some(figures) }
 }
 
-/// `AGENT`; empty for a partner of unknown type.
+/// Name of a partner type, for example `AGENT`. Empty if the type is unknown.
 fn type_name(number: u32) -> String {
     let known = i32::try_from(number).ok().and_then(|n| PartnerType::try_from(n).ok()).unwrap_or_default();
     match known {
@@ -92,8 +92,8 @@ fn type_name(number: u32) -> String {
     }
 }
 
-/// In the order of the breakdowns asked for; tiers by program and rank, others
-/// by value.
+/// Sorts by the order of the requested breakdowns, then tiers by program and rank,
+/// and other groups by value.
 fn sort(scene: &Scene<'_>, breakdowns: &[Breakdown], groups: &mut [(u32, QualityGroup)]) {
     let place = |g: &QualityGroup| breakdowns.iter().position(|b| *b as i32 == g.breakdown).unwrap_or_default();
     groups.sort_by(|(a, left), (b, right)| {

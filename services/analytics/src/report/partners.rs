@@ -26,7 +26,7 @@ pub(super) struct Listed {
     pub(super) partner: MetricPartner,
 }
 
-/// All partners behind a number, in order.
+/// Returns all partners behind a number, in order.
 pub(super) fn partners(frame: &Frame, question: &Question, metric: QualityMetric, definition: &Definition) -> Vec<Listed> {
     let standings = Standings::at(frame, question.cut, question.window_days, definition);
     let scene = Scene::new(frame, question, definition, &standings.currency);
@@ -34,7 +34,7 @@ pub(super) fn partners(frame: &Frame, question: &Question, metric: QualityMetric
     let list = List { tiers: tiers(&scene, &population), scene };
     let mut listed = match metric {
         QualityMetric::Activation => {
-            // Who enrolled is filtered as it was then; how it stands now is told of all.
+            // The filter applies to the cohort as it was then. Its current state is needed for all.
             let everybody = populations(&standings, &Question { filter: Filter::All, ..question.clone() }, &[]).headline;
             list.cohort(&population.cohort, &everybody)
         }
@@ -86,7 +86,7 @@ impl List<'_> {
 
     fn cohort(&self, cohort: &[CohortUnit], everybody: &Population) -> Vec<Listed> {
         let units: HashMap<u32, &Unit> = everybody.units.iter().map(|u| (u.entity, u)).collect();
-        let one = |c: &CohortUnit| {
+        let listed = |c: &CohortUnit| {
             let (matured, activated) = match outcome(c.at, c.first_activity, self.scene.question, self.scene.definition) {
                 Outcome::Outside => return None,
                 Outcome::Immature => (false, false),
@@ -96,10 +96,11 @@ impl List<'_> {
             listed.partner.enroll_time = instant(c.at);
             Some(listed)
         };
-        cohort.iter().filter_map(one).collect()
+        cohort.iter().filter_map(listed).collect()
     }
 
-    /// All with revenue and all active, highest first; the key is the rank.
+    /// All partners that are active or have revenue, highest revenue first. The key is
+    /// the rank.
     fn concentration(&self, units: &[Unit]) -> Vec<Listed> {
         let rank = |u: &&Unit| (std::cmp::Reverse(u.revenue.max(0)), self.scene.frame.partners.get(u.entity));
         let mut active: Vec<&Unit> = units.iter().filter(|u| u.active).collect();
@@ -108,21 +109,21 @@ impl List<'_> {
         let top: HashSet<u32> = active.iter().map(|u| u.entity).collect();
         let mut all: Vec<&Unit> = units.iter().filter(|u| u.active || u.revenue != 0).collect();
         all.sort_by_key(rank);
-        let one = |(i, unit): (usize, &&Unit)| Listed { key: format!("{i:010}"), ..self.listed(unit, top.contains(&unit.entity), true) };
-        all.iter().enumerate().map(one).collect()
+        let ranked = |(i, unit): (usize, &&Unit)| Listed { key: format!("{i:010}"), ..self.listed(unit, top.contains(&unit.entity), true) };
+        all.iter().enumerate().map(ranked).collect()
     }
 }
 
-/// Tiers of each organization, by program and rank.
+/// Tiers of each organization, ordered by program and rank.
 fn tiers(scene: &Scene<'_>, population: &Population) -> HashMap<u32, Vec<String>> {
     let mut tiers: HashMap<u32, Vec<u32>> = HashMap::new();
     for unit in &population.tiers {
         tiers.entry(unit.entity).or_default().push(unit.tier);
     }
-    let named = |mut of: Vec<u32>| {
-        of.sort_by_key(|tier| scene.tier_key(*tier));
-        of.dedup();
-        of.into_iter().map(|tier| scene.frame.texts.get(tier).to_owned()).collect()
+    let named = |mut numbers: Vec<u32>| {
+        numbers.sort_by_key(|tier| scene.tier_key(*tier));
+        numbers.dedup();
+        numbers.into_iter().map(|tier| scene.frame.texts.get(tier).to_owned()).collect()
     };
-    tiers.into_iter().map(|(entity, of)| (entity, named(of))).collect()
+    tiers.into_iter().map(|(entity, numbers)| (entity, named(numbers))).collect()
 }

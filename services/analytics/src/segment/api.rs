@@ -46,7 +46,7 @@ impl PartnerSegmentService for Api {
     }
 }
 
-/// The response without its page, and all rows.
+/// Returns the response without its page, and all rows.
 fn list(ready: &Ready, cut: Cut, filter: &str, segment: InvestmentSegment) -> Result<(ListPartnerSegmentsResponse, Vec<PartnerSegment>)> {
     let frame = &ready.frame;
     let found = segments(frame, cut, &Filter::read(filter, frame)?, &DEFAULT)?;

@@ -7,15 +7,15 @@
 //! | active standard | active | active standard |
 //! | enrolled-inactive | enrolled | activation-focus |
 //!
-//! Nothing designates a partner as strategic yet: that condition is shown as
-//! missing. *Certified* means a valid certification on every product line that
-//! the enrollment is authorized for; where it is authorized for all lines, one
-//! valid certification on any.
+//! Partners cannot be designated as strategic yet, so that condition is shown as
+//! missing. *Certified* means a valid certification for every product line that
+//! the enrollment is authorized for. If it is authorized for all lines, one valid
+//! certification for any line is enough.
 //!
-//! Stages stand on a grid, 00:00 of each day in the tenant's zone. A rise holds
-//! at once, a fall only after two grid points in a row. Both together are the
-//! higher of what this grid point says and what the one before said, so the
-//! stage is a pure function of the facts at two instants.
+//! Stages are evaluated on a grid, at 00:00 of each day in the tenant's time zone.
+//! A rise takes effect at once, a fall only after two consecutive grid points. The
+//! stage is therefore the higher of the results at this grid point and the previous
+//! one, and a pure function of the facts at two instants.
 
 mod api;
 mod rules;
@@ -35,24 +35,24 @@ use crate::{
     },
 };
 
-/// A partner in its stage.
+/// A partner with its stage.
 #[derive(Debug, Clone)]
 pub(crate) struct Segmented {
     pub(crate) partner: u32,
     pub(crate) stage: NetworkStage,
-    /// What this grid point alone says.
+    /// Stage based on the facts of this grid point alone.
     pub(crate) evaluated: NetworkStage,
     /// Last commercial activity.
     pub(crate) last: Option<i64>,
     pub(crate) suspended: bool,
-    /// Program of the enrollment that comes closest.
+    /// Program of the enrollment with the highest stage.
     pub(crate) program: u32,
     pub(crate) reasons: Vec<StageReason>,
     pub(crate) revenue: i64,
     pub(crate) wins: i64,
 }
 
-/// All enrolled partners at a grid point, by id.
+/// All enrolled partners at a grid point, ordered by ID.
 #[derive(Debug, Clone)]
 pub(crate) struct Segments {
     /// The grid point.
@@ -61,7 +61,7 @@ pub(crate) struct Segments {
     pub(crate) all: Vec<Segmented>,
 }
 
-/// The segment of a stage.
+/// Returns the segment of a stage.
 pub(crate) const fn segment_of(stage: NetworkStage) -> InvestmentSegment {
     match stage {
         NetworkStage::Unspecified => InvestmentSegment::Unspecified,
@@ -72,10 +72,10 @@ pub(crate) const fn segment_of(stage: NetworkStage) -> InvestmentSegment {
     }
 }
 
-/// Evaluates the last grid point not after `as_of`.
+/// Evaluates the last grid point at or before `as_of`.
 ///
 /// # Errors
-/// Where the instant has no business date.
+/// If the instant has no business date.
 pub(crate) fn segments(frame: &Frame, cut: Cut, filter: &Filter, definition: &Definition) -> Result<Segments> {
     let (grid, before) = grid_points(frame, cut)?;
     let at = |as_of| Cut { as_of, known_at: cut.known_at };
@@ -86,10 +86,10 @@ pub(crate) fn segments(frame: &Frame, cut: Cut, filter: &Filter, definition: &De
     for standing in standings.all.iter().filter(|s| passes(&standings, s, filter)) {
         let memberships = standings.memberships(standing);
         let Some(outcome) = rules.evaluate(standing, memberships) else { continue };
-        let held = earlier.get(&standing.partner).copied().unwrap_or_default();
+        let previous = earlier.get(&standing.partner).copied().unwrap_or_default();
         all.push(Segmented {
             partner: standing.partner,
-            stage: if (held as i32) > (outcome.stage as i32) { held } else { outcome.stage },
+            stage: if (previous as i32) > (outcome.stage as i32) { previous } else { outcome.stage },
             evaluated: outcome.stage,
             last: standing.last,
             suspended: !memberships.iter().any(|m| m.enrolled && !m.suspended),
@@ -103,7 +103,7 @@ pub(crate) fn segments(frame: &Frame, cut: Cut, filter: &Filter, definition: &De
     Ok(Segments { grid, currency: standings.currency, all })
 }
 
-/// What one grid point alone says of every enrolled partner.
+/// Stages of all enrolled partners, based on the facts of one grid point alone.
 fn stages(frame: &Frame, cut: Cut, definition: &Definition) -> HashMap<u32, NetworkStage> {
     let standings = Standings::at(frame, cut, definition.window_days, definition);
     let rules = rules::Rules::new(frame, cut, definition);
@@ -116,7 +116,7 @@ fn passes(standings: &Standings, standing: &Standing, filter: &Filter) -> bool {
     standings.memberships(standing).iter().any(|m| m.enrolled && filter.passes(&view(m.program, m.tier)))
 }
 
-/// The last grid point not after the cut, and the one before it.
+/// Returns the last grid point at or before the cut, and the previous grid point.
 fn grid_points(frame: &Frame, cut: Cut) -> Result<(i64, i64)> {
     let (_, zone) = frame.settings_at(cut);
     let date = Timestamp::from_micros(cut.as_of).date(zone)?;

@@ -12,7 +12,7 @@ use crate::{
     metrics::{activity, count, figures::tiers_at, membership::Membership, revenue::Converter, standing::Standing},
 };
 
-/// What the rules say of one partner.
+/// Result of the rules for one partner.
 pub(super) struct Outcome {
     pub(super) stage: NetworkStage,
     pub(super) program: u32,
@@ -32,7 +32,7 @@ impl<'a> Rules<'a> {
         let converter = Converter::new(frame, cut, definition.window_days);
         let mut top: HashMap<u32, Tier> = HashMap::new();
         for tier in tiers_at(frame, cut).into_values() {
-            // Ranks are unique; should two meet at a cut, the name decides.
+            // Ranks are unique. If two tiers have the same rank at a cut, the name decides.
             let key = |t: &Tier| (t.rank, frame.texts.get(t.tier));
             top.entry(tier.program)
                 .and_modify(|best| {
@@ -47,8 +47,8 @@ impl<'a> Rules<'a> {
         Self { frame, cut, definition, thresholds }
     }
 
-    /// Evaluates the enrollment that gets highest, and of several the one that
-    /// meets most; nothing for a partner that is not enrolled.
+    /// Evaluates the enrollment with the highest stage and, among those, the most
+    /// rules met. Returns `None` for a partner that is not enrolled.
     pub(super) fn evaluate(&self, standing: &Standing, memberships: &[Membership]) -> Option<Outcome> {
         let mut closest: Option<Outcome> = None;
         for membership in memberships.iter().filter(|m| m.enrolled) {
@@ -80,7 +80,8 @@ impl<'a> Rules<'a> {
         ]
     }
 
-    /// Product lines that ask for a certification, and those that have one.
+    /// Number of product lines that require a certification, and of those that have
+    /// one.
     fn certified(&self, partner: u32, membership: &Membership) -> (i64, i64) {
         let valid = || {
             let row = self.frame.facts.certifications.row(partner).iter();
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_asks_for_all_of_its_conditions() {
+    fn a_stage_requires_all_of_its_conditions() {
         let with = |active, revenue: Option<i64>, campaigns| {
             stage(&[
                 reason(StageRule::Active, Some(1), active),

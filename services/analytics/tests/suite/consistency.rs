@@ -1,4 +1,4 @@
-//! What an answer is told to hold, and what it promises.
+//! What an answer is asked to include, and what it promises.
 
 use std::{sync::Arc, time::Instant};
 
@@ -21,7 +21,7 @@ use crate::support::{
     world::{END, proto},
 };
 
-/// A log that is there as a whole.
+/// A log that is complete from the start.
 struct Log(Vec<Event>);
 
 #[tonic::async_trait]
@@ -40,15 +40,15 @@ impl Source for Log {
     }
 }
 
-/// The fold of onboard's log, its place kept under another name where one is given.
-fn fold(bench: &Bench, keep: Option<(&'static str, &'static str)>) -> Subscriber {
+/// The fold of onboard's log. Its cursor has another name if one is given.
+fn fold(bench: &Bench, cursor: Option<(&'static str, &'static str)>) -> Subscriber {
     let mut events = network();
     for (position, event) in (1..).zip(&mut events) {
         event.position = position;
         event.tenant = "t".to_owned();
     }
     let mut fold = bench.subscriptions.iter().find(|s| s.source == "onboard").unwrap().clone();
-    (fold.source, fold.name) = keep.unwrap_or((fold.source, fold.name));
+    (fold.source, fold.name) = cursor.unwrap_or((fold.source, fold.name));
     Subscriber::new(bench.store.clone(), Arc::new(Log(events)), fold, bench.clock.clone())
 }
 
@@ -61,7 +61,7 @@ fn holding(position: i64) -> Vec<String> {
     vec![format!("services/onboard/positions/{position}")]
 }
 
-/// A request that is due at once.
+/// A request whose deadline is now.
 fn due<T>(bench: &Bench, tenant: &str, message: T) -> Request<T> {
     let mut request = bench.vendor(tenant, message);
     request.extensions_mut().get_mut::<Cx>().unwrap().deadline = Some(Instant::now());
@@ -69,11 +69,11 @@ fn due<T>(bench: &Bench, tenant: &str, message: T) -> Request<T> {
 }
 
 #[test]
-fn a_report_waits_until_it_holds_what_the_caller_has_seen() {
+fn a_report_waits_until_it_includes_what_the_caller_has_seen() {
     let bench = Bench::new(64 << 20);
     let subscriber = fold(&bench, None);
     bench.runtime.block_on(async {
-        // The last event is none that counts: it is passed over, and that is enough.
+        // The last event is irrelevant. It is enough that the fold has passed over it.
         let request = GetNetworkQualityRequest { consistent_with: holding(3), ..Default::default() };
         let mut client = bench.quality();
         let mut report = Box::pin(client.get_network_quality(bench.vendor("t", request)));
@@ -86,7 +86,7 @@ fn a_report_waits_until_it_holds_what_the_caller_has_seen() {
         assert_eq!(report.headline.unwrap().enrolled_count, 1);
         let position = FoldedPosition { source: "onboard".into(), position: 2, name: holding(2)[0].clone() };
         assert!(report.folded_positions.contains(&position));
-        // What is there is not waited for.
+        // Events that are already included cause no wait.
         let request = GetNetworkQualityRequest { consistent_with: holding(3), ..Default::default() };
         bench.quality().get_network_quality(due(&bench, "t", request)).await.unwrap();
     });
@@ -100,7 +100,7 @@ fn events_that_come_over_a_bus_are_waited_for_too() {
         bench.runtime.block_on(bench.quality().get_network_quality(due(&bench, "t", request)))
     };
     not_caught_up(get(1));
-    // What a consumer of the stream has applied without a gap stands there.
+    // The stream's cursor marks what a consumer has applied without a gap.
     let stream = fold(&bench, Some(("stream", "onboard")));
     bench.runtime.block_on(stream.run_once()).unwrap();
     assert_eq!(get(3).unwrap().into_inner().headline.unwrap().enrolled_count, 1);
@@ -115,7 +115,7 @@ fn not_caught_up<T: std::fmt::Debug>(answer: Result<T, Status>) {
 }
 
 #[test]
-fn what_is_not_there_in_time_is_told() {
+fn an_answer_that_is_not_caught_up_in_time_is_refused() {
     let bench = bench();
     let tenant = bench.tenant();
     let consistent_with = holding(1_000_000);
@@ -134,7 +134,7 @@ fn what_is_not_there_in_time_is_told() {
 }
 
 #[test]
-fn a_position_in_no_log_that_is_folded_is_refused() {
+fn a_position_in_a_log_that_is_not_folded_is_refused() {
     let bench = bench();
     let ask = |name: &str| {
         let request = GetNetworkQualityRequest { consistent_with: vec![name.to_owned()], ..Default::default() };
@@ -146,11 +146,11 @@ fn a_position_in_no_log_that_is_folded_is_refused() {
 }
 
 #[test]
-fn what_will_have_been_recorded_cannot_be_asked() {
+fn what_will_be_recorded_in_the_future_cannot_be_asked_for() {
     let bench = bench();
     let tenant = bench.tenant();
     bench.deliver(&tenant, &network());
-    // Behind right now by a microsecond is what an answer without a time gives.
+    // An answer without a time is as of one microsecond after now.
     let (now, known_at) = (proto(END + 1), proto(END + 2));
     let refused = |answer: Status| {
         let details = answer.get_error_details();
@@ -169,7 +169,7 @@ fn what_will_have_been_recorded_cannot_be_asked() {
 }
 
 #[test]
-fn all_answers_tell_how_far_they_were_folded_and_from_what_frame() {
+fn all_answers_show_their_positions_and_whether_the_frame_exceeded_the_limit() {
     let small = Bench::new(100);
     small.deliver("t", &network());
     let budget = AllocationBudget { resource: AllocationResource::CamHours as i32, unit_count: 1, ..Default::default() };

@@ -1,4 +1,4 @@
-//! The service through its public doors.
+//! The service through its public interfaces.
 
 #[cfg(test)]
 mod consistency;

@@ -1,4 +1,4 @@
-//! Questions about networks written by hand.
+//! Questions about handwritten networks.
 
 use prost::Message;
 use stoa_events::Event;
@@ -38,7 +38,7 @@ fn reason(status: &Status) -> String {
     status.get_error_details().error_info().unwrap().reason.clone()
 }
 
-/// 60 partners of very different size, and 40 that never did anything.
+/// 60 partners of very different sizes, and 40 that never did anything.
 fn heavy_tailed(bench: &Bench) -> (String, Vec<Event>) {
     let mut events = vec![tier("p", "base", 1, 1_000), tier("p", "top", 2, 500_000)];
     for i in 0..100_i64 {
@@ -97,7 +97,7 @@ fn history_that_is_recorded_today_is_found_at_its_date() {
 }
 
 #[test]
-fn without_a_time_the_answer_holds_what_was_recorded_right_now() {
+fn without_a_time_the_answer_includes_what_was_recorded_right_now() {
     let bench = bench();
     let tenant = bench.tenant();
     let mut events = agent("a", 10);
@@ -155,12 +155,12 @@ fn stages_come_with_reasons() {
     let (tenant, _) = heavy_tailed(&bench);
     let request = ListPartnerSegmentsRequest { as_of: proto(tick(NOW)), page_size: 1000, ..Default::default() };
     let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.vendor(&tenant, request))).unwrap().into_inner();
-    let of = |id: &str| answer.partner_segments.iter().find(|s| s.partner == format!("partners/{id}")).unwrap();
+    let segment = |id: &str| answer.partner_segments.iter().find(|s| s.partner == format!("partners/{id}")).unwrap();
     let missing = |s: &PartnerSegment| s.reasons.iter().filter(|r| !r.met).map(|r| (r.rule, r.missing)).collect::<Vec<_>>();
     // 1,000,000 and 500,000 reach the threshold, 333,333 does not.
-    assert_eq!((of("a000").stage(), of("a001").stage()), (NetworkStage::HighPerforming, NetworkStage::HighPerforming));
-    assert_eq!((of("a002").stage(), missing(of("a002"))[0]), (NetworkStage::ActiveStandard, (2, Some(166_667))));
-    assert_eq!((of("a099").stage(), of("a099").inactive_kind()), (NetworkStage::EnrolledInactive, InactiveKind::NeverActivated));
+    assert_eq!((segment("a000").stage(), segment("a001").stage()), (NetworkStage::HighPerforming, NetworkStage::HighPerforming));
+    assert_eq!((segment("a002").stage(), missing(segment("a002"))[0]), (NetworkStage::ActiveStandard, (2, Some(166_667))));
+    assert_eq!((segment("a099").stage(), segment("a099").inactive_kind()), (NetworkStage::EnrolledInactive, InactiveKind::NeverActivated));
     let counts: Vec<i64> = answer.segment_counts.iter().map(|c| c.partner_count).collect();
     assert_eq!(counts, [40, 58, 2, 0]);
 
@@ -185,7 +185,7 @@ fn allocation(bench: &Bench, tenant: &str, policies: Vec<SegmentPolicy>) -> Resu
 }
 
 #[test]
-fn an_allocation_sums_to_the_budget_and_repeats_to_the_byte() {
+fn an_allocation_adds_up_to_the_budget_and_is_reproducible_to_the_byte() {
     let bench = bench();
     let (tenant, events) = heavy_tailed(&bench);
     let first = allocation(&bench, &tenant, Vec::new()).unwrap();
@@ -195,7 +195,7 @@ fn an_allocation_sums_to_the_budget_and_repeats_to_the_byte() {
         let pools: i64 = plan.segment_plans.iter().filter(|s| s.pooled).map(|s| s.unit_count).sum();
         assert_eq!(own + pools, plan.unit_count);
         assert_eq!(first.partner_allocations.iter().map(|p| p.uniform_counts[i]).sum::<i64>(), plan.unit_count);
-        // Investment follows the revenue more closely than uniform spending.
+        // Investment follows revenue more closely than uniform spending does.
         assert!(plan.misallocation < plan.uniform_misallocation);
         assert!(plan.top_share > plan.uniform_top_share);
     }
@@ -203,7 +203,7 @@ fn an_allocation_sums_to_the_budget_and_repeats_to_the_byte() {
     let known = first.known_at;
     let again = Allocation { known_at: known, ..allocation(&bench, &tenant, Vec::new()).unwrap() };
     assert_eq!(again.encode_to_vec(), first.encode_to_vec());
-    // The order in which the facts came does not show.
+    // The order in which the facts arrived does not matter.
     let other = bench.tenant();
     let reversed: Vec<Event> = events.into_iter().rev().collect();
     bench.deliver(&other, &reversed);
@@ -211,7 +211,7 @@ fn an_allocation_sums_to_the_budget_and_repeats_to_the_byte() {
 }
 
 #[test]
-fn an_allocation_that_cannot_be_made_says_why() {
+fn an_impossible_allocation_says_why() {
     let bench = bench();
     let (tenant, _) = heavy_tailed(&bench);
     let standard = SegmentPolicy { segment: InvestmentSegment::ActiveStandard as i32, ..Default::default() };
@@ -254,7 +254,7 @@ fn a_partner_sees_its_own_activity_and_no_report() {
 }
 
 #[test]
-fn a_filter_that_cannot_be_read_is_refused() {
+fn an_invalid_filter_is_refused() {
     let bench = bench();
     let request = GetNetworkQualityRequest { filter: "name = \"x\"".to_owned(), ..Default::default() };
     let refused = quality(&bench, &bench.tenant(), request).unwrap_err();
@@ -274,7 +274,8 @@ fn a_frame_above_the_limit_answers_the_same_and_says_so() {
     assert_eq!(built.headline, kept.headline);
 }
 
-/// Prints what folding takes; figures count only where the crate is optimized.
+/// Prints how long folding takes. The figures are meaningful only in an optimized
+/// build.
 #[test]
 #[ignore = "a measurement; run it with --ignored --nocapture"]
 fn folding_twenty_thousand_events() {
@@ -291,8 +292,8 @@ fn folding_twenty_thousand_events() {
     }
 }
 
-/// Prints what a report takes at 10,000 partners with 30 events each; figures
-/// count only where the crate is optimized.
+/// Prints how long a report on 10,000 partners with 30 events each takes. The
+/// figures are meaningful only in an optimized build.
 #[test]
 #[ignore = "a measurement; run it with --ignored --nocapture"]
 fn a_report_on_ten_thousand_partners() {

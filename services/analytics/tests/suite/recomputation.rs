@@ -1,5 +1,5 @@
-//! Whatever the network, the order of delivery and the cut: the service answers
-//! what a plain recomputation from the raw events answers, to the last digit.
+//! For any network, order of delivery and cut, the service gives the same answer as
+//! a plain recomputation from the raw events, to the last digit.
 
 use proptest::prelude::*;
 use stoa_events::Event;
@@ -27,8 +27,8 @@ const FILTERS: [Filter; 6] = [
 ];
 const BREAKDOWNS: [Breakdown; 4] = [Breakdown::Tier, Breakdown::Type, Breakdown::Territory, Breakdown::Vertical];
 
-/// Delivers events shuffled, some twice, in several transactions with reports
-/// between them.
+/// Delivers the events in random order, some twice, in several transactions with
+/// reports between them.
 fn deliver(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) {
     let mut copies: Vec<Event> = events.iter().filter(|_| rng.chance(20)).cloned().collect();
     copies.extend(events.iter().cloned());
@@ -40,14 +40,14 @@ fn deliver(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) {
     }
 }
 
-/// A cut that meets a fact exactly, or the other bound of a window that starts
-/// with one.
+/// A cut that coincides with a fact, or with the end of a window that starts with
+/// one.
 fn cut(rng: &mut Rng, events: &[Event]) -> (i64, i64) {
     let instant = |t: &Option<prost_types::Timestamp>| micros(t.as_ref()).unwrap();
     let days = *rng.pick(&[0, 1, 30, 60, 90, 90, 90, 180, 365, 1000]);
     let as_of = instant(&rng.pick(events).occurred_time) + (days * DAY + rng.below(2)) * TICK;
     let known_at = if rng.chance(50) { END } else { instant(&rng.pick(events).recorded_time) + rng.below(3) * TICK };
-    // Nobody knows what will have been recorded.
+    // `known_at` must not be in the future.
     let known_at = known_at.min(END);
     (as_of, known_at)
 }
@@ -81,11 +81,11 @@ fn check_report(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) {
         breakdowns: BREAKDOWNS.to_vec(),
     };
     let expected = report(&Known::new(events, as_of, known_at), known_at, &asked);
-    pretty(&answer, &expected);
+    assert_same(&answer, &expected);
 }
 
-/// Compares group by group, so that a difference can be read.
-fn pretty(answer: &stoa_proto::analytics::v1::NetworkQuality, expected: &stoa_proto::analytics::v1::NetworkQuality) {
+/// Compares group by group, so that a difference is readable.
+fn assert_same(answer: &stoa_proto::analytics::v1::NetworkQuality, expected: &stoa_proto::analytics::v1::NetworkQuality) {
     assert_eq!(answer.headline, expected.headline, "headline at {:?} known {:?}", answer.as_of, answer.known_at);
     let named = |q: &stoa_proto::analytics::v1::NetworkQuality| q.groups.iter().map(|g| (g.breakdown, g.value.clone())).collect::<Vec<_>>();
     assert_eq!(named(answer), named(expected));
@@ -108,7 +108,7 @@ fn check_segments(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) 
 }
 
 #[test]
-fn the_service_answers_what_a_plain_recomputation_does() {
+fn the_service_gives_the_same_answers_as_a_plain_recomputation() {
     let bench = bench();
     let config = ProptestConfig { cases: 240, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(seed in any::<u64>(), partners in 1_i64..9)| {
@@ -122,7 +122,7 @@ fn the_service_answers_what_a_plain_recomputation_does() {
     });
 }
 
-/// The generator reaches what the test is about.
+/// The generator covers the cases that the test is about.
 #[test]
 fn random_networks_have_late_and_corrected_facts() {
     let (mut late, mut corrected, mut back, mut direct, mut seen) = (0, 0, 0, 0, [0; 5]);

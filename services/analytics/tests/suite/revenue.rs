@@ -1,4 +1,4 @@
-//! Revenue as it is corrected, and what cannot be converted.
+//! Corrections of revenue, and revenue that cannot be converted.
 
 use stoa_events::Event;
 use stoa_proto::{
@@ -39,7 +39,7 @@ fn won(at: i64, minor_units: i64, currency: &str) -> Deal {
 }
 
 #[test]
-fn a_win_that_was_corrected_there_and_back_counts_once() {
+fn a_win_that_is_corrected_back_and_forth_counts_once() {
     let bench = bench();
     let tenant = bench.tenant();
     let deal = won(10 * DAY, 500, "USD");
@@ -56,15 +56,15 @@ fn a_win_that_was_corrected_there_and_back_counts_once() {
     };
     expected(1, [0, 0, 500, 500, 500, 500, 500]);
     expected(2, [0, 0, 500, 0, 0, 0, 0]);
-    // The deal says again that it was won on day 10: known on day 30, counted then.
+    // The deal is won on day 10 again. That is recorded on day 30 and counts then.
     expected(3, [0, 0, 500, 0, 500, 500, 500]);
     expected(4, [0, 0, 500, 0, 500, 700, 700]);
-    // The day of the win moves the win; corrections of money stay on their days.
+    // A different day of the win moves the win. Corrections of money stay on their days.
     expected(5, [0, 500, 500, 0, 500, 700, 700]);
 }
 
 #[test]
-fn direct_revenue_without_a_rate_is_listed_beside_the_direct() {
+fn direct_revenue_without_a_rate_is_listed_separately() {
     let bench = bench();
     let tenant = bench.tenant();
     let direct = Deal { partner: String::new(), name: "deals/direct".into(), ..won(10, 900, "EUR") };

@@ -1,4 +1,4 @@
-//! What the vendor's people do with certifications.
+//! Commands on certifications, for the vendor's people.
 
 use stoa_events::created;
 use stoa_kernel::{Cx, Result, ids};

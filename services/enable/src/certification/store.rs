@@ -1,12 +1,12 @@
-//! Rows of certifications. `content_version` is the certification's own version,
-//! `version` that of the record.
+//! Rows of certifications. `content_version` is the certification's own
+//! version; `version` is that of the record.
 
 use stoa_kernel::{Timestamp, names};
 use stoa_proto::enable::v1::Certification;
 use stoa_store::{Documents, Key, filter::Field};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

@@ -1,4 +1,4 @@
-//! Certification award: a person holds a certification.
+//! Certification award: the fact that a person holds a certification.
 //!
 //! | from | to | by |
 //! | --- | --- | --- |
@@ -7,14 +7,15 @@
 //! | VALID | EXPIRED | its `expire_time`, recorded by a sweep |
 //! | VALID at `revoke_time` | REVOKED | RevokeCertificationAward |
 //!
-//! A person holds a certification once at a time, for whichever partner: who
-//! leaves takes it along, and is awarded it anew there when it was revoked here.
-//! That the person works for the partner is the vendor's statement.
+//! A person holds a certification once at a time, for whichever partner. People
+//! who change partners take it along: once it is revoked at the old partner, it
+//! is awarded again at the new one. That the person works for the partner is the
+//! vendor's statement.
 //!
-//! The state is judged by the instant ([`judged`]). Rows and events keep the
-//! last recorded fact: EARNED, EXPIRED or REVOKED. The machine is no table of
-//! commands: revoking asks what the award was at `revoke_time`, not what is
-//! recorded.
+//! Reads derive the state from the instant ([`judged`]). Rows and events keep
+//! the last recorded state: EARNED, EXPIRED or REVOKED. There is no table of
+//! commands, because revoking depends on the state at `revoke_time`, not on the
+//! recorded state.
 
 mod api;
 mod lookup;
@@ -27,22 +28,28 @@ use stoa_proto::enable::v1::{AwardCertificationRequest, Certification, Certifica
 
 pub(crate) use sweep::expire_job;
 
-/// A new award, valid from the instant it was earned.
-fn earned(id: &str, request: &AwardCertificationRequest, partner: &str, of: &Certification, at: Timestamp) -> CertificationAward {
+/// Creates an award, valid from the instant it was earned.
+fn earned(
+    id: &str,
+    request: &AwardCertificationRequest,
+    partner: &str,
+    certification: &Certification,
+    at: Timestamp,
+) -> CertificationAward {
     CertificationAward {
         name: names::name("certificationAwards", id),
-        certification: of.name.clone(),
-        product_line: of.product_line.clone(),
+        certification: certification.name.clone(),
+        product_line: certification.product_line.clone(),
         partner: partner.to_owned(),
         person: request.person.clone(),
         state: State::Earned as i32,
         earn_time: Some(at.proto()),
-        expire_time: Some(at.plus_days(i64::from(of.validity_days)).proto()),
+        expire_time: Some(at.plus_days(i64::from(certification.validity_days)).proto()),
         ..CertificationAward::default()
     }
 }
 
-/// The state at an instant.
+/// Returns the state of an award at an instant.
 fn state_at(award: &CertificationAward, at: Timestamp) -> State {
     let reached = |time: &Option<prost_types::Timestamp>| Timestamp::stored(time.as_ref()).is_some_and(|t| t <= at);
     match () {
@@ -64,26 +71,26 @@ fn hold_at_once(a: &CertificationAward, b: &CertificationAward) -> bool {
     from_a.max(from_b) < to_a.min(to_b)
 }
 
-/// The award as it is to be shown at an instant.
+/// Returns the award with its state as of an instant.
 fn judged(mut award: CertificationAward, at: Timestamp) -> CertificationAward {
     let state = state_at(&award, at);
     award.set_state(state);
     award
 }
 
-/// When the sweep records that the award ran out; nothing if it did, or was
-/// revoked.
+/// Returns when the sweep has to record the expiry; `None` if that is recorded
+/// or the award was revoked.
 fn due_time(award: &CertificationAward) -> Option<Timestamp> {
     Timestamp::stored(award.expire_time.as_ref()).filter(|_| award.state() == State::Earned)
 }
 
-/// Takes an award back as of an instant at which it was valid, whether or not
-/// its end was recorded meanwhile.
+/// Revokes an award as of an instant at which it was valid, whether or not its
+/// expiry has been recorded since.
 fn revoked(current: &CertificationAward, reason: &str, at: Timestamp) -> Result<CertificationAward> {
     let state = if current.revoke_time.is_some() { State::Revoked } else { state_at(current, at) };
     match state {
         State::Valid => {}
-        State::Unspecified => return Err(Error::invalid("revoke_time", "must not lie before the award's earn_time")),
+        State::Unspecified => return Err(Error::invalid("revoke_time", "must not be before the award's earn_time")),
         other => return Err(Error::state(&current.name, other.as_str_name(), State::Valid.as_str_name())),
     }
     let mut next = current.clone();
@@ -93,7 +100,7 @@ fn revoked(current: &CertificationAward, reason: &str, at: Timestamp) -> Result<
     Ok(next)
 }
 
-/// The award whose end is recorded.
+/// Returns the award with its expiry recorded.
 fn expired(current: &CertificationAward) -> CertificationAward {
     let mut next = current.clone();
     next.set_state(State::Expired);

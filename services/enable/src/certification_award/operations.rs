@@ -1,4 +1,4 @@
-//! Awarding and taking back, by the vendor's people.
+//! Commands on certification awards, for the vendor's people.
 
 use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Error, Kind, Result, etag, ids, names};
@@ -18,18 +18,18 @@ use super::{
 use crate::certification::store::Certifications;
 
 /// Awards a certification to a person of a partner. The certification's row
-/// stays locked until the transaction ends, so that of two awards to one person
-/// the second one sees the first.
+/// stays locked until the transaction ends, so that the second of two
+/// concurrent awards to a person sees the first.
 pub(super) async fn award(tx: &Tx, cx: &Cx, request: &AwardCertificationRequest, partner: &Partner) -> Result<CertificationAward> {
     cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("certification_award_id", &request.certification_award_id)?;
     let at = cx.occurred("earn_time", request.earn_time.as_ref())?;
     let person = names::id("person", "persons", &request.person)?;
-    let of = names::id("certification", "certifications", &request.certification)?;
+    let certification_id = names::id("certification", "certifications", &request.certification)?;
     let missing = || Error::reference_not_found("certification", &request.certification);
-    let certification = documents::lock::<Certifications>(tx, cx, of).await?.ok_or_else(missing)?;
+    let certification = documents::lock::<Certifications>(tx, cx, certification_id).await?.ok_or_else(missing)?;
     let award = earned(&id, request, &partner.name, &certification, at);
-    let others = store::of_person(tx, cx, of, person).await?;
+    let others = store::of_person(tx, cx, certification_id, person).await?;
     if let Some(other) = others.iter().find(|other| other.name != award.name && hold_at_once(other, &award)) {
         return Err(held(other));
     }
@@ -38,10 +38,12 @@ pub(super) async fn award(tx: &Tx, cx: &Cx, request: &AwardCertificationRequest,
 }
 
 fn held(by: &CertificationAward) -> Error {
-    let message =
-        format!("{} holds {} by {} already; revoke that award, or award it anew when it has ended", by.person, by.certification, by.name);
+    let message = format!(
+        "{} already holds {} by {}. Revoke that award, or award the certification again after it has ended.",
+        by.person, by.certification, by.name
+    );
     Error::new(Kind::AlreadyExists, ErrorReason::CertificationHeld, message)
-        .with_field("person", "holds the certification already")
+        .with_field("person", "already holds the certification")
         .with_metadata("certification_award", by.name.clone())
 }
 

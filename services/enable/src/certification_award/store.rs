@@ -1,6 +1,6 @@
-//! Rows of certification awards. `state` is the last recorded fact; `due_time`
-//! is set while an end is to be recorded, so that the sweep reads only what is
-//! due.
+//! Rows of certification awards. `state` is the last recorded state. `due_time`
+//! is set while an expiry is still to be recorded, so that the sweep reads only
+//! awards that are due.
 
 use sea_orm::{Condition, QueryOrder, QuerySelect, entity::prelude::*};
 use stoa_kernel::{Cx, Result, Timestamp, names};
@@ -8,7 +8,7 @@ use stoa_proto::enable::v1::{CertificationAward, CertificationAwardState as Stat
 use stoa_store::{Documents, Key, Tx, documents, filter::Field};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
@@ -73,7 +73,8 @@ impl Documents for Awards {
     }
 }
 
-/// The condition that an award is in a state at an instant: see [`super::state_at`].
+/// Condition that an award is in a state at an instant. See
+/// [`super::state_at`].
 fn is(state: i32, now: Timestamp) -> Condition {
     let now = now.micros();
     let not_revoked = || Condition::all().add(Column::State.ne(State::Revoked as i32));
@@ -81,13 +82,14 @@ fn is(state: i32, now: Timestamp) -> Condition {
         State::Revoked => Column::State.eq(State::Revoked as i32).into(),
         State::Expired => not_revoked().add(Column::ExpireTime.lte(now)),
         State::Valid => not_revoked().add(Column::ExpireTime.gt(now)),
-        // EARNED is what is recorded; what was earned is valid at once.
+        // EARNED is a recorded state only: an award is valid as soon as it is
+        // earned.
         State::Earned | State::Unspecified => Condition::any(),
     }
 }
 
-/// All awards of a certification to a person, of any partner; locked until the
-/// transaction ends.
+/// Locks and returns all awards of a certification to a person, for any
+/// partner.
 pub(super) async fn of_person(tx: &Tx, cx: &Cx, certification: &str, person: &str) -> Result<Vec<CertificationAward>> {
     let theirs = documents::select::<Awards>(cx).filter(Column::Person.eq(person)).filter(Column::Certification.eq(certification));
     documents::all(tx.conn(), theirs.order_by_asc(Column::Id).lock_exclusive()).await

@@ -1,4 +1,4 @@
-//! Awards that ran out are recorded as such, as of the instant they did.
+//! Records the expiry of awards as of the instant they expired.
 
 use sea_orm::Condition;
 use stoa_events::{Step, record};
@@ -12,12 +12,12 @@ use super::{
     store::{Awards, Column},
 };
 
-/// Records the end of awards at the instant they ran out.
+/// Returns the job that records the expiry of awards.
 pub(crate) fn expire_job(deps: &Deps) -> Job {
     due_job::<Awards, _>(deps, "certification-expiry", Column::DueTime, Condition::all, expire)
 }
 
-/// Records the end of one award, if no other run did.
+/// Records the expiry of one award, unless another run already did.
 async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
     let Some(current) = documents::lock::<Awards>(tx, cx, id).await? else { return Ok(0) };
     let Some(due) = due_time(&current).filter(|due| *due <= cx.now) else { return Ok(0) };

@@ -24,7 +24,8 @@ fn award() -> CertificationAward {
 }
 
 proptest! {
-    /// Commands and sweeps on rising days, revocations as of any day before.
+    /// Commands and sweeps on increasing days, with revocations as of any
+    /// earlier day.
     #[test]
     fn any_sequence_keeps_the_invariants(commands in prop::collection::vec((any::<bool>(), 0_i64..4, 0_i64..20), 0..12)) {
         let (mut award, mut day) = (award(), 0);
@@ -55,8 +56,8 @@ proptest! {
     }
 }
 
-/// What the commands do in each recorded state of an award of days 0 to 10: the
-/// state it gets, or why it does not.
+/// What revoking leads to from each recorded state of an award that is valid
+/// from day 0 to 10: the new state, or the reason of the error.
 #[test]
 fn every_state_and_command_is_in_the_table() {
     let revoke = |award: &CertificationAward, as_of: i64| match revoked(award, "why", on(as_of)) {
@@ -65,9 +66,9 @@ fn every_state_and_command_is_in_the_table() {
     };
     let earned = award();
     let ended = expired(&earned);
-    let taken = revoked(&earned, "why", on(4)).unwrap();
-    // Award, revoked as of day, what comes of it.
-    for (of, as_of, wanted) in [
+    let withdrawn = revoked(&earned, "why", on(4)).unwrap();
+    // Award, day as of which it is revoked, result.
+    for (award, as_of, wanted) in [
         (&earned, -1, "INVALID_FIELD"),
         (&earned, 0, "REVOKED"),
         (&earned, 5, "REVOKED"),
@@ -76,31 +77,31 @@ fn every_state_and_command_is_in_the_table() {
         (&ended, -1, "INVALID_FIELD"),
         (&ended, 5, "REVOKED"),
         (&ended, VALIDITY, "STATE_INVALID"),
-        (&taken, -1, "STATE_INVALID"),
-        (&taken, 3, "STATE_INVALID"),
-        (&taken, 5, "STATE_INVALID"),
+        (&withdrawn, -1, "STATE_INVALID"),
+        (&withdrawn, 3, "STATE_INVALID"),
+        (&withdrawn, 5, "STATE_INVALID"),
     ] {
-        assert_eq!(revoke(of, as_of), wanted, "{:?} revoked as of day {as_of}", of.state());
+        assert_eq!(revoke(award, as_of), wanted, "{:?} revoked as of day {as_of}", award.state());
     }
-    // State that the sweep finds, whether it has something to record.
-    for (of, due) in [(&earned, Some(on(VALIDITY))), (&ended, None), (&taken, None)] {
-        assert_eq!(due_time(of), due, "{:?}", of.state());
+    // Award, when the sweep has its expiry to record.
+    for (award, due) in [(&earned, Some(on(VALIDITY))), (&ended, None), (&withdrawn, None)] {
+        assert_eq!(due_time(award), due, "{:?}", award.state());
     }
-    // Recorded state, day, state that is shown.
-    for (of, day, shown) in [
+    // Award, day, state that reads show.
+    for (award, day, shown) in [
         (&earned, 0, State::Valid),
         (&earned, VALIDITY, State::Expired),
         (&ended, 12, State::Expired),
-        (&taken, 3, State::Valid),
-        (&taken, 4, State::Revoked),
-        (&taken, VALIDITY, State::Revoked),
+        (&withdrawn, 3, State::Valid),
+        (&withdrawn, 4, State::Revoked),
+        (&withdrawn, VALIDITY, State::Revoked),
     ] {
-        assert_eq!(judged(of.clone(), on(day)).state(), shown, "{:?} on day {day}", of.state());
+        assert_eq!(judged(award.clone(), on(day)).state(), shown, "{:?} on day {day}", award.state());
     }
 }
 
 #[test]
-fn two_awards_hold_at_once_if_their_spans_meet() {
+fn two_awards_hold_at_once_if_their_spans_overlap() {
     let from = |day: i64| CertificationAward {
         earn_time: Some(on(day).proto()),
         expire_time: Some(on(day + VALIDITY).proto()),
@@ -147,7 +148,7 @@ async fn a_person_holds_a_certification_once_at_a_time() {
 }
 
 #[tokio::test]
-async fn of_two_awards_at_once_one_is_refused() {
+async fn one_of_two_concurrent_awards_is_refused() {
     let bench = with_certification().await;
     let (a, b) = tokio::join!(
         bench.api.award_certification(bench.vendor(asked("a", "acme"))),
@@ -158,7 +159,7 @@ async fn of_two_awards_at_once_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cam_takes_back_awards_of_its_own_partners_only() {
+async fn a_cam_awards_and_revokes_for_assigned_partners_only() {
     let bench = with_certification().await;
     bench.api.award_certification(bench.vendor(asked("a", "acme"))).await.unwrap();
     let revoke = || RevokeCertificationAwardRequest {
@@ -173,7 +174,7 @@ async fn a_cam_takes_back_awards_of_its_own_partners_only() {
 }
 
 #[test]
-fn an_award_is_valid_up_to_its_last_instant_and_not_at_its_end() {
+fn an_award_is_valid_until_just_before_its_expire_time() {
     let award = award();
     let end = on(VALIDITY);
     assert_eq!(state_at(&award, on(0)), State::Valid);
@@ -184,14 +185,14 @@ fn an_award_is_valid_up_to_its_last_instant_and_not_at_its_end() {
 }
 
 #[tokio::test]
-async fn a_filter_by_state_finds_what_answers_show() {
+async fn rows_and_reads_agree_on_the_state() {
     let bench = bench().await;
-    let of = |id: &str, award: CertificationAward| CertificationAward { name: names::name("certificationAwards", id), ..award };
+    let named = |id: &str, award: CertificationAward| CertificationAward { name: names::name("certificationAwards", id), ..award };
     let awards = vec![
-        of("valid", award()),
-        of("ended", expired(&award())),
-        of("revoked", revoked(&award(), "why", on(0)).unwrap()),
-        of("revoked-after-its-end", revoked(&expired(&award()), "why", on(0).plus_micros(1)).unwrap()),
+        named("valid", award()),
+        named("ended", expired(&award())),
+        named("revoked", revoked(&award(), "why", on(0)).unwrap()),
+        named("revoked-after-its-end", revoked(&expired(&award()), "why", on(0).plus_micros(1)).unwrap()),
     ];
     let end = on(VALIDITY);
     let instants = [on(0).plus_micros(1), end.plus_micros(-1), end, end.plus_micros(1)];
@@ -218,7 +219,7 @@ fn asked(id: &str, partner: &str) -> AwardCertificationRequest {
     }
 }
 
-/// To a person of its own.
+/// Awards the certification as of a day, to a person named after the award.
 async fn award_as_of(bench: &Bench, id: &str, days: i64) -> CertificationAward {
     let request = AwardCertificationRequest { earn_time: bench.in_days(days), person: format!("persons/{id}"), ..asked(id, "acme") };
     bench.api.award_certification(bench.vendor(request)).await.unwrap().into_inner()
@@ -236,7 +237,7 @@ async fn listed(bench: &Bench, filter: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_award_expires_at_its_instant_and_the_sweep_records_it_once() {
+async fn an_award_expires_at_its_expire_time_and_the_sweep_records_it_once() {
     let bench = with_certification().await;
     let job = expire_job(&bench.api.deps);
     let award = award_as_of(&bench, "a", -2).await;
@@ -256,7 +257,7 @@ async fn an_award_expires_at_its_instant_and_the_sweep_records_it_once() {
     let events = bench.events().await;
     let facts: Vec<(&str, i64)> = events.iter().map(|e| (e.subject.as_str(), e.version)).skip(1).collect();
     assert_eq!(facts, [("enable.certification_award.earned", 1), ("enable.certification_award.expired", 2)]);
-    assert_eq!(occurred(&events[2]), due, "as of the instant, not of the sweep");
+    assert_eq!(occurred(&events[2]), due, "as of its expire_time, not of the sweep");
     assert_eq!(events[2].actor, "services/enable");
     assert_eq!(listed(&bench, "state = EXPIRED AND partner = \"partners/acme\"").await, ["a EXPIRED"]);
 }
@@ -282,14 +283,14 @@ async fn a_revoked_award_does_not_expire() {
     assert_eq!(listed(&bench, "").await, ["a REVOKED", "b VALID"]);
 
     bench.handle.set(bench.now().plus_days(VALIDITY));
-    assert_eq!(bench.run(&expire_job(&bench.api.deps)).await, 1, "only the other one");
+    assert_eq!(bench.run(&expire_job(&bench.api.deps)).await, 1, "only the other award");
     assert_eq!(listed(&bench, "state = REVOKED OR state = EXPIRED").await, ["a REVOKED", "b EXPIRED"]);
     let revocations: Vec<Event> = bench.events().await.into_iter().filter(|e| e.subject.ends_with(".revoked")).collect();
     assert_eq!(occurred(&revocations[0]), bench.now().plus_days(-VALIDITY - 1));
 }
 
 #[tokio::test]
-async fn a_partner_awards_nothing_and_sees_its_own() {
+async fn a_partner_awards_nothing_and_sees_its_own_awards() {
     let bench = with_certification().await;
     bench.api.award_certification(bench.vendor(asked("own", "acme"))).await.unwrap();
     let foreign = AwardCertificationRequest { person: "persons/eve".into(), ..asked("foreign", "other") };
@@ -301,5 +302,5 @@ async fn a_partner_awards_nothing_and_sees_its_own() {
     let hidden = bench.api.get_certification_award(bench.of("acme", get("foreign"))).await.unwrap_err();
     let missing = bench.api.get_certification_award(bench.of("acme", get("missing"))).await.unwrap_err();
     assert_eq!((hidden.code(), missing.code()), (Code::NotFound, Code::NotFound));
-    assert_eq!(hidden.message().replace("foreign", "missing"), missing.message(), "told apart by nothing");
+    assert_eq!(hidden.message().replace("foreign", "missing"), missing.message(), "the answers must not differ");
 }

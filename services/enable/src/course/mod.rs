@@ -1,5 +1,5 @@
-//! Course: what people of partners learn. It belongs to the vendor and is seen
-//! by all partners.
+//! Course: what partners' people learn. It belongs to the vendor and is visible
+//! to all partners.
 
 mod api;
 mod operations;
@@ -9,14 +9,14 @@ use prost_types::FieldMask;
 use stoa_kernel::{Error, Result, mask, names};
 use stoa_proto::enable::v1::{Course, ErrorReason};
 
-/// A new course from what the caller sent.
+/// Creates a course from the caller's input.
 fn new(id: &str, input: &Course) -> Result<Course> {
     names::optional_id("course.product_line", "productLines", &input.product_line)?;
     Ok(Course { name: names::name("courses", id), version: input.version.max(1), ..input.clone() })
 }
 
-/// The course after a change. A version of 0 asks for no other one, so that a
-/// caller need not repeat it.
+/// Returns the course after an update. A version of 0 keeps the current one, so
+/// that callers need not repeat it.
 fn changed(current: &Course, input: &Course, mask: Option<&FieldMask>) -> Result<Course> {
     let mut next = current.clone();
     mask::apply(mask, input, &mut next)?;
@@ -25,7 +25,7 @@ fn changed(current: &Course, input: &Course, mask: Option<&FieldMask>) -> Result
         next.version = current.version;
     }
     if next.version < current.version {
-        let message = format!("must be at least {}, the present one", current.version);
+        let message = format!("must be at least {}, the current version", current.version);
         return Err(Error::precondition(ErrorReason::CourseVersionLowered, format!("course.version {message}"))
             .with_field("course.version", message));
     }
@@ -39,15 +39,15 @@ mod tests {
     #[test]
     fn the_content_version_never_falls() {
         let course = new("c", &Course { display_name: "C".into(), version: 3, ..Course::default() }).unwrap();
-        let to = |version, mask: Option<&[&str]>| {
+        let update = |version, mask: Option<&[&str]>| {
             let mask = mask.map(|paths| FieldMask { paths: paths.iter().map(|p| (*p).to_owned()).collect() });
             changed(&course, &Course { version, ..course.clone() }, mask.as_ref())
         };
-        assert_eq!(to(2, None).unwrap_err().reason(), "COURSE_VERSION_LOWERED");
+        assert_eq!(update(2, None).unwrap_err().reason(), "COURSE_VERSION_LOWERED");
         for mask in [None, Some(&["version"][..]), Some(&["*"])] {
-            assert_eq!(to(0, mask).unwrap(), course, "{mask:?}");
+            assert_eq!(update(0, mask).unwrap(), course, "{mask:?}");
         }
-        assert_eq!(to(4, None).unwrap(), Course { version: 4, ..course });
+        assert_eq!(update(4, None).unwrap(), Course { version: 4, ..course });
     }
 
     #[test]

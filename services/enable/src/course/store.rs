@@ -1,4 +1,4 @@
-//! Rows of courses. `content_version` is the course's own version, `version`
+//! Rows of courses. `content_version` is the course's own version; `version` is
 //! that of the record.
 
 use stoa_kernel::{Timestamp, names};
@@ -6,7 +6,7 @@ use stoa_proto::enable::v1::Course;
 use stoa_store::{Documents, Key, filter::Field};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

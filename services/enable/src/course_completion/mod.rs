@@ -1,7 +1,7 @@
-//! Course completion: a person completed a version of a course. It is a fact:
-//! it never changes, and there is one for partner, person, course and version.
-//! That the person works for the partner is the caller's statement: a partner's
-//! people can make it for their own organization only.
+//! Course completion: the fact that a person completed a version of a course.
+//! It never changes, and there is one per partner, person, course and version.
+//! That the person works for the partner is the caller's statement, which a
+//! partner's people can make for their own organization only.
 
 mod api;
 mod lookup;
@@ -11,19 +11,20 @@ pub(crate) mod store;
 use stoa_kernel::{Error, Result, Timestamp, ids, names};
 use stoa_proto::enable::v1::{Course, CourseCompletion, ErrorReason, RecordCourseCompletionRequest};
 
-/// The completion's id follows from what makes it unique.
+/// Returns the id of a completion, derived from what makes it unique.
 fn id(partner: &str, person: &str, course: &str, version: i32) -> String {
     ids::derived(&[partner, person, course, &version.to_string()])
 }
 
-/// The version that was completed: the one asked for, or the present one.
+/// Returns the completed version: the requested one, or the current one if none
+/// is requested.
 fn version(course: &Course, asked: i32) -> Result<i32> {
     match asked {
         0 => Ok(course.version),
         asked if asked <= course.version => Ok(asked),
         asked => {
-            let message = format!("{} has no version {asked}; the present one is {}", course.name, course.version);
-            Err(Error::precondition(ErrorReason::CourseVersionUnknown, message).with_field("course_version", "is not known yet"))
+            let message = format!("{} has no version {asked}. Its current version is {}.", course.name, course.version);
+            Err(Error::precondition(ErrorReason::CourseVersionUnknown, message).with_field("course_version", "does not exist yet"))
         }
     }
 }

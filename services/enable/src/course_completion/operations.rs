@@ -1,4 +1,4 @@
-//! Recording a completion.
+//! Commands on course completions.
 
 use stoa_events::{Step, record_first};
 use stoa_kernel::{Cx, Result};
@@ -11,7 +11,7 @@ use stoa_store::{Tx, documents};
 use super::{new, store::Completions};
 use crate::course::store::Courses;
 
-/// Records a completion; the first record of it stays.
+/// Records a completion, or returns the existing record of it.
 pub(super) async fn record(tx: &Tx, cx: &Cx, request: &RecordCourseCompletionRequest, partner: &Partner) -> Result<CourseCompletion> {
     let at = cx.occurred("complete_time", request.complete_time.as_ref())?;
     let course = documents::refer::<Courses, _>(tx.conn(), cx, "course", &request.course).await?;

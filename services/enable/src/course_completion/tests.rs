@@ -9,7 +9,7 @@ use super::*;
 use crate::testing::{Bench, NOT_ENROLLED, bench, occurred, reason};
 
 #[test]
-fn the_version_asked_for_must_exist() {
+fn the_requested_version_must_exist() {
     let course = Course { version: 2, ..Course::default() };
     assert_eq!(version(&course, 0).unwrap(), 2);
     assert_eq!(version(&course, 1).unwrap(), 1);
@@ -17,7 +17,7 @@ fn the_version_asked_for_must_exist() {
 }
 
 #[test]
-fn the_id_tells_partners_persons_courses_and_versions_apart() {
+fn ids_differ_by_partner_person_course_and_version() {
     assert_eq!(id("a", "p", "c", 1), id("a", "p", "c", 1));
     let all = [id("a", "p", "c", 1), id("b", "p", "c", 1), id("a", "q", "c", 1), id("a", "p", "d", 1), id("a", "p", "c", 2)];
     assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
@@ -47,7 +47,7 @@ async fn record(bench: &Bench, request: RecordCourseCompletionRequest) -> Course
 }
 
 #[tokio::test]
-async fn a_completion_is_recorded_once_for_person_course_and_version() {
+async fn a_completion_is_recorded_once_per_person_course_and_version() {
     let bench = with_course().await;
     let past = RecordCourseCompletionRequest { complete_time: bench.in_days(-3), ..completion("partners/acme", "ada") };
     let first = record(&bench, past).await;
@@ -73,7 +73,7 @@ async fn a_completion_is_recorded_once_for_person_course_and_version() {
 }
 
 #[tokio::test]
-async fn of_two_records_at_once_both_are_answered_with_the_first() {
+async fn two_concurrent_records_both_return_the_first() {
     let bench = with_course().await;
     let (a, b) = tokio::join!(
         record(&bench, RecordCourseCompletionRequest { complete_time: bench.in_days(-2), ..completion("partners/acme", "ada") }),
@@ -84,7 +84,7 @@ async fn of_two_records_at_once_both_are_answered_with_the_first() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_and_changes_nothing() {
+async fn impossible_completions_are_refused_and_change_nothing() {
     let bench = with_course().await;
     let refused = [
         ("REFERENCE_NOT_FOUND", RecordCourseCompletionRequest { course: "courses/none".into(), ..completion("partners/acme", "ada") }),
@@ -101,7 +101,7 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_partner_records_for_itself_and_sees_itself_and_those_below() {
+async fn a_partner_records_for_itself_and_sees_itself_and_its_descendants() {
     let bench = with_course().await;
     let own = bench.api.record_course_completion(bench.of("acme", completion("", "ada"))).await.unwrap().into_inner();
     assert_eq!(own.partner, "partners/acme");
@@ -111,7 +111,7 @@ async fn a_partner_records_for_itself_and_sees_itself_and_those_below() {
         assert_eq!(reason(bench.api.record_course_completion(bench.of("acme", completion(named, "x"))).await), "SCOPE_EXCEEDED");
     }
     let same_person = bench.api.record_course_completion(bench.of("acme", completion("", "eve"))).await.unwrap().into_inner();
-    assert_eq!(same_person.partner, "partners/acme", "what another partner recorded of a person blocks nobody");
+    assert_eq!(same_person.partner, "partners/acme", "another partner's record of the person does not matter");
     assert_ne!(same_person.name, other.name);
 
     let get = |name: &str| GetCourseCompletionRequest { name: name.to_owned() };
@@ -129,7 +129,7 @@ async fn a_partner_records_for_itself_and_sees_itself_and_those_below() {
 }
 
 #[tokio::test]
-async fn only_who_is_enrolled_records_and_history_is_the_vendors() {
+async fn a_partner_records_only_while_enrolled_and_the_vendor_records_history() {
     let bench = with_course().await;
     let refused = bench.api.record_course_completion(bench.of("idle", completion("", "ada"))).await;
     assert_eq!(reason(refused), NOT_ENROLLED);
@@ -138,7 +138,7 @@ async fn only_who_is_enrolled_records_and_history_is_the_vendors() {
 }
 
 #[tokio::test]
-async fn a_retry_gets_its_first_answer_though_the_partner_is_suspended_meanwhile() {
+async fn a_retry_gets_its_first_answer_even_if_the_partner_was_suspended_since() {
     let bench = with_course().await;
     let request = RecordCourseCompletionRequest { request_id: "once".into(), ..completion("", "ada") };
     let first = bench.api.record_course_completion(bench.of("acme", request.clone())).await.unwrap().into_inner();

@@ -55,7 +55,7 @@ fn tables() -> Vec<TableCreateStatement> {
     ]
 }
 
-/// Partial indexes are spelled the same on both backends.
+/// Partial indexes have the same syntax on both backends.
 const INDEXES: [&str; 6] = [
     "CREATE INDEX course_completion_partner ON course_completion (tenant, partner)",
     "CREATE INDEX course_completion_person ON course_completion (tenant, person)",

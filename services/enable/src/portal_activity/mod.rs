@@ -1,5 +1,6 @@
 //! Portal activity: views of the portal, counted per partner, element and
-//! business day. A view is known by (partner, activity id) and counts once.
+//! business day. A view is identified by (partner, activity id) and counts
+//! once.
 
 mod api;
 mod entry;
@@ -12,10 +13,10 @@ use std::collections::BTreeMap;
 use stoa_kernel::{Timestamp, ids, names};
 use stoa_proto::enable::v1::PortalActivity;
 
-/// A view that was found sound.
+/// A valid view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct View {
-    /// Place in the request.
+    /// Index in the request.
     index: usize,
     /// Id of the partner.
     partner: String,
@@ -28,7 +29,7 @@ struct View {
     date: String,
 }
 
-/// Views of one partner, element and business day.
+/// The views of one partner, element and business day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tally {
     count: i64,
@@ -39,8 +40,8 @@ struct Tally {
 /// Partner, element and business day.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
-/// Counts views per partner, element and business day, in a fixed order, so
-/// that two batches lock rows in the same one.
+/// Counts views per partner, element and business day. The order is fixed, so
+/// that all batches lock rows in the same order.
 fn tally<'a>(views: impl Iterator<Item = &'a View>) -> BTreeMap<Key<'a>, Tally> {
     let mut tallies = BTreeMap::new();
     for view in views {
@@ -53,12 +54,12 @@ fn tally<'a>(views: impl Iterator<Item = &'a View>) -> BTreeMap<Key<'a>, Tally> 
     tallies
 }
 
-/// The activity's id follows from what it counts.
+/// Returns the id of an activity, derived from what it counts.
 fn id((partner, element, date): Key<'_>) -> String {
     ids::derived(&[partner, element, date])
 }
 
-/// The activity with a tally counted in; the first one if there is none yet.
+/// Returns the activity with a tally added; a new one if there is none yet.
 fn counted(current: Option<&PortalActivity>, key: Key<'_>, tally: Tally) -> PortalActivity {
     let mut next = current.cloned().unwrap_or_else(|| PortalActivity {
         name: names::name("portalActivities", &id(key)),

@@ -1,4 +1,5 @@
-//! Recording a batch: every entry by itself, the counts together.
+//! Commands on portal activities. A batch records each entry by itself, and the
+//! counts together.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,8 @@ use super::{
     tally,
 };
 
-/// Counts the views that are new. The rows of single views make a retry, and a
-/// view that is sent twice, count once.
+/// Counts the views that are new. The rows of single views ensure that a retry,
+/// or a view that is sent twice, counts once.
 pub(super) async fn record(tx: &Tx, cx: &Cx, _: &RecordPortalActivityRequest, batch: &Batch) -> Result<RecordPortalActivityResponse> {
     let Batch { views, results } = batch;
     let mut results = results.clone();
@@ -59,11 +60,11 @@ async fn count(tx: &Tx, cx: &Cx, key: super::Key<'_>, tally: Tally) -> Result<()
 }
 
 fn response(results: Vec<PortalActivityResult>) -> RecordPortalActivityResponse {
-    let of = |outcome| i32::try_from(results.iter().filter(|r| r.outcome() == outcome).count()).unwrap_or(i32::MAX);
+    let count = |outcome| i32::try_from(results.iter().filter(|r| r.outcome() == outcome).count()).unwrap_or(i32::MAX);
     RecordPortalActivityResponse {
-        recorded_count: of(Outcome::Recorded),
-        duplicate_count: of(Outcome::Duplicate),
-        rejected_count: of(Outcome::Rejected),
+        recorded_count: count(Outcome::Recorded),
+        duplicate_count: count(Outcome::Duplicate),
+        rejected_count: count(Outcome::Rejected),
         results,
     }
 }

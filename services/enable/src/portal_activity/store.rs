@@ -1,5 +1,5 @@
-//! Rows of portal activities, and of the single views that make each count
-//! once.
+//! Rows of portal activities, and of single views, which ensure that each view
+//! counts once.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,7 +16,7 @@ use stoa_store::{DbResult, Documents, Key, Tx, filter::Field};
 use super::View;
 
 mod view_row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
@@ -38,7 +38,7 @@ mod view_row {
 }
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
@@ -63,7 +63,7 @@ mod row {
 }
 pub(crate) use row::{Column, Entity as Activities};
 
-/// Views written by one statement: databases bound its parameters.
+/// Views per statement: databases limit the number of parameters.
 const VIEWS_PER_STATEMENT: usize = 200;
 
 impl Documents for Activities {
@@ -96,15 +96,15 @@ impl Documents for Activities {
         stoa_directory::visible(cx, Column::Partner)
     }
 
-    /// Another batch counted the first view of that day meanwhile: this one runs
-    /// again.
+    /// Another batch counted the first view of that day in the meantime: this
+    /// one is retried.
     fn taken(activity: &PortalActivity) -> Error {
         Error::etag_mismatch(&activity.name).with_reason(ErrorReason::Contention)
     }
 }
 
-/// Inserts the views that are new; returns their indexes. No two may have the
-/// same partner and activity id.
+/// Inserts the views that are new and returns their indexes. No two views may
+/// have the same partner and activity id.
 pub(super) async fn insert_new(tx: &Tx, cx: &Cx, views: &[&View]) -> Result<BTreeSet<usize>> {
     use view_row::{ActiveModel, Column, Entity};
     let by_key: HashMap<(&str, &str), usize> = views.iter().map(|v| ((v.partner.as_str(), v.activity_id.as_str()), v.index)).collect();
@@ -125,7 +125,8 @@ pub(super) async fn insert_new(tx: &Tx, cx: &Cx, views: &[&View]) -> Result<BTre
     Ok(inserted)
 }
 
-/// Person and element that the rows of views hold, by the views' indexes.
+/// Returns the person and element in the rows of views, by the index of the
+/// view.
 pub(super) async fn recorded<'a>(tx: &Tx, cx: &Cx, views: impl Iterator<Item = &'a View>) -> Result<HashMap<usize, (String, String)>> {
     use view_row::{Column, Entity};
     let by_key: HashMap<(&str, &str), usize> = views.map(|v| ((v.partner.as_str(), v.activity_id.as_str()), v.index)).collect();

@@ -20,7 +20,8 @@ fn view(element: u8, day: u8, at: i64) -> View {
 }
 
 proptest! {
-    /// However views are cut into batches, the activity ends the same.
+    /// However views are split into batches, the resulting activity is the
+    /// same.
     #[test]
     fn batches_add_up(views in prop::collection::vec((0_u8..2, 0_u8..2, 0_i64..1000), 1..40), cut in 1_usize..10) {
         let views: Vec<View> = views.into_iter().map(|(e, d, at)| view(e, d, at)).collect();
@@ -68,7 +69,7 @@ fn outcomes(response: &RecordPortalActivityResponse) -> Vec<Outcome> {
 }
 
 #[tokio::test]
-async fn a_batch_takes_its_good_entries_once_and_names_what_the_bad_ones_have_wrong() {
+async fn a_batch_counts_its_valid_entries_once_and_says_what_is_wrong_with_the_others() {
     let bench = bench().await;
     let entries = vec![
         entry("1", "acme", "courses/intro"),
@@ -92,7 +93,7 @@ async fn a_batch_takes_its_good_entries_once_and_names_what_the_bad_ones_have_wr
         ("entries[7].partner", "INVALID_FIELD"),
     ];
     assert_eq!(wrong, wanted);
-    assert_eq!(bench.events().await.len(), 3, "one event for partner, element and day");
+    assert_eq!(bench.events().await.len(), 3, "one event per partner, element and day");
 
     let again = record(&bench, entries).await;
     assert_eq!((again.recorded_count, again.duplicate_count, again.rejected_count), (0, 4, 4));
@@ -110,14 +111,14 @@ async fn batches_of_one_day_raise_the_version_of_one_activity() {
     assert_eq!((activity.view_count, activity.date.as_str(), events[1].version), (3, "2023-11-14", 2));
     assert_eq!((events[1].aggregate.as_str(), events[1].partner.as_str()), (activity.name.as_str(), "partners/acme"));
     assert_eq!(occurred(&events[1]), bench.now());
-    let of = |filter: &str| ListPortalActivitiesRequest { filter: filter.to_owned(), ..ListPortalActivitiesRequest::default() };
+    let list = |filter: &str| ListPortalActivitiesRequest { filter: filter.to_owned(), ..ListPortalActivitiesRequest::default() };
     let filter = "partner = \"partners/acme\" AND date >= \"2023-11-14\" AND view_count > 2";
-    let listed = bench.api.list_portal_activities(bench.vendor(of(filter))).await.unwrap().into_inner().portal_activities;
+    let listed = bench.api.list_portal_activities(bench.vendor(list(filter))).await.unwrap().into_inner().portal_activities;
     assert_eq!(listed, [activity]);
 }
 
 #[tokio::test]
-async fn a_partner_records_and_sees_its_own() {
+async fn a_partner_records_and_sees_its_own_activity() {
     let bench = bench().await;
     let entries = vec![entry("1", "", "courses/intro"), entry("2", "other", "courses/intro")];
     let response = bench.api.record_portal_activity(bench.of("acme", batch(entries))).await.unwrap().into_inner();
@@ -129,7 +130,7 @@ async fn a_partner_records_and_sees_its_own() {
 }
 
 #[tokio::test]
-async fn a_batch_is_bounded_and_fails_as_a_whole_where_the_owner_is_out_of_reach() {
+async fn a_batch_is_bounded_and_fails_as_a_whole_if_the_owner_is_unreachable() {
     let bench = bench().await;
     for count in [0, 1001] {
         let entries = vec![entry("1", "acme", "courses/intro"); count];
@@ -143,7 +144,7 @@ async fn a_batch_is_bounded_and_fails_as_a_whole_where_the_owner_is_out_of_reach
 }
 
 #[tokio::test]
-async fn only_who_is_enrolled_counts_and_history_is_the_vendors() {
+async fn a_partner_is_counted_only_while_enrolled_and_the_vendor_records_history() {
     let bench = bench().await;
     let theirs = bench.of("idle", batch(vec![entry("1", "", "courses/intro")]));
     assert_eq!(reason(bench.api.record_portal_activity(theirs).await), NOT_ENROLLED);
@@ -152,7 +153,7 @@ async fn only_who_is_enrolled_counts_and_history_is_the_vendors() {
 }
 
 #[tokio::test]
-async fn a_retry_gets_its_first_answer_though_the_partner_is_suspended_meanwhile() {
+async fn a_retry_gets_its_first_answer_even_if_the_partner_was_suspended_since() {
     let bench = bench().await;
     let request = RecordPortalActivityRequest { request_id: "once".into(), ..batch(vec![entry("1", "", "courses/intro")]) };
     let first = bench.api.record_portal_activity(bench.of("acme", request.clone())).await.unwrap().into_inner();

@@ -11,22 +11,22 @@ use stoa_proto::{
 
 use crate::parameter;
 
-/// Messages that JSON writes in a form of their own.
+/// Messages that have a JSON form of their own.
 pub(super) const WELL_KNOWN: [(&str, &str, &str); 3] = [
     ("google.protobuf.Timestamp", "date-time", "2026-01-31T12:00:00Z"),
     ("google.protobuf.FieldMask", "field-mask", "displayName,description"),
     ("google.protobuf.Duration", "duration", "3.5s"),
 ];
 
-/// What the proto file says above an item.
+/// Returns the comment above an item in its proto file.
 pub(super) fn comment(path: &[i32], file: &FileDescriptor) -> String {
     let info = file.file_descriptor_proto().source_code_info.as_ref();
     let text = info.and_then(|i| i.location.iter().find(|l| l.path == path)).and_then(|l| l.leading_comments.clone());
     paragraphs(&text.unwrap_or_default())
 }
 
-/// A comment without the line breaks that only its file needs: a list and what
-/// an empty line separates stay apart, as in Markdown.
+/// Removes the line breaks that a comment has only because of its file. Lists and
+/// paragraphs stay separate, as in Markdown.
 fn paragraphs(comment: &str) -> String {
     let mut text = String::new();
     for line in comment.lines().map(str::trim) {
@@ -39,7 +39,7 @@ fn paragraphs(comment: &str) -> String {
     text.trim().to_owned()
 }
 
-/// Schemas of the messages and enums that were referred to.
+/// Schemas of the messages and enums that are referenced.
 #[derive(Default)]
 pub(super) struct Schemas {
     done: BTreeMap<String, Value>,
@@ -53,7 +53,7 @@ impl Schemas {
                 "type": "object",
                 "required": ["code", "message"],
                 "properties": {
-                    "code": {"type": "integer", "description": "Canonical gRPC code."},
+                    "code": {"type": "integer", "description": "Canonical gRPC status code."},
                     "message": {"type": "string", "description": "What is wrong and what to do."},
                     "details": {"type": "array", "items": {
                         "type": "object",
@@ -73,7 +73,7 @@ impl Schemas {
         self.done
     }
 
-    /// A message as it is created and answered.
+    /// Schema of a message as it is created and returned.
     pub(super) fn reference(&mut self, message: &MessageDescriptor) -> Value {
         let name = message.full_name();
         if let Some((_, format, example)) = WELL_KNOWN.iter().find(|(known, ..)| *known == name) {
@@ -82,12 +82,12 @@ impl Schemas {
         self.object(name.to_owned(), message, is_required)
     }
 
-    /// A message as a partial update takes it: all of it may be left out.
+    /// Schema of a message in a partial update, where every field may be omitted.
     pub(super) fn update(&mut self, message: &MessageDescriptor) -> Value {
         self.object(format!("{}.Update", message.full_name()), message, |_| false)
     }
 
-    /// A request as a body. What the path says need not be repeated.
+    /// Schema of a request as a body. Fields in the path need not be repeated.
     pub(super) fn body(&mut self, message: &MessageDescriptor, bound: &BTreeSet<&str>) -> Value {
         self.object(message.full_name().to_owned(), message, |field| is_required(field) && !bound.contains(field.name()))
     }
@@ -97,7 +97,7 @@ impl Schemas {
         if self.done.contains_key(&name) {
             return reference;
         }
-        // The place is taken first: a message may contain itself.
+        // The name is reserved first, because a message may contain itself.
         self.done.insert(name.clone(), Value::Null);
         let properties: Map<String, Value> = message.fields().map(|f| (f.json_name().to_owned(), self.documented(&f))).collect();
         let required: Vec<String> = message.fields().filter(required).map(|f| f.json_name().to_owned()).collect();
@@ -154,7 +154,7 @@ impl Schemas {
             Kind::Bytes => json!({"type": "string", "contentEncoding": "base64"}),
             Kind::Bool => json!({"type": "boolean"}),
             Kind::Float | Kind::Double => json!({"type": "number"}),
-            // JSON carries 64 bits as text.
+            // JSON carries 64-bit integers as text.
             Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => {
                 json!({"type": ["string", "integer"], "format": "int64"})
             }
@@ -199,7 +199,7 @@ fn text_schema(field: &FieldDescriptor) -> Value {
     schema
 }
 
-/// A `buf.validate` rule of a field, as JSON; nothing where it has none.
+/// Returns a `buf.validate` rule of a field as JSON, or `None` if it has none.
 fn rule(field: &FieldDescriptor, path: &[&str]) -> Option<Value> {
     let extension = POOL.get_extension_by_name("buf.validate.field")?;
     let options = field.options();
@@ -229,7 +229,7 @@ mod tests {
     use super::paragraphs;
 
     #[test]
-    fn lists_and_paragraphs_stay_apart() {
+    fn lists_and_paragraphs_stay_separate() {
         assert_eq!(
             paragraphs(" A state\n of a deal.\n\n - A -> B: by\n - B -> C: by\n"),
             "A state of a deal.\n\n- A -> B: by\n- B -> C: by"

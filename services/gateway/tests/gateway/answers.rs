@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::fake::*;
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_again() {
+async fn a_caller_above_its_rate_is_told_when_to_retry() {
     let gateway = in_front_of([("events", Fake("own").channel())], 2);
     let list = async |token: &str| ask(&gateway, Method::GET, "/v1/services/sell/events", &[("authorization", token)], "").await;
     assert_eq!(list("Bearer a").await.status(), 200);
@@ -14,7 +14,7 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
     let refused = list("Bearer a").await;
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"1".parse().unwrap()));
     assert_eq!(json(refused).await["details"][0]["reason"], "RATE_LIMITED");
-    assert_eq!(list("Bearer b").await.status(), 200, "another caller has a rate of its own");
+    assert_eq!(list("Bearer b").await.status(), 200, "every caller has its own rate");
 }
 
 #[tokio::test]
@@ -26,13 +26,13 @@ async fn the_description_is_served() {
     let update = &description["paths"]["/v1/programs/{program}"]["patch"];
     assert!(update["parameters"].as_array().unwrap().iter().any(|p| p["name"] == "If-Match"), "{update}");
     assert_eq!(update["responses"]["412"]["$ref"], "#/components/responses/Changed");
-    assert!(description["paths"]["/v1/programs"]["post"]["responses"]["412"].is_null(), "what is new has no version");
+    assert!(description["paths"]["/v1/programs"]["post"]["responses"]["412"].is_null(), "a new object has no version");
     let read = &description["paths"]["/v1/services/{service}/events:read"]["get"];
     assert!(read["parameters"].as_array().unwrap().iter().any(|p| p["name"] == "Last-Event-ID"), "{read}");
 }
 
 #[tokio::test]
-async fn a_condition_that_does_not_hold_is_told_apart_from_a_conflict() {
+async fn a_failed_precondition_is_distinguished_from_a_conflict() {
     let change = async |headers: &[(&str, &str)], body: &str| ask(&plain(), Method::PATCH, "/v1/programs/p", headers, body).await;
     let ok = change(&[("if-match", ETAG)], "{\"displayName\": \"Gold\"}").await;
     assert_eq!((ok.status().as_u16(), &ok.headers()["etag"]), (200, &"\"8\"".parse().unwrap()));
@@ -55,11 +55,11 @@ async fn a_large_page_passes() {
 }
 
 #[tokio::test]
-async fn events_are_asked_of_the_service_that_the_path_names() {
+async fn requests_for_events_go_to_the_service_that_the_path_names() {
     let gateway = in_front_of([("events", Fake("own").channel()), ("sell", Fake("selling").channel())], 1000);
     let actor = async |path: &str| json(ask(&gateway, Method::GET, path, &[], "").await).await["events"][0]["actor"].clone();
     assert_eq!(actor("/v1/services/sell/events").await, "selling");
-    assert_eq!(actor("/v1/services/nobody/events").await, "own", "it judges, and answers that there is none");
+    assert_eq!(actor("/v1/services/nobody/events").await, "own", "the process's own stack answers for unknown names");
     let parked = json(ask(&gateway, Method::GET, "/v1/services/sell/parkedEvents", &[], "").await).await;
     assert!(parked["message"].as_str().unwrap().contains("sell in selling"), "{parked}");
     let replayed = json(ask(&gateway, Method::POST, "/v1/services/sell/parkedEvents:replay", &[], "{}").await).await;

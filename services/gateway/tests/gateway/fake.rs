@@ -1,4 +1,4 @@
-//! A fake service, and how to ask the gateway in front of it.
+//! A fake service, and helpers to call the gateway in front of it.
 
 use std::collections::BTreeMap;
 
@@ -35,9 +35,9 @@ const LOG: i64 = 5;
 /// Bytes of one event in the log `large`.
 const LARGE_BYTES: usize = 6000;
 
-/// Answers with its own name. What it does besides, the name of the log says:
-/// `quiet` says nothing after a first event, `broken` fails after it, `large`
-/// has large events.
+/// Answers with its own name. The name of the log selects further behavior: `quiet`
+/// sends nothing after a first event, `broken` fails after it, and `large` has large
+/// events.
 #[derive(Clone)]
 pub(crate) struct Fake(pub(crate) &'static str);
 
@@ -76,7 +76,7 @@ impl EventService for Fake {
     }
 }
 
-/// A unary method of its own.
+/// A single unary method.
 fn unary<Q, A>(answer: fn(Q) -> Result<A, Status>) -> MethodRouter
 where
     Q: Message + Name + Default + 'static,
@@ -96,7 +96,7 @@ fn update(request: UpdateProgramRequest) -> Result<Program, Status> {
     Err(status(Error::etag_mismatch(&program.name)))
 }
 
-/// Answers each row as it comes.
+/// Answers each row as it arrives.
 async fn bulk_enroll(request: HttpRequest) -> http::Response<tonic::body::Body> {
     let each = |request: Request<Streaming<BulkEnrollRequest>>| async {
         let answer = |row: Result<BulkEnrollRequest, Status>| {
@@ -109,7 +109,7 @@ async fn bulk_enroll(request: HttpRequest) -> http::Response<tonic::body::Body> 
 }
 
 impl Fake {
-    /// The service, ready to be called.
+    /// Returns the service, ready to be called.
     pub(crate) fn channel(self) -> Channel {
         let own = Router::new()
             .route("/stoa.onboard.v1.ProgramService/UpdateProgram", unary(update))
@@ -119,7 +119,7 @@ impl Fake {
     }
 }
 
-/// A gateway in front of services by name.
+/// A gateway in front of named services.
 pub(crate) fn in_front_of(services: impl IntoIterator<Item = (&'static str, Channel)>, rate_burst: u32) -> Router {
     let services: BTreeMap<String, Channel> = services.into_iter().map(|(name, channel)| (name.to_owned(), channel)).collect();
     gateway(GatewayConfig { services, body_bytes_max: 64 * 1024, rate_per_caller_per_second: 1, rate_burst })
@@ -145,8 +145,8 @@ pub(crate) async fn json(response: HttpResponse) -> serde_json::Value {
     serde_json::from_str(&text(response).await).unwrap()
 }
 
-/// A token of which only the end is true: the services verify it, not the
-/// gateway.
+/// A token of which only the expiry is real, because the services verify it and the
+/// gateway does not.
 pub(crate) fn token(seconds_left: i64) -> String {
     let claims = format!(r#"{{"exp":{}}}"#, wall_now().micros() / 1_000_000 + seconds_left);
     format!("Bearer e30.{}.x", URL_SAFE_NO_PAD.encode(claims))

@@ -1,7 +1,7 @@
-//! The gateway as a frontend sees it, in front of services that say what was
-//! asked of them.
+//! The gateway as a frontend sees it, in front of services that report what they
+//! were asked.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers, too")]
+#![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
 mod answers;
 mod fake;

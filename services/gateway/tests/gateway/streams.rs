@@ -1,6 +1,5 @@
-//! Streams. The one method of the API that streams to its caller alone,
-//! `ReadEvents`, is for services; what it is asked for here stands for the
-//! methods to come.
+//! Streams. The only server-streaming method of the API, `ReadEvents`, is for
+//! services. Here it stands in for future methods.
 
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn events_resume_behind_the_last_event_id() {
+async fn events_resume_after_the_last_event_id() {
     let gateway = plain();
     let whole = ask(&gateway, Method::GET, "/v1/services/sell/events:read", &[EVENTS], "").await;
     assert_eq!(
@@ -42,7 +41,7 @@ async fn events_resume_behind_the_last_event_id() {
 }
 
 #[tokio::test]
-async fn lines_are_sent_where_events_are_not_asked_for() {
+async fn lines_are_sent_unless_events_are_requested() {
     let answer = ask(&plain(), Method::GET, "/v1/services/sell/events:read?position=3", &[], "").await;
     assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
     let positions: Vec<Value> = lines(&text(answer).await).into_iter().map(|line| line["position"].clone()).collect();
@@ -50,7 +49,7 @@ async fn lines_are_sent_where_events_are_not_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_stream_of_events_beats() {
+async fn a_quiet_stream_of_events_sends_heartbeats() {
     let answer = ask(&plain(), Method::GET, "/v1/services/quiet/events:read", &[EVENTS], "").await;
     let mut body = answer.into_body().into_data_stream();
     assert!(next(&mut body).await.starts_with("event: message"));
@@ -62,7 +61,7 @@ async fn a_quiet_stream_of_events_beats() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_ends_with_its_token() {
+async fn a_stream_ends_when_its_token_expires() {
     let start = Instant::now();
     let answer = ask(&plain(), Method::GET, "/v1/services/quiet/events:read", &[("authorization", &token(3600))], "").await;
     assert_eq!(lines(&text(answer).await).len(), 1);
@@ -70,7 +69,7 @@ async fn a_stream_ends_with_its_token() {
 }
 
 #[tokio::test]
-async fn a_failure_in_the_middle_is_the_last_thing_told() {
+async fn a_failure_in_midstream_is_the_last_message() {
     let events = text(ask(&plain(), Method::GET, "/v1/services/broken/events:read", &[EVENTS], "").await).await;
     assert!(events.contains("id: 1\n") && events.contains("event: error\ndata: {\"code\":14"), "{events}");
     let lines = lines(&text(ask(&plain(), Method::GET, "/v1/services/broken/events:read", &[], "").await).await);
@@ -78,7 +77,7 @@ async fn a_failure_in_the_middle_is_the_last_thing_told() {
 }
 
 #[tokio::test]
-async fn a_line_that_cannot_be_read_is_answered_and_the_rest_goes_on() {
+async fn an_unreadable_line_is_answered_and_the_others_are_processed() {
     let body = "{\"bulkEnrollmentId\": \"a\"}\nnonsense\n\n{\"bulkEnrollmentId\": \"b\", \"nonsense\": 1}\n{\"bulkEnrollmentId\": \"c\"}";
     let answer = ask(&plain(), Method::POST, "/v1/enrollments:bulkEnroll", &[], body).await;
     let lines = lines(&text(answer).await);
@@ -90,9 +89,9 @@ async fn a_line_that_cannot_be_read_is_answered_and_the_rest_goes_on() {
 
 #[tokio::test]
 async fn rows_are_answered_before_the_request_ends() {
-    let (rows, sent) = mpsc::channel::<&str>(1);
-    let body = Body::from_stream(stream::unfold(sent, |mut sent| async {
-        Some((Ok::<_, std::io::Error>(Bytes::from(sent.recv().await?)), sent))
+    let (rows, receiver) = mpsc::channel::<&str>(1);
+    let body = Body::from_stream(stream::unfold(receiver, |mut receiver| async {
+        Some((Ok::<_, std::io::Error>(Bytes::from(receiver.recv().await?)), receiver))
     }));
     rows.send("{\"bulkEnrollmentId\": \"a\"}\n").await.unwrap();
     let request = http::Request::post("/v1/enrollments:bulkEnroll").body(body).unwrap();
@@ -107,7 +106,7 @@ async fn rows_are_answered_before_the_request_ends() {
 }
 
 #[tokio::test]
-async fn too_long_a_line_ends_the_stream() {
+async fn a_line_that_is_too_long_ends_the_stream() {
     let body = format!("{{\"bulkEnrollmentId\": \"a\"}}\n\"{}", "x".repeat(70_000));
     let lines = lines(&text(ask(&plain(), Method::POST, "/v1/enrollments:bulkEnroll", &[], &body).await).await);
     assert!(lines.iter().any(|line| line["rowId"] == "a"));

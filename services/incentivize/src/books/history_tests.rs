@@ -21,7 +21,7 @@ use crate::{
     mdf_budget, mdf_claim, mdf_request,
 };
 
-/// The currency of a budget and all that hangs on it.
+/// Currencies of budgets and of everything that depends on them.
 const CODES: [&str; 3] = ["USD", "JPY", "KWD"];
 
 struct World {
@@ -34,7 +34,7 @@ struct World {
     deal_versions: BTreeMap<String, i64>,
 }
 
-/// As a request is recorded.
+/// Returns the request with the etag that it gets when it is recorded.
 fn next_version(request: MdfRequest) -> MdfRequest {
     MdfRequest { etag: etag::next(&request.etag), ..request }
 }
@@ -67,7 +67,7 @@ impl World {
         self.budgets.iter().position(|b| b.name == request.mdf_budget).unwrap()
     }
 
-    /// What a release does to the budget and the books.
+    /// Applies a release to the budget and the books.
     fn give_back(&mut self, request: &MdfRequest, amount: Money) {
         if amount.minor != 0 {
             let budget = self.budget_of(request);
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// Puts a request's next state in its place, after what was due.
+    /// Applies the expiry of a request, if it is due.
     fn settle(&mut self, at: usize) {
         if let Some((mut next, released)) = mdf_request::expired(&self.requests[at], &self.cx()).unwrap() {
             next.etag = etag::next(&next.etag);
@@ -144,11 +144,11 @@ impl World {
         let current = self.claims[at].clone();
         let request = self.requests.iter().position(|r| r.name == current.mdf_request).unwrap();
         self.settle(request);
-        let (cx, of) = (self.cx(), self.requests[request].clone());
+        let (cx, parent) = (self.cx(), self.requests[request].clone());
         match command {
             0 => {
                 let next = mdf_claim::submitted(&current, &[], &cx)?;
-                let change = mdf_request::submitted_claim(&of, amounts::stored(current.amount.as_ref())?, &cx)?;
+                let change = mdf_request::submitted_claim(&parent, amounts::stored(current.amount.as_ref())?, &cx)?;
                 self.claim_changed(at, next, request, change);
             }
             1 => {
@@ -156,19 +156,19 @@ impl World {
                 let (mut next, lost) = mdf_claim::approved(&current, Some(amount), "", &cx)?;
                 next.etag = etag::next(&next.etag);
                 self.post(&ledger::claim_approved(&next)?);
-                let change = mdf_request::cut(&of, lost)?;
+                let change = mdf_request::cut(&parent, lost)?;
                 self.claim_changed(at, next, request, change);
             }
             2 => {
                 let (next, lost) = mdf_claim::rejected(&current, "no", &cx)?;
-                let change = mdf_request::cut(&of, lost)?;
+                let change = mdf_request::cut(&parent, lost)?;
                 self.claim_changed(at, next, request, change);
             }
             _ => {
                 let (mut next, amount) = mdf_claim::paid(&current, "", &cx)?;
                 next.etag = etag::next(&next.etag);
                 self.post(&ledger::claim_paid(&next)?);
-                let change = mdf_request::paid(&of, amount, &cx)?;
+                let change = mdf_request::paid(&parent, amount, &cx)?;
                 self.claim_changed(at, next, request, change);
             }
         }
@@ -203,9 +203,10 @@ impl World {
                 let open = |r: &MdfRequest| matches!(r.state(), MdfRequestState::Approved | MdfRequestState::InExecution);
                 let request = &self.requests[pick(&self.requests, at, open)];
                 let currency_code = request.amount.clone().unwrap_or_default().currency_code;
-                let of = |amount: &Option<Amount>| amount.as_ref().map_or(0, |a| a.minor_units);
-                let left = of(&request.approved_amount) - of(&request.claimed_amount);
-                // Every other claim is over all that is left, so that requests are completed.
+                let minor_units = |amount: &Option<Amount>| amount.as_ref().map_or(0, |a| a.minor_units);
+                let left = minor_units(&request.approved_amount) - minor_units(&request.claimed_amount);
+                // Every other claim is for all that is left, so that requests
+                // get completed.
                 let minor = if minor % 2 == 0 && left > 0 { left } else { minor };
                 let input = MdfClaim {
                     amount: Some(Amount { minor_units: minor, currency_code }),
@@ -219,18 +220,18 @@ impl World {
         Ok(())
     }
 
-    /// As the subscription does it.
+    /// Applies a fact about a deal as the subscription does.
     fn deliver(&mut self, fact: &DealFact) {
         let known = self.deal_versions.get(&fact.deal.name).copied().unwrap_or_default();
         if fact.version <= known {
             return;
         }
         self.deal_versions.insert(fact.deal.name.clone(), fact.version);
-        let standing: Vec<Commission> = self.commissions.iter().filter(|row| row.deal == fact.deal.name).cloned().collect();
+        let existing: Vec<Commission> = self.commissions.iter().filter(|row| row.deal == fact.deal.name).cloned().collect();
         let due = due(&fact.deal, &rules(), &eligible()).unwrap();
         let event_id = format!("{}-{}", fact.deal.name, fact.version);
         let source = Source { event_id: &event_id, deal_version: fact.version, now: self.now };
-        let change = rows(source, &fact.deal, &due, &standing, &eligible()).unwrap();
+        let change = rows(source, &fact.deal, &due, &existing, &eligible()).unwrap();
         for row in change.canceled {
             let place = self.commissions.iter().position(|r| r.name == row.name).unwrap();
             self.commissions[place] = row;
@@ -275,7 +276,8 @@ impl World {
         totals
     }
 
-    /// Σ claims ≤ approved ≤ budget, and the resources agree with each other.
+    /// Checks that Σ claims ≤ approved ≤ budget and that the resources agree
+    /// with each other.
     fn check(&self) {
         assert_eq!(prove::prove(&self.books(), &self.totals(), &[]), Vec::<String>::new());
         let minor = |amount: &Option<Amount>| amount.as_ref().map_or(0, |a| a.minor_units);
@@ -307,7 +309,7 @@ impl World {
         }
     }
 
-    /// Commissions by partner, deal and currency.
+    /// Returns commissions by partner, deal and currency.
     fn statements(&self) -> BTreeMap<(String, String, String), i64> {
         let mut statements = BTreeMap::new();
         for row in &self.commissions {
@@ -319,14 +321,14 @@ impl World {
     }
 }
 
-/// Mostly one to which a command applies, so that histories come far; now and
-/// then any.
+/// Picks an item to which a command applies, so that histories get far; now and
+/// then any item.
 fn pick<T>(all: &[T], at: usize, wanted: impl Fn(&T) -> bool) -> usize {
     let fitting: Vec<usize> = (0..all.len()).filter(|i| wanted(&all[*i])).collect();
     if fitting.is_empty() || at.is_multiple_of(7) { at % all.len() } else { fitting[at % fitting.len()] }
 }
 
-/// Percent of what is asked for that is approved: mostly all, at times too much.
+/// The percentage of a requested amount that is approved: mostly all, sometimes too much.
 fn share() -> impl Strategy<Value = i64> {
     (1_i64..=105).prop_map(|percent| if percent < 60 { 100 } else { percent })
 }
@@ -380,7 +382,7 @@ proptest! {
             world.books().into_iter().map(|(key, sums)| (key, sums.balance())).filter(|(_, n)| *n != 0).collect()
         };
         prop_assert_eq!(balances(&straight), balances(&mixed));
-        // Once more, the same events change nothing at all.
+        // Delivered once more, the same events change nothing at all.
         let before = straight.ledger.clone();
         facts.iter().for_each(|fact| straight.deliver(fact));
         prop_assert_eq!(before, straight.ledger);

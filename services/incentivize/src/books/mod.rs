@@ -1,4 +1,4 @@
-//! Books: the ledger as it is read, and the proof of it against the resources
+//! Books: the ledger as callers read it, and its proof against the resources
 //! that caused its postings.
 
 mod api;

@@ -32,12 +32,12 @@ pub(crate) struct Totals {
     pub(crate) approved: i128,
     /// Claims paid.
     pub(crate) paid: i128,
-    /// Commissions, reversals taken off.
+    /// Commissions, net of reversals.
     pub(crate) commissions: i128,
 }
 
 impl Totals {
-    /// What every account has to show.
+    /// Returns the balance that every account must show.
     const fn expected(self) -> [(Account, i128); 9] {
         [
             (Account::CommissionExpense, self.commissions),
@@ -53,7 +53,7 @@ impl Totals {
     }
 }
 
-/// Sum of all postings of each currency: 0 in sound books.
+/// Returns the sum of all postings of each currency: 0 in sound books.
 pub(crate) fn sums(books: &Books) -> BTreeMap<String, i128> {
     let mut sums = BTreeMap::new();
     for ((currency, _), account) in books {
@@ -62,7 +62,7 @@ pub(crate) fn sums(books: &Books) -> BTreeMap<String, i128> {
     sums
 }
 
-/// What is wrong with the books; empty where they are proven.
+/// Returns what is wrong with the books; empty if they are proven.
 pub(crate) fn prove(books: &Books, totals: &BTreeMap<String, Totals>, unbalanced: &[String]) -> Vec<String> {
     let mut findings: Vec<String> = unbalanced.iter().map(|name| format!("{name} does not add up to 0")).collect();
     for (currency, sum) in sums(books).into_iter().filter(|(_, sum)| *sum != 0) {
@@ -76,7 +76,7 @@ pub(crate) fn prove(books: &Books, totals: &BTreeMap<String, Totals>, unbalanced
             let shows = books.get(&(currency.clone(), account)).copied().unwrap_or_default().balance();
             let name = account.as_str_name();
             if shows != expected {
-                findings.push(format!("{name} shows {shows} {currency}, its resources add up to {expected}"));
+                findings.push(format!("{name} shows {shows} {currency}, but its resources add up to {expected}"));
             }
             if matches!(account, Account::MdfAvailable | Account::MdfReserved) && shows < 0 {
                 findings.push(format!("{name} is overdrawn: {shows} {currency}"));

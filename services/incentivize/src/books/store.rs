@@ -17,10 +17,10 @@ use crate::ledger::{
     sums,
 };
 
-/// Transactions that one proof names as unbalanced.
+/// Maximum number of unbalanced transactions that one proof names.
 const UNBALANCED_MAX: u64 = 20;
 
-/// One state of the store to read a proof from, whatever is written meanwhile.
+/// Opens a snapshot of the store to read a proof from, whatever is written in the meantime.
 pub(super) async fn snapshot(conn: &DatabaseConnection) -> Result<DatabaseTransaction> {
     match conn.get_database_backend() {
         DbBackend::Postgres => conn.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await.db(),
@@ -29,7 +29,7 @@ pub(super) async fn snapshot(conn: &DatabaseConnection) -> Result<DatabaseTransa
     }
 }
 
-/// Debits and credits by currency and account.
+/// Returns debits and credits by currency and account.
 pub(crate) async fn books<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<Books> {
     const DEBIT: &str = "CASE WHEN amount > 0 THEN amount END";
     const CREDIT: &str = "CASE WHEN amount < 0 THEN amount END";
@@ -58,7 +58,7 @@ pub(crate) async fn books<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<Books
     Ok(books)
 }
 
-/// Names of transactions that do not add up to 0.
+/// Returns names of transactions that do not add up to 0.
 pub(super) async fn unbalanced<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<Vec<String>> {
     use posting::{Column, Entity};
     let ids: Vec<String> = Entity::find()
@@ -76,7 +76,7 @@ pub(super) async fn unbalanced<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<
     Ok(ids.iter().map(|id| names::name("ledgerTransactions", id)).collect())
 }
 
-/// How many transactions there are.
+/// Returns the number of transactions.
 pub(super) async fn count<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<u64> {
     LedgerTransactions::find().filter(Column::Tenant.eq(&cx.tenant)).count(conn).await.db()
 }

@@ -51,7 +51,7 @@ pub(super) async fn trial_balance(store: &Store, cx: &Cx) -> Result<TrialBalance
 
 fn amount(minor: i128, currency: &str) -> Result<Money> {
     let minor_units = i64::try_from(minor).map_err(|_| {
-        Error::precondition(ErrorReason::AmountOverflow, format!("the books in {currency} add up to more than 64 bits can show"))
+        Error::precondition(ErrorReason::AmountOverflow, format!("the books in {currency} add up to more than 64 bits can hold"))
     })?;
     Ok(Money { minor_units, currency_code: currency.to_owned() })
 }

@@ -1,7 +1,7 @@
-//! Commissions accrue from won deals. Events may come twice and in any order:
-//! only a higher version of a deal is applied, and what it has to have is
-//! computed from its state and from what held at the instant of the win. Where
-//! that becomes known only later, the deal is settled anew.
+//! Commissions accrue from won deals. Events may arrive twice and in any order:
+//! only a higher version of a deal is applied, and what it earns is computed
+//! from its state and from what held at the instant of the win. If that becomes
+//! known only later, the deal is settled again.
 
 use stoa_events::{Event, OnFailure, Step, Subscription, changed, handler, record};
 use stoa_kernel::{Clock, Cx, Error, Result, Timestamp, names};
@@ -22,11 +22,12 @@ use crate::{
     ledger,
 };
 
-/// What takes all commission from a deal.
+/// The event that takes all commission from a deal.
 const DELETED: &str = "sell.deal.deleted";
 
-/// Facts that commissions follow from: of deals, and of the enrollments of
-/// those who are credited in them.
+/// Returns the subscriptions to the events that commissions follow from: those
+/// of deals, and those of enrollments of the partners that are credited in
+/// them.
 pub(crate) fn subscriptions(clock: &Clock) -> Vec<Subscription> {
     vec![
         Subscription {
@@ -46,9 +47,9 @@ pub(crate) fn subscriptions(clock: &Clock) -> Vec<Subscription> {
     ]
 }
 
-/// Takes the commissions of a deal to what its new state earns.
+/// Settles a deal after its state changed.
 async fn deal_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
-    // Every event of a deal carries it in field 1, so that one type reads all.
+    // Every event of a deal carries it in field 1, so that one type decodes them all.
     let mut deal = stoa_events::decode::<DealWon>(event)?.deal.unwrap_or_default();
     if deal.imported {
         return Ok(());
@@ -67,8 +68,8 @@ async fn deal_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
     settle(tx, cx, &deal, event.version, event).await
 }
 
-/// Settles the deals anew for which another tier, or none, held when they were
-/// won than was known so far.
+/// Settles again the deals at whose win the partner had other tiers than was
+/// known so far.
 async fn enrollment_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
     let Some(learned) = enrollment_history::learn(tx, cx, event).await? else { return Ok(()) };
     for (deal, won) in deals::won_since(tx.conn(), cx, &learned.partner, learned.since).await? {
@@ -82,29 +83,29 @@ async fn enrollment_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
     Ok(())
 }
 
-/// Takes the commissions of a deal to what it earns, by what is known now.
+/// Brings the commissions of a deal to what it earns, given what is known now.
 async fn settle(tx: &Tx, cx: &Cx, deal: &Deal, version: i64, event: &Event) -> Result<()> {
-    let standing = store::of_deal(tx.conn(), cx, names::last(&deal.name)).await?;
+    let existing = store::of_deal(tx.conn(), cx, names::last(&deal.name)).await?;
     let rules = match Timestamp::stored(deal.win_time.as_ref()) {
         Some(won) => commission_rule::store::effective(tx.conn(), cx, won).await?,
         None => Vec::new(),
     };
-    let eligible = eligibility::of(tx, cx, deal, &standing).await?;
+    let eligible = eligibility::of(tx, cx, deal, &existing).await?;
     let due = arithmetic::due(deal, &rules, &eligible)?;
     let source = Source { event_id: &event.event_id, deal_version: version, now: cx.now };
-    let change = arithmetic::rows(source, deal, &due, &standing, &eligible)?;
+    let change = arithmetic::rows(source, deal, &due, &existing, &eligible)?;
     for row in change.new {
         accrued(tx, cx, row, event).await?;
     }
     for row in change.canceled {
-        let stood = standing.iter().find(|stood| stood.name == row.name);
-        let stood = stood.ok_or_else(|| Error::internal(format!("{} is canceled and does not stand", row.name)))?;
-        changed::<Commissions, CommissionCanceled>(tx, cx, stood, row).await?;
+        let current = existing.iter().find(|current| current.name == row.name);
+        let current = current.ok_or_else(|| Error::internal(format!("{} is canceled but does not exist", row.name)))?;
+        changed::<Commissions, CommissionCanceled>(tx, cx, current, row).await?;
     }
     Ok(())
 }
 
-/// A new row, its event and its posting, on the day that its cause was recorded.
+/// Records a new row and its event, and posts it on the day that its cause was recorded.
 async fn accrued(tx: &Tx, cx: &Cx, row: Commission, event: &Event) -> Result<()> {
     let occurred = Timestamp::stored(event.occurred_time.as_ref()).unwrap_or(cx.now);
     let recorded = Timestamp::stored(event.recorded_time.as_ref()).unwrap_or(cx.now);

@@ -1,4 +1,4 @@
-//! What a deal earns, and the rows that take what stands to it. Pure.
+//! What a deal earns, and the rows that bring the existing ones to it. Pure.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use stoa_proto::{
 
 use crate::{amounts, commission_rule::fits};
 
-/// What a rule asks about a partner: its type when the deal accrued first, and
-/// its tiers at the instant of the win. Without one, it had no enrollment in
-/// force and earns nothing.
+/// What a rule asks about a partner: its type when the deal first accrued, and
+/// its tiers at the instant of the win. A partner without tiers had no
+/// enrollment in force and earns nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Eligibility {
     pub(crate) partner_type: PartnerType,
@@ -39,7 +39,7 @@ pub(crate) struct Source<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Partners' shares of a deal in basis points, a partner once.
+/// Returns the partners' shares of a deal in basis points, one entry per partner.
 pub(crate) fn shares(deal: &Deal) -> Vec<(String, i64)> {
     let mut shares: Vec<(String, i64)> = Vec::new();
     for credit in &deal.credits {
@@ -54,7 +54,7 @@ pub(crate) fn shares(deal: &Deal) -> Vec<(String, i64)> {
     shares
 }
 
-/// An amount split as the credit is; what no partner is credited stays out.
+/// Splits an amount as the credit is split. What no partner is credited with is left out.
 fn split(amount: Money, shares: &[(String, i64)]) -> Result<Vec<Money>> {
     let mut weights: Vec<i64> = shares.iter().map(|(_, share)| *share).collect();
     weights.push((10_000 - weights.iter().sum::<i64>()).max(0));
@@ -62,8 +62,8 @@ fn split(amount: Money, shares: &[(String, i64)]) -> Result<Vec<Money>> {
     Ok(parts.into_iter().take(shares.len()).map(|minor| Money { minor, ..amount }).collect())
 }
 
-/// All that a deal in its present state earns. Nothing where it is not won, or
-/// was taken as history.
+/// Returns all that a deal in its present state earns; empty if it is not won
+/// or was imported as history.
 pub(crate) fn due(deal: &Deal, rules: &[CommissionRule], eligible: &BTreeMap<String, Eligibility>) -> Result<BTreeMap<Key, Earning>> {
     let mut due = BTreeMap::new();
     let (Some(won), false) = (Timestamp::stored(deal.win_time.as_ref()), deal.imported) else { return Ok(due) };
@@ -77,8 +77,8 @@ pub(crate) fn due(deal: &Deal, rules: &[CommissionRule], eligible: &BTreeMap<Str
             _ => None,
         };
         for (i, (partner, _)) in shares.iter().enumerate() {
-            let of = eligible.get(partner).ok_or_else(|| Error::internal(format!("nothing is known of {partner}")))?;
-            if of.tiers.is_empty() || !fits(rule, deal, won, of.partner_type, &of.tiers) {
+            let known = eligible.get(partner).ok_or_else(|| Error::internal(format!("nothing is known about {partner}")))?;
+            if known.tiers.is_empty() || !fits(rule, deal, won, known.partner_type, &known.tiers) {
                 continue;
             }
             let (amount, rate_basis_points) = match (&rule.reward, &flat) {
@@ -93,31 +93,31 @@ pub(crate) fn due(deal: &Deal, rules: &[CommissionRule], eligible: &BTreeMap<Str
     Ok(due)
 }
 
-/// Rows that are new, and rows that stood and are canceled by them.
+/// New rows, and existing rows that they cancel.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
     pub(crate) new: Vec<Commission>,
     pub(crate) canceled: Vec<Commission>,
 }
 
-/// The change that takes the standing rows of a deal to what is due.
+/// Returns the change that brings the existing rows of a deal to what is due.
 pub(crate) fn rows(
     source: Source<'_>,
     deal: &Deal,
     due: &BTreeMap<Key, Earning>,
-    standing: &[Commission],
+    existing: &[Commission],
     eligible: &BTreeMap<String, Eligibility>,
 ) -> Result<Change> {
     let mut groups: BTreeMap<Key, Vec<&Commission>> = due.keys().map(|key| (key.clone(), Vec::new())).collect();
-    for row in standing {
+    for row in existing {
         groups.entry(key(row)?).or_default().push(row);
     }
     let mut change = Change::default();
     for (key, rows) in groups {
         let Some(mut row) = difference(source, deal, &key, due.get(&key), &rows)? else { continue };
-        let of = eligible.get(&key.1).cloned().unwrap_or_default();
-        row.set_partner_type(of.partner_type);
-        row.tiers = of.tiers;
+        let known = eligible.get(&key.1).cloned().unwrap_or_default();
+        row.set_partner_type(known.partner_type);
+        row.tiers = known.tiers;
         if due.get(&key).is_none_or(|earning| earning.amount.minor == 0) {
             row.set_state(State::Canceled);
             let open = rows.iter().filter(|row| row.state() == State::Accrued);
@@ -133,15 +133,15 @@ fn key(row: &Commission) -> Result<Key> {
     Ok((row.commission_rule.clone(), row.partner.clone(), currency.code().to_owned()))
 }
 
-/// The row that takes the rows of one key to what is due; none where they are
-/// there already.
+/// Returns the row that brings the rows of one key to what is due; `None` if
+/// they are there already.
 fn difference(source: Source<'_>, deal: &Deal, key: &Key, due: Option<&Earning>, rows: &[&Commission]) -> Result<Option<Commission>> {
     let currency = money::currency("currency", &key.2)?;
-    let mut stands = Money::zero(currency);
+    let mut accrued = Money::zero(currency);
     for row in rows {
-        stands = stands.add(amounts::stored(row.amount.as_ref())?)?;
+        accrued = accrued.add(amounts::stored(row.amount.as_ref())?)?;
     }
-    let amount = amounts::less(due.map_or(Money::zero(currency), |earning| earning.amount), stands)?;
+    let amount = amounts::less(due.map_or(Money::zero(currency), |earning| earning.amount), accrued)?;
     if amount.minor == 0 {
         return Ok(None);
     }
@@ -168,8 +168,9 @@ fn difference(source: Source<'_>, deal: &Deal, key: &Key, due: Option<&Earning>,
     }))
 }
 
-/// How the partner's credit changed since the last row. A flat amount stays in
-/// its currency while the deal's may change: then the credit counts anew.
+/// Returns how the partner's credit changed since the last row. A flat amount
+/// keeps its currency while that of the deal may change: then the whole credit
+/// counts as new.
 fn base_change(due: Option<&Earning>, rows: &[&Commission]) -> Result<Money> {
     let mut counted: Option<Money> = None;
     for row in rows {

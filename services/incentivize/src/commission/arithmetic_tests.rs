@@ -13,7 +13,7 @@ fn day(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// A deal that was won, with credit in basis points.
+/// Returns a deal that was won, with credits in basis points.
 fn won(minor: i64, code: &str, credits: &[(&str, i32)]) -> Deal {
     let credit = |(partner, share): &(&str, i32)| Credit { partner: format!("partners/{partner}"), share_basis_points: *share };
     Deal {
@@ -45,12 +45,12 @@ fn earned(deal: &Deal, rules: &[CommissionRule]) -> Vec<i64> {
     due(deal, rules, &facts()).unwrap().values().map(|earning| earning.amount.minor).collect()
 }
 
-/// The rows after a further event of the deal.
-fn after(standing: &[Commission], version: i64, deal: &Deal, rules: &[CommissionRule]) -> Vec<Commission> {
+/// Returns the rows after another event of the deal.
+fn after(existing: &[Commission], version: i64, deal: &Deal, rules: &[CommissionRule]) -> Vec<Commission> {
     let event_id = format!("event-{version}");
     let source = Source { event_id: &event_id, deal_version: version, now: day("2026-02-02") };
-    let change = rows(source, deal, &due(deal, rules, &facts()).unwrap(), standing, &facts()).unwrap();
-    let mut all = standing.to_vec();
+    let change = rows(source, deal, &due(deal, rules, &facts()).unwrap(), existing, &facts()).unwrap();
+    let mut all = existing.to_vec();
     for row in change.canceled {
         let place = all.iter().position(|r| r.name == row.name).unwrap();
         all[place] = row;
@@ -89,7 +89,7 @@ fn a_split_loses_and_creates_nothing() {
     assert_eq!(earned(&deal, &[percent("r", 10_000)]).iter().sum::<i64>(), 10_000);
     let deal = won(1, "USD", &[("a", 5_000), ("b", 5_000)]);
     assert_eq!(earned(&deal, &[percent("r", 10_000)]), [1, 0]);
-    // What is credited to nobody earns nothing.
+    // What is credited to no partner earns nothing.
     let deal = won(100_000, "USD", &[("a", 6_000), ("b", 2_000)]);
     assert_eq!(earned(&deal, &[percent("r", 400)]), [2_400, 800]);
     assert_eq!(earned(&deal, &[flat("r", 5_000, "USD")]), [3_000, 1_000]);
@@ -103,7 +103,7 @@ fn every_rule_that_fits_accrues_by_itself() {
 }
 
 #[test]
-fn what_is_not_won_or_was_imported_earns_nothing() {
+fn a_deal_that_is_not_won_or_was_imported_earns_nothing() {
     let rules = [percent("r", 400)];
     let deal = won(100_000, "USD", &[("a", 10_000)]);
     assert!(earned(&Deal { win_time: None, ..deal.clone() }, &rules).is_empty());
@@ -114,7 +114,7 @@ fn what_is_not_won_or_was_imported_earns_nothing() {
 }
 
 #[test]
-fn who_had_no_enrollment_in_force_earns_nothing_and_takes_nothing_from_the_others() {
+fn a_partner_without_an_enrollment_in_force_earns_nothing_and_takes_nothing_from_the_others() {
     let mut facts = facts();
     facts.get_mut("partners/a").unwrap().tiers.clear();
     let deal = won(100_000, "USD", &[("a", 5_000), ("b", 5_000)]);
@@ -137,7 +137,7 @@ fn a_correction_is_a_row_with_the_difference() {
 }
 
 #[test]
-fn rounding_does_not_pile_up_over_corrections() {
+fn rounding_does_not_accumulate_over_corrections() {
     let rules = [percent("r", 150)];
     let mut rows = Vec::new();
     for (version, minor) in (1..).zip([33, 67, 99, 100, 34, 101]) {
@@ -147,7 +147,7 @@ fn rounding_does_not_pile_up_over_corrections() {
 }
 
 #[test]
-fn a_deal_that_is_gone_takes_all_back() {
+fn a_deal_that_is_no_longer_won_takes_everything_back() {
     let rules = [percent("r", 400)];
     let deal = won(100_000, "USD", &[("a", 5_000), ("b", 5_000)]);
     let rows = after(&[], 1, &deal, &rules);
@@ -171,7 +171,7 @@ fn credit_moves_from_one_partner_to_another() {
 }
 
 #[test]
-fn a_corrected_currency_takes_back_the_one_and_pays_the_other() {
+fn a_corrected_currency_takes_back_the_old_amount_and_pays_the_new_one() {
     let rules = [percent("r", 400)];
     let rows = after(&[], 1, &won(100_000, "USD", &[("a", 10_000)]), &rules);
     let rows = after(&rows, 2, &won(90_000, "EUR", &[("a", 10_000)]), &rules);

@@ -1,5 +1,6 @@
-//! The last state of every deal that was applied, and who is credited in those
-//! that are won: what has to be settled anew when more is known of a partner.
+//! The last state of every deal that was applied, and the partners that are
+//! credited in won deals: what must be settled again when more is known about a
+//! partner.
 
 use prost::Message;
 use sea_orm::{
@@ -53,8 +54,8 @@ mod credit_row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Takes a version of a deal; tells whether it is the highest so far. The row
-/// stays locked until the transaction ends.
+/// Stores a version of a deal if it is the highest so far, and returns whether
+/// it is. The row stays locked until the transaction ends.
 pub(super) async fn take(tx: &Tx, cx: &Cx, deal: &Deal, version: i64) -> Result<bool> {
     use row::{ActiveModel, Column, Entity};
     let row = ActiveModel {
@@ -96,8 +97,8 @@ async fn credit(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     Entity::insert_many(rows).exec_without_returning(tx.conn()).await.db().map(|_| ())
 }
 
-/// Ids of deals that a partner is credited in and that were won from an instant
-/// on, with the instants they were.
+/// Returns the ids of deals that a partner is credited in and that were won at
+/// or after an instant, with the time of each win.
 pub(super) async fn won_since<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: &str, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
     use credit_row::{Column, Entity};
     let rows: Vec<(String, i64)> = Entity::find()
@@ -115,7 +116,7 @@ pub(super) async fn won_since<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: &s
     Ok(rows.into_iter().map(|(deal, won)| (deal, Timestamp::from_micros(won))).collect())
 }
 
-/// The last state of a deal and its version, locked until the transaction ends.
+/// Returns the last state of a deal and its version, locked until the transaction ends.
 pub(super) async fn lock(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<(Deal, i64)>> {
     let found = row::Entity::find_by_id((cx.tenant.clone(), id.to_owned())).lock_exclusive().one(tx.conn()).await.db()?;
     found.map(|row| Ok((decode("commission_deal", &row.id, &row.document)?, row.version))).transpose()

@@ -1,5 +1,5 @@
-//! What rules ask about partners, from what our own store knows of them: a
-//! handler runs inside a transaction and calls nobody.
+//! What rules ask about partners, answered from our own store: a handler runs
+//! inside a transaction and calls no other service.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,12 @@ use stoa_store::Tx;
 use super::arithmetic::{self, Eligibility};
 use crate::enrollment_history::{self, tiers_at};
 
-/// Eligibility of the partners of a deal at the instant it was won. Where a partner
-/// has rows of the deal, the type that was known then stands.
-pub(super) async fn of(tx: &Tx, cx: &Cx, deal: &Deal, standing: &[Commission]) -> Result<BTreeMap<String, Eligibility>> {
+/// Returns the eligibility of the partners of a deal at the instant it was won.
+/// A partner that already has rows for the deal keeps the type that they
+/// record.
+pub(super) async fn of(tx: &Tx, cx: &Cx, deal: &Deal, existing: &[Commission]) -> Result<BTreeMap<String, Eligibility>> {
     let mut eligible: BTreeMap<String, Eligibility> = BTreeMap::new();
-    for row in standing {
+    for row in existing {
         let then = Eligibility { partner_type: row.partner_type(), tiers: row.tiers.clone() };
         eligible.entry(row.partner.clone()).or_insert(then);
     }
@@ -27,8 +28,8 @@ pub(super) async fn of(tx: &Tx, cx: &Cx, deal: &Deal, standing: &[Commission]) -
     Ok(eligible)
 }
 
-/// UNAVAILABLE while the partner's own events are still under way: the event is
-/// delivered again.
+/// Returns UNAVAILABLE while the partner's own events are still on their way:
+/// the event is then delivered again.
 async fn lookup(tx: &Tx, cx: &Cx, id: &str, known: Option<PartnerType>, at: Timestamp) -> Result<Eligibility> {
     let unknown = || Error::unavailable(format!("partners/{id} has not reached this service yet"));
     let partner_type = match known {

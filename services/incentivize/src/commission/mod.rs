@@ -1,7 +1,7 @@
 //! Commission: what a partner earns by one rule on one deal, as rows that add
 //! up. What is due follows from the deal's state and from what held at the
-//! instant of the win: rules, tiers, enrollments in force. A row takes what
-//! stands to what is due.
+//! instant of the win: rules, tiers, enrollments in force. A new row makes up
+//! the difference between the existing rows and what is due.
 //!
 //! | from | to | by |
 //! | --- | --- | --- |

@@ -72,12 +72,12 @@ impl Documents for Commissions {
     }
 }
 
-/// All rows of a deal.
+/// Returns all rows of a deal.
 pub(super) async fn of_deal<C: ConnectionTrait>(conn: &C, cx: &Cx, deal: &str) -> Result<Vec<Commission>> {
     documents::all(conn, documents::select::<Commissions>(cx).filter(Column::Deal.eq(deal)).order_by_asc(Column::Id)).await
 }
 
-/// Sum of all commissions by currency.
+/// Returns the sum of all commissions, by currency.
 pub(crate) async fn accrued<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<BTreeMap<String, i128>> {
     let all = Commissions::find().filter(Column::Tenant.eq(&cx.tenant));
     sums::by_currency(conn, all, Column::Currency, "amount").await

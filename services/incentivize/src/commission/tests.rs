@@ -90,7 +90,7 @@ async fn a_won_deal_accrues_and_a_correction_takes_the_difference_back() {
 }
 
 #[tokio::test]
-async fn a_deleted_deal_cancels_and_imported_history_accrues_nothing() {
+async fn a_deleted_deal_cancels_its_commissions_and_imported_history_accrues_nothing() {
     let bench = Bench::new().await;
     bench.rule("all", CommissionRule::default()).await;
     bench.deal("won", 1, won("d", 100_000, "acme")).await.unwrap();
@@ -211,7 +211,7 @@ mod sold {
     }
 }
 
-/// Forty deals, each won and twice corrected, in the log of another service.
+/// Records forty deals, each won and corrected twice, in the log of another service.
 async fn history(tx: &stoa_store::Tx, cx: &Cx, _: &()) -> stoa_kernel::Result<()> {
     for i in 0..40_i64 {
         let deal = |version: i64| won(&format!("d{i}"), 1_000 * i + 77 * version, if i % 2 == 0 { "acme" } else { "other" });
@@ -249,7 +249,7 @@ fn date(text: &str) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_rule_that_has_ended_rewards_what_was_won_before() {
+async fn a_rule_that_has_ended_rewards_deals_that_were_won_before() {
     let bench = Bench::new().await;
     bench.rule("r", CommissionRule::default()).await;
     let end = |expire_time, etag: &str| ExpireCommissionRuleRequest {
@@ -266,14 +266,14 @@ async fn a_rule_that_has_ended_rewards_what_was_won_before() {
     assert_eq!((ended.expire_time, ended.etag.as_str()), (Some(ends.proto()), "\"2\""));
     assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(bench.in_days(6), ""))).await), "PERIOD_INVALID");
 
-    // The bus is late: both events come when the rule has ended.
+    // The bus is late: both events arrive after the rule has ended.
     bench.pass_days(9);
     let at = |id: &str, won_at: Timestamp| Deal { win_time: Some(won_at.proto()), ..won(id, 100_000, "acme") };
     bench.deal("won", 1, at("before", ends.plus_micros(-1))).await.unwrap();
     bench.deal("won", 1, at("after", ends)).await.unwrap();
     let rows = bench.commissions("").await;
     assert_eq!(rows.iter().map(|r| r.deal.as_str()).collect::<Vec<_>>(), ["deals/before"]);
-    // A correction of it is computed with the rule that it was won under.
+    // A correction is computed with the rule under which the deal was won.
     let corrected = Deal { amount: usd(50_000), ..at("before", ends.plus_micros(-1)) };
     bench.deal("corrected", 2, corrected).await.unwrap();
     assert_eq!(minors(&bench.commissions("state = ACCRUED").await), [4_000, -2_000], "accrued rows stay");
@@ -282,8 +282,8 @@ async fn a_rule_that_has_ended_rewards_what_was_won_before() {
     assert_eq!((event.aggregate.as_str(), event.version), ("commissionRules/r", 2));
 }
 
-/// What became known of `other`, which is gold since 1970: silver from
-/// 2026-01-10, gold again from 01-20, suspended from 01-25.
+/// Versions that become known of `other`, which has been gold since 1970:
+/// silver from 2026-01-10, gold again from 01-20, suspended from 01-25.
 fn versions() -> Vec<(Enrollment, Timestamp)> {
     let (silver, gold, suspended) = (date("2026-01-10"), date("2026-01-20"), date("2026-01-25"));
     let mut last = enrollment("other", 4, "gold", gold);
@@ -292,8 +292,8 @@ fn versions() -> Vec<(Enrollment, Timestamp)> {
 }
 
 #[tokio::test]
-async fn a_commission_is_of_the_tier_at_the_instant_of_the_win_in_whatever_order_events_come() {
-    // The places of the deals among the versions, and the order of the versions.
+async fn a_commission_follows_the_tier_at_the_instant_of_the_win_in_whatever_order_events_arrive() {
+    // The place of the deals among the versions, and the order of the versions.
     for (deals_after, order) in [(0, [0, 1, 2]), (3, [0, 1, 2]), (0, [2, 1, 0]), (1, [2, 0, 1]), (2, [1, 2, 0]), (3, [2, 1, 0])] {
         let bench = Bench::new().await;
         bench.rule("gold", CommissionRule { tier: "programs/p/tiers/gold".into(), ..Default::default() }).await;
@@ -354,7 +354,7 @@ async fn what_becomes_known_late_is_a_row_of_its_own() {
     );
     assert_eq!(bench.commissions("").await.len(), 4, "one event may correct many deals");
 
-    // A tier that came behind the win changes nothing.
+    // A tier that began after the win changes nothing.
     bench.enrollment(enrollment("acme", 3, "gold", bench.now()), bench.now()).await.unwrap();
     assert_eq!(bench.commissions("").await.len(), 4);
     // Neither does a correction of the deal, whatever the tier is by now.
@@ -363,7 +363,7 @@ async fn what_becomes_known_late_is_a_row_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_deal_and_an_enrollment_that_come_at_once_miss_nothing() {
+async fn a_deal_and_an_enrollment_that_arrive_at_once_miss_nothing() {
     let bench = Bench::new().await;
     bench.rule("gold", CommissionRule { tier: "programs/p/tiers/gold".into(), ..Default::default() }).await;
     let since = date("2026-01-15");
@@ -372,7 +372,7 @@ async fn a_deal_and_an_enrollment_that_come_at_once_miss_nothing() {
         tokio::join!(futures::future::join_all(deals), bench.enrollment(enrollment("acme", 2, "silver", since), since));
     learned.unwrap();
     settled.into_iter().for_each(|done| done.unwrap());
-    assert_eq!(minors(&bench.commissions("").await).iter().sum::<i64>(), 0, "silver at the win, whoever came first");
+    assert_eq!(minors(&bench.commissions("").await).iter().sum::<i64>(), 0, "silver at the win, whichever came first");
     assert!(bench.books().await.balanced);
 }
 

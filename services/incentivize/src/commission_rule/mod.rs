@@ -1,7 +1,7 @@
 //! Commission rule: what a partner earns when a deal is won. What it pays never
-//! changes; it can be given an end, from now on, that comes sooner. A deal is
-//! rewarded by the rules in force at the instant it was won, so that an end
-//! takes nothing back.
+//! changes; it can only be given an earlier end, which is not in the past. A
+//! deal is rewarded by the rules in force at the instant it was won, so that an
+//! end takes nothing back.
 
 mod api;
 mod operations;
@@ -16,11 +16,11 @@ use stoa_proto::{
 
 use crate::amounts;
 
-/// A new rule from what the caller sent.
+/// Creates a rule from the caller's input.
 fn new(id: &str, input: &CommissionRule, cx: &Cx) -> Result<CommissionRule> {
     match &input.reward {
         None => {
-            let message = "must be set: give rate_basis_points or flat_amount";
+            let message = "is required. Set rate_basis_points or flat_amount.";
             return Err(Error::invalid("commission_rule.reward", message).with_reason(ErrorReason::RewardMissing));
         }
         Some(Reward::FlatAmount(amount)) => drop(amounts::positive("commission_rule.flat_amount", Some(amount))?),
@@ -36,7 +36,7 @@ fn new(id: &str, input: &CommissionRule, cx: &Cx) -> Result<CommissionRule> {
     };
     let until = input.expire_time.as_ref().map(|t| Timestamp::from_proto("commission_rule.expire_time", t)).transpose()?;
     if until.is_some_and(|until| until <= from) {
-        let error = Error::invalid("commission_rule.expire_time", "must lie behind effective_time");
+        let error = Error::invalid("commission_rule.expire_time", "must be after effective_time");
         return Err(error.with_reason(ErrorReason::PeriodInvalid));
     }
     Ok(CommissionRule {
@@ -47,21 +47,21 @@ fn new(id: &str, input: &CommissionRule, cx: &Cx) -> Result<CommissionRule> {
     })
 }
 
-/// The rule with an end at an instant, or why it cannot have it. A rule that is
-/// not in force yet may end before it begins.
+/// Returns the rule with an end at an instant, or an error if it cannot end
+/// then. A rule that is not in force yet may end before it begins.
 fn ended(current: &CommissionRule, at: Timestamp, cx: &Cx) -> Result<CommissionRule> {
     const FIELD: &str = "expire_time";
     let until = Timestamp::stored(current.expire_time.as_ref());
     if let Some(until) = until.filter(|until| *until <= cx.now) {
-        let message = format!("{} expired at {until}; nothing can change that any more", current.name);
+        let message = format!("{} already expired at {until}. Its end can no longer be changed.", current.name);
         return Err(Error::precondition(ErrorReason::CommissionRuleExpired, message));
     }
     if at < cx.now {
-        let message = format!("must not lie in the past: deals that are won stay rewarded; it is {} now", cx.now);
+        let message = format!("must not be in the past, because deals that are won stay rewarded. It is {} now.", cx.now);
         return Err(Error::invalid(FIELD, message).with_reason(ErrorReason::ExpireTimePast));
     }
     if let Some(until) = until.filter(|until| *until < at) {
-        let message = format!("must not lie behind {until}, when the rule ends anyway; create a rule for the time after it");
+        let message = format!("must not be after {until}, when the rule ends anyway. Create a rule for the time after that.");
         return Err(Error::invalid(FIELD, message).with_reason(ErrorReason::PeriodInvalid));
     }
     Ok(CommissionRule { expire_time: Some(at.proto()), ..current.clone() })
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_holds_from_its_first_instant_to_before_its_last() {
+    fn a_rule_is_in_force_from_its_start_until_just_before_its_end() {
         let fits = |won: Timestamp| fits(&rule(), &Deal::default(), won, PartnerType::Var, &[]);
         assert!(!fits(day("2026-01-01").plus_micros(-1)));
         assert!(fits(day("2026-01-01")));
@@ -127,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_ends_now_or_later_and_never_later_than_it_would() {
+    fn a_rule_can_end_now_or_later_but_not_later_than_it_would() {
         let at = |now: &str| Cx { now: day(now), ..Cx::service("t", "incentivize", &Clock::system(), "") };
         let open = CommissionRule { name: "commissionRules/r".into(), expire_time: None, ..rule() };
         let until_july = CommissionRule { name: "commissionRules/r".into(), ..rule() };
         let instant = |text: &str| text.parse::<Timestamp>().unwrap();
-        // Rule, now, end, what comes of it.
-        for (of, now, end, wanted) in [
+        // Rule, now, end, reason of the refusal (empty if accepted).
+        for (current, now, end, wanted) in [
             (&open, "2026-03-01", "2026-03-01", ""),
             (&open, "2026-03-01", "2027-03-01", ""),
             (&open, "2026-03-01", "2026-02-28", "EXPIRE_TIME_PAST"),
@@ -142,7 +142,7 @@ mod tests {
             (&until_july, "2026-03-01", "2026-07-02", "PERIOD_INVALID"),
             (&until_july, "2026-07-01", "2026-07-01", "COMMISSION_RULE_EXPIRED"),
         ] {
-            match ended(of, instant(end), &at(now)) {
+            match ended(current, instant(end), &at(now)) {
                 Ok(next) => {
                     assert_eq!((wanted, Timestamp::stored(next.expire_time.as_ref())), ("", Some(instant(end))));
                     assert!(!fits(&next, &Deal::default(), instant(end), PartnerType::Var, &[]), "not in force at its end");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_rules_name_their_field() {
+    fn invalid_rules_are_refused_with_their_field() {
         let cx = Cx::service("t", "incentivize", &Clock::system(), "");
         let refused = |input: CommissionRule| {
             let error = new("r", &input, &cx).unwrap_err();

@@ -1,4 +1,4 @@
-//! What finance does with rules.
+//! Commands on commission rules.
 
 use stoa_events::{changed, created};
 use stoa_kernel::{Cx, Result, Timestamp, etag, ids};

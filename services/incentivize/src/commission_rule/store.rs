@@ -62,7 +62,7 @@ impl Documents for CommissionRules {
     }
 }
 
-/// Rules that hold at an instant, by id.
+/// Returns the rules in force at an instant, ordered by id.
 pub(crate) async fn effective<C: ConnectionTrait>(conn: &C, cx: &Cx, at: Timestamp) -> Result<Vec<CommissionRule>> {
     let open = Condition::any().add(Column::ExpireTime.is_null()).add(Column::ExpireTime.gt(at.micros()));
     let holding = documents::select::<CommissionRules>(cx).filter(Column::EffectiveTime.lte(at.micros())).filter(open);

@@ -1,7 +1,7 @@
 //! Enrollment history: what every version of a partner's enrollments said. The
-//! directory has only the last one; what a deal earns depends on what held at
-//! the instant it was won. Versions may become known in any order: one is kept
-//! as it came, and what held follows from all of them together.
+//! directory has only the last version, but what a deal earns depends on what
+//! held at the instant it was won. Versions may become known in any order: each
+//! is kept as it came, and what held follows from all of them together.
 
 mod operations;
 pub(crate) mod store;
@@ -23,17 +23,17 @@ pub(crate) struct Version {
     /// Id of the partner.
     pub(crate) partner: String,
     tier: String,
-    /// Since when it has the tier.
+    /// Since when the enrollment has the tier.
     tier_time: Timestamp,
     status: Status,
-    /// When the fact that made the version happened: since when it has the status.
+    /// When the fact behind the version happened: since when the enrollment has the status.
     occurred: Timestamp,
     effective: Timestamp,
     end: Option<Timestamp>,
 }
 
-/// The version that an event of an enrollment carries. Every event carries the
-/// enrollment in field 1, so that one type reads all.
+/// Returns the version that an event of an enrollment carries. Every event
+/// carries the enrollment in field 1, so that one type decodes them all.
 fn version_of(event: &Event) -> Result<Version> {
     let missing = || Error::internal(format!("{} carries no enrollment", event.event_id));
     let enrollment = stoa_events::decode::<EnrollmentCreated>(event)?.enrollment.ok_or_else(missing)?;
@@ -51,18 +51,18 @@ fn version_of(event: &Event) -> Result<Version> {
     })
 }
 
-/// Tiers of a partner at an instant, of the enrollments that were in force
-/// then; none where no enrollment was. What is not known yet does not hold.
+/// Returns the tiers of a partner at an instant, from the enrollments that were
+/// in force then; empty if none was. What is not known yet does not count.
 pub(crate) fn tiers_at(versions: &[Version], at: Timestamp) -> Vec<String> {
     let mut enrollments: BTreeMap<&str, Vec<&Version>> = BTreeMap::new();
     for version in versions {
         enrollments.entry(&version.enrollment).or_default().push(version);
     }
-    let tiers: BTreeSet<String> = enrollments.values().filter_map(|of| tier_at(of, at)).collect();
+    let tiers: BTreeSet<String> = enrollments.values().filter_map(|versions| tier_at(versions, at)).collect();
     tiers.into_iter().collect()
 }
 
-/// The tier of one enrollment, where it was in force.
+/// Returns the tier of one enrollment, if it was in force.
 fn tier_at(versions: &[&Version], at: Timestamp) -> Option<String> {
     let last = |held: fn(&Version) -> Timestamp| versions.iter().filter(|v| held(v) <= at).max_by_key(|v| v.version);
     let newest = versions.iter().max_by_key(|v| v.version)?;
@@ -72,8 +72,8 @@ fn tier_at(versions: &[&Version], at: Timestamp) -> Option<String> {
     (runs && enrolled).then(|| tier.clone())
 }
 
-/// The first instant that a version can say something new about, given what was
-/// known of its enrollment.
+/// Returns the first instant about which a version can say something new, given
+/// what was known of its enrollment.
 fn speaks_since(version: &Version, known: &[Version]) -> Timestamp {
     let is_first = known.iter().all(|k| k.enrollment != version.enrollment);
     let ends = version.end.unwrap_or(version.occurred);

@@ -1,4 +1,4 @@
-//! Learning what onboard says.
+//! Learns versions of enrollments from onboard's events.
 
 use stoa_events::Event;
 use stoa_kernel::{Cx, Result, Timestamp};
@@ -6,21 +6,21 @@ use stoa_store::Tx;
 
 use super::{Version, speaks_since, store, version_of};
 
-/// What an event added to what is known of a partner.
+/// What an event added to the history of a partner.
 #[derive(Debug)]
 pub(crate) struct Learned {
     /// Id of the partner.
     pub(crate) partner: String,
-    /// What was known.
+    /// The versions that were known before.
     pub(crate) before: Vec<Version>,
-    /// What is known now.
+    /// The versions that are known now.
     pub(crate) after: Vec<Version>,
-    /// What was known of earlier instants stays.
+    /// The first instant that may have changed. What held before it stays.
     pub(crate) since: Timestamp,
 }
 
-/// Keeps the version that an event carries; nothing where it is known. The
-/// partner's history stays locked until the transaction ends.
+/// Keeps the version that an event carries; returns `None` if it is known
+/// already. The partner's history stays locked until the transaction ends.
 pub(crate) async fn learn(tx: &Tx, cx: &Cx, event: &Event) -> Result<Option<Learned>> {
     let version = version_of(event)?;
     store::lock(tx, cx, &version.partner).await?;

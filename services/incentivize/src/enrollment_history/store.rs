@@ -1,4 +1,4 @@
-//! Rows of versions of enrollments, and of the partners whose history is locked.
+//! Rows of versions of enrollments, and one row per partner that locks its history.
 
 use sea_orm::{
     ActiveValue::Set,
@@ -72,9 +72,9 @@ fn read(row: Model) -> Result<Version> {
     })
 }
 
-/// Locks a partner's history until the transaction ends, whether there is any
-/// or not: a deal is not settled with a history that is being added to. Locks
-/// are taken in the order partners, deals.
+/// Locks a partner's history until the transaction ends, even if it is empty,
+/// so that no deal is settled with a history that is being added to. Locks are
+/// taken in the order partners, deals.
 pub(crate) async fn lock(tx: &Tx, cx: &Cx, partner: &str) -> Result<()> {
     use lock_row::{ActiveModel, Column, Entity};
     let row = ActiveModel { tenant: Set(cx.tenant.clone()), partner: Set(partner.to_owned()), taken_count: Set(1) };
@@ -84,14 +84,14 @@ pub(crate) async fn lock(tx: &Tx, cx: &Cx, partner: &str) -> Result<()> {
     Entity::insert(row).on_conflict(again).exec_without_returning(tx.conn()).await.db().map(|_| ())
 }
 
-/// All that is known of a partner's enrollments.
+/// Returns all known versions of a partner's enrollments.
 pub(crate) async fn of_partner<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: &str) -> Result<Vec<Version>> {
     let theirs = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Partner.eq(partner));
     let rows = theirs.order_by_asc(Column::Enrollment).order_by_asc(Column::Version).all(conn).await.db()?;
     rows.into_iter().map(read).collect()
 }
 
-/// Keeps a version; tells whether it is new.
+/// Keeps a version. Returns whether it is new.
 pub(super) async fn insert(tx: &Tx, cx: &Cx, version: &Version) -> Result<bool> {
     let row = ActiveModel {
         tenant: Set(cx.tenant.clone()),

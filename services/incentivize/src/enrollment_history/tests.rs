@@ -8,8 +8,8 @@ fn day(day: i64) -> Timestamp {
     "2026-01-01".parse::<Timestamp>().unwrap().plus_days(day)
 }
 
-/// A version of the enrollment `e`, in force from day 0: its tier since a day,
-/// its status by a fact of a day.
+/// Returns a version of the enrollment `e`, in force from day 0, with its tier
+/// since one day and its status since another.
 fn version(version: i64, (tier, since): (&str, i64), (status, by): (Status, i64)) -> Version {
     Version {
         enrollment: "e".into(),
@@ -24,7 +24,7 @@ fn version(version: i64, (tier, since): (&str, i64), (status, by): (Status, i64)
     }
 }
 
-/// Silver, gold from day 10, suspended from 20 to 30, terminated on day 40.
+/// Silver, then gold from day 10, suspended from day 20 to 30, terminated on day 40.
 fn history() -> Vec<Version> {
     vec![
         version(1, ("silver", 0), (Status::Enrolled, 0)),
@@ -36,7 +36,7 @@ fn history() -> Vec<Version> {
 }
 
 #[test]
-fn a_tier_is_that_of_the_instant() {
+fn the_tier_depends_on_the_instant() {
     let at = |of: i64, micros: i64| tiers_at(&history(), day(of).plus_micros(micros)).join(" ");
     for (of, before, from) in [(0, "", "silver"), (10, "silver", "gold"), (20, "gold", ""), (30, "", "gold"), (40, "gold", "")] {
         assert_eq!((at(of, -1).as_str(), at(of, 0).as_str()), (before, from), "day {of}");
@@ -44,7 +44,7 @@ fn a_tier_is_that_of_the_instant() {
 }
 
 #[test]
-fn an_agreement_that_was_prolonged_has_not_ended() {
+fn an_agreement_that_was_extended_has_not_ended() {
     let first = Version { end: Some(day(10)), ..version(1, ("silver", 0), (Status::Enrolled, 0)) };
     let prolonged = Version { end: Some(day(20)), ..version(2, ("silver", 0), (Status::Enrolled, 9)) };
     assert!(tiers_at(std::slice::from_ref(&first), day(10)).is_empty());
@@ -61,7 +61,7 @@ fn a_partner_has_the_tiers_of_all_its_programs() {
 }
 
 #[test]
-fn an_event_says_what_its_enrollment_does() {
+fn an_event_is_read_as_the_version_that_it_carries() {
     let mut enrollment = Enrollment {
         name: "enrollments/e".into(),
         partner: "partners/acme".into(),
@@ -79,10 +79,10 @@ fn an_event_says_what_its_enrollment_does() {
 }
 
 proptest! {
-    /// In whatever order versions become known, what they say of any instant
-    /// before the one that the next speaks since does not change.
+    /// In whatever order versions become known, the next version does not
+    /// change what held before the instant that it speaks since.
     #[test]
-    fn what_a_version_does_not_speak_of_stays(order in Just(history()).prop_shuffle()) {
+    fn what_held_before_a_version_speaks_stays(order in Just(history()).prop_shuffle()) {
         let mut known: Vec<Version> = Vec::new();
         for version in order {
             let since = speaks_since(&version, &known);

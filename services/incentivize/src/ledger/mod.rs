@@ -1,5 +1,6 @@
 //! The double-entry ledger. Debits are positive, credits negative; in every
-//! transaction the postings of a currency add up to 0. Nothing is ever changed.
+//! transaction the postings of a currency add up to 0. No transaction is ever
+//! changed.
 //!
 //! | what happened | debit | credit |
 //! | --- | --- | --- |
@@ -44,12 +45,12 @@ impl Entry {
             postings.push(LedgerPosting { account: *credit as i32, amount: Some(amounts::negated(*amount)?.proto()) });
         }
         balanced(&postings)?;
-        let (source, sent) = source;
-        Ok(Self { kind, source: source.to_owned(), version: etag::version(sent), partner: partner.to_owned(), postings })
+        let (source, etag) = source;
+        Ok(Self { kind, source: source.to_owned(), version: etag::version(etag), partner: partner.to_owned(), postings })
     }
 
-    /// The transaction. Its id follows from kind, source and the version of the
-    /// source, so that the same fact cannot be posted twice.
+    /// Returns the transaction. Its id is derived from the kind, the source and
+    /// the version of the source, so that the same fact cannot be posted twice.
     pub(crate) fn transaction(&self, post_date: String) -> LedgerTransaction {
         let id = ids::derived(&[self.kind.as_str_name(), &self.source, &self.version.to_string()]);
         LedgerTransaction {
@@ -76,40 +77,41 @@ fn balanced(postings: &[LedgerPosting]) -> Result<()> {
     }
 }
 
-/// A budget was created.
+/// Returns the entry of a budget that was created.
 pub(crate) fn budget_created(budget: &MdfBudget) -> Result<Entry> {
     let amount = amounts::stored(budget.amount.as_ref())?;
     let source = (budget.name.as_str(), budget.etag.as_str());
     Entry::new(Kind::MdfBudgetCreated, source, "", &[(Account::MdfAvailable, Account::MdfFunding, amount)])
 }
 
-/// A request was approved.
+/// Returns the entry of a request that was approved.
 pub(crate) fn reserved(request: &MdfRequest) -> Result<Entry> {
     let amount = amounts::stored(request.approved_amount.as_ref())?;
     let source = (request.name.as_str(), request.etag.as_str());
     Entry::new(Kind::MdfReserved, source, &request.partner, &[(Account::MdfReserved, Account::MdfAvailable, amount)])
 }
 
-/// A request gave an amount back to its budget.
+/// Returns the entry of an amount that a request gave back to its budget.
 pub(crate) fn released(request: &MdfRequest, amount: Money) -> Result<Entry> {
     let source = (request.name.as_str(), request.etag.as_str());
     Entry::new(Kind::MdfReleased, source, &request.partner, &[(Account::MdfAvailable, Account::MdfReserved, amount)])
 }
 
-/// A claim was approved.
+/// Returns the entry of a claim that was approved.
 pub(crate) fn claim_approved(claim: &MdfClaim) -> Result<Entry> {
     let amount = amounts::stored(claim.approved_amount.as_ref())?;
     let transfers = [(Account::MdfUsed, Account::MdfReserved, amount), (Account::MdfExpense, Account::MdfPayable, amount)];
     Entry::new(Kind::MdfClaimApproved, (&claim.name, &claim.etag), &claim.partner, &transfers)
 }
 
-/// A claim was paid.
+/// Returns the entry of a claim that was paid.
 pub(crate) fn claim_paid(claim: &MdfClaim) -> Result<Entry> {
     let amount = amounts::stored(claim.approved_amount.as_ref())?;
     Entry::new(Kind::MdfClaimPaid, (&claim.name, &claim.etag), &claim.partner, &[(Account::MdfPayable, Account::Cash, amount)])
 }
 
-/// A commission was earned, or taken back where its amount is negative.
+/// Returns the entry of a commission that was earned, or taken back if its
+/// amount is negative.
 pub(crate) fn commission_accrued(commission: &Commission) -> Result<Entry> {
     let amount = amounts::stored(commission.amount.as_ref())?;
     let kind = if amount.minor < 0 { Kind::CommissionReversed } else { Kind::CommissionAccrued };
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_fact_has_the_same_id_and_another_version_another() {
+    fn the_same_fact_has_the_same_id_and_another_version_has_a_different_id() {
         let claim = |version| MdfClaim {
             name: "mdfClaims/c".into(),
             approved_amount: amount(10, "USD"),
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reversal_posts_the_other_way_round() {
+    fn a_reversal_posts_the_other_way_around() {
         let row = Commission { name: "commissions/c".into(), amount: amount(-8, "USD"), etag: etag::of(1), ..Default::default() };
         let entry = commission_accrued(&row).unwrap();
         assert_eq!(entry.kind, Kind::CommissionReversed);

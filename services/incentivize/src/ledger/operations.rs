@@ -1,4 +1,4 @@
-//! Posting.
+//! Posts entries to the ledger.
 
 use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Result, Timestamp};

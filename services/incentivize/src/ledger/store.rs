@@ -1,5 +1,5 @@
-//! Rows of the ledger. They are inserted and read; the database itself refuses
-//! anything else.
+//! Rows of the ledger. They are only inserted and read; the database itself
+//! refuses anything else.
 
 use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*};
 use stoa_kernel::{Cx, Result, Timestamp, names};

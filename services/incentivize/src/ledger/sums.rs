@@ -1,5 +1,5 @@
-//! Sums in SQL that cannot overflow: 64-bit columns are added as high and low
-//! halves and put together in 128 bits.
+//! Sums in SQL that cannot overflow: the high and low halves of 64-bit columns
+//! are added up separately and combined in 128 bits.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,25 @@ use sea_orm::{
 use stoa_kernel::Result;
 use stoa_store::DbResult;
 
-/// Where amounts are cut in two.
+/// The unit of the high half of an amount.
 const CUT: i128 = 1_000_000_000;
 
-/// `SUM` of an expression's high half; `column` is ours, never a caller's.
+/// Returns the `SUM` of an expression's high half. `column` never comes from a caller.
 pub(crate) fn high(column: &str) -> SimpleExpr {
     Expr::cust(format!("CAST(COALESCE(SUM(({column}) / {CUT}), 0) AS BIGINT)"))
 }
 
-/// `SUM` of its low half.
+/// Returns the `SUM` of an expression's low half. `column` never comes from a caller.
 pub(crate) fn low(column: &str) -> SimpleExpr {
     Expr::cust(format!("CAST(COALESCE(SUM(({column}) % {CUT}), 0) AS BIGINT)"))
 }
 
-/// The two halves put together.
+/// Combines the two halves.
 pub(crate) const fn whole(high: i64, low: i64) -> i128 {
     high as i128 * CUT + low as i128
 }
 
-/// Sum of a column of the selected rows by currency.
+/// Returns the sum of a column of the selected rows, by currency.
 pub(crate) async fn by_currency<C, E, K>(conn: &C, rows: Select<E>, currency: K, column: &str) -> Result<BTreeMap<String, i128>>
 where
     C: ConnectionTrait,

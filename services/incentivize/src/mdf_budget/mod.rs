@@ -1,5 +1,5 @@
 //! MDF budget: what there is to spend in a period. Approved requests commit
-//! parts of it; committed is never more than there is.
+//! parts of it, never more in total than there is.
 
 mod api;
 mod operations;
@@ -13,29 +13,29 @@ pub(crate) use store::MdfBudgets;
 
 use crate::{amounts, dates};
 
-/// A new budget from what the caller sent.
+/// Creates a budget from the caller's input.
 pub(crate) fn new(id: &str, input: &MdfBudget) -> Result<MdfBudget> {
     let amount = amounts::positive("mdf_budget.amount", input.amount.as_ref())?;
     dates::period(("mdf_budget.start_date", &input.start_date), ("mdf_budget.end_date", &input.end_date))?;
     Ok(MdfBudget { name: names::name("mdfBudgets", id), committed_amount: Some(Money::zero(amount.currency).proto()), ..input.clone() })
 }
 
-/// The budget with an amount taken for a request.
+/// Returns the budget with an amount committed to a request.
 pub(crate) fn committed(budget: &MdfBudget, request: &MdfRequest, amount: Money) -> Result<MdfBudget> {
     let whole = amounts::stored(budget.amount.as_ref())?;
     let before = amounts::stored(budget.committed_amount.as_ref())?;
     amounts::same_currency("amount", amount, "the budget", whole)?;
-    // Dates of one form: they compare as text.
+    // Dates of one format compare as text.
     if request.usage_start_date < budget.start_date || request.usage_start_date > budget.end_date {
         let message = format!(
-            "{} pays for usage from {} to {}, not for {}; choose the budget of that period",
+            "{} pays for usage from {} to {}, but the usage starts on {}. Choose the budget of that period.",
             budget.name, budget.start_date, budget.end_date, request.usage_start_date
         );
-        return Err(Error::precondition(ErrorReason::MdfBudgetPeriodMismatch, message).with_field("mdf_budget", "is of another period"));
+        return Err(Error::precondition(ErrorReason::MdfBudgetPeriodMismatch, message).with_field("mdf_budget", "is for another period"));
     }
     let remaining = amounts::less(whole, before)?;
     if amount.minor > remaining.minor {
-        let message = format!("{} has {} left; approve less or choose another budget", budget.name, remaining.human());
+        let message = format!("{} has {} left. Approve less or choose another budget.", budget.name, remaining.human());
         return Err(Error::precondition(ErrorReason::MdfBudgetExceeded, message)
             .with_field("amount", "is more than the budget has left")
             .with_metadata("remaining_minor_units", remaining.minor.to_string()));
@@ -43,7 +43,7 @@ pub(crate) fn committed(budget: &MdfBudget, request: &MdfRequest, amount: Money)
     Ok(with_committed(budget, before.add(amount)?))
 }
 
-/// The budget with an amount given back by a request.
+/// Returns the budget with an amount that a request gave back.
 pub(crate) fn released(budget: &MdfBudget, amount: Money) -> Result<MdfBudget> {
     let before = amounts::stored(budget.committed_amount.as_ref())?;
     let after = amounts::less(before, amount)?;
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_budgets_name_their_field() {
+    fn invalid_budgets_are_refused_with_their_field() {
         for (amount, end, field, reason) in [
             (None, "2026-03-31", "mdf_budget.amount", "INVALID_FIELD"),
             (usd(-1), "2026-03-31", "mdf_budget.amount.minor_units", "INVALID_FIELD"),

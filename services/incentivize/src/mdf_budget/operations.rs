@@ -1,4 +1,4 @@
-//! What happens to budgets, each time with its posting.
+//! Operations on budgets, each with its posting.
 
 use stoa_events::{Step, created, record};
 use stoa_kernel::{Cx, Error, Money, Result, Timestamp, ids, names};
@@ -17,13 +17,14 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfBudgetRequest) -
     Ok(budget)
 }
 
-/// The budget of a request, locked until the transaction ends, whoever asks: a
-/// partner's own cancellation gives back to a budget that it cannot see.
+/// Returns the budget of a request, locked until the transaction ends, whoever
+/// the caller is: a partner that cancels its own request gives back to a budget
+/// that it cannot see.
 async fn lock(tx: &Tx, cx: &Cx, request: &MdfRequest) -> Result<Option<MdfBudget>> {
     documents::lock::<MdfBudgets>(tx, &cx.as_service(crate::NAME), names::last(&request.mdf_budget)).await
 }
 
-/// Takes an amount for a request that is approved in this transaction.
+/// Commits an amount to a request that is approved in this transaction.
 pub(crate) async fn commit(tx: &Tx, cx: &Cx, request: &MdfRequest, amount: Money) -> Result<()> {
     let missing = || Error::reference_not_found("mdf_budget", &request.mdf_budget);
     let current = lock(tx, cx, request).await?.ok_or_else(missing)?;
@@ -32,7 +33,7 @@ pub(crate) async fn commit(tx: &Tx, cx: &Cx, request: &MdfRequest, amount: Money
     ledger::post(tx, cx, &ledger::reserved(request)?, cx.now).await
 }
 
-/// Gives back what a request, in the version it has after the fact, releases.
+/// Gives back what a request releases. `request` is the version that released it.
 pub(crate) async fn release(tx: &Tx, cx: &Cx, request: &MdfRequest, amount: Money, at: Timestamp) -> Result<()> {
     if amount.minor == 0 {
         return Ok(());

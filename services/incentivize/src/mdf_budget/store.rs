@@ -1,4 +1,4 @@
-//! Rows of MDF budgets. A partner's caller finds none.
+//! Rows of MDF budgets. A partner's caller sees none.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl Documents for MdfBudgets {
         }
     }
 
-    /// Budgets are the vendor's.
+    /// Only the vendor sees budgets.
     fn scope(cx: &Cx) -> Condition {
         match cx.caller.reach {
             Reach::Tenant => Condition::all(),
@@ -65,12 +65,12 @@ impl Documents for MdfBudgets {
     }
 }
 
-/// What budgets hold, by currency.
+/// Returns the sum of all budgets, by currency.
 pub(crate) async fn budgeted<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<BTreeMap<String, i128>> {
     sums::by_currency(conn, MdfBudgets::find().filter(Column::Tenant.eq(&cx.tenant)), Column::Currency, "amount").await
 }
 
-/// What budgets have committed, by currency.
+/// Returns the sum of what all budgets have committed, by currency.
 pub(crate) async fn committed<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<BTreeMap<String, i128>> {
     sums::by_currency(conn, MdfBudgets::find().filter(Column::Tenant.eq(&cx.tenant)), Column::Currency, "committed").await
 }

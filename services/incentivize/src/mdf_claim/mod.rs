@@ -1,4 +1,4 @@
-//! MDF claim: what a partner asks to be reimbursed of an approved request.
+//! MDF claim: what a partner asks to be reimbursed for under an approved request.
 //!
 //! | from | to | by |
 //! | --- | --- | --- |
@@ -24,7 +24,7 @@ use stoa_proto::incentivize::v1::{ErrorReason, MdfClaim, MdfClaimState as State,
 
 use crate::{amounts, mdf_request};
 
-/// What leads a claim from one state to another.
+/// A command that moves a claim from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Create,
@@ -43,7 +43,7 @@ const TABLE: &[Transition<Command, State>] = &[
     Transition { command: Command::Pay, from: &[State::Approved], to: State::Paid, by: "PayMdfClaim" },
 ];
 
-/// A new claim on a request from what the caller sent.
+/// Creates a claim on a request from the caller's input.
 pub(crate) fn new(id: &str, input: &MdfClaim, request: &MdfRequest) -> Result<MdfClaim> {
     let amount = amounts::positive("mdf_claim.amount", input.amount.as_ref())?;
     amounts::same_currency("mdf_claim.amount", amount, "the request", amounts::stored(request.amount.as_ref())?)?;
@@ -58,14 +58,14 @@ pub(crate) fn new(id: &str, input: &MdfClaim, request: &MdfRequest) -> Result<Md
     })
 }
 
-/// The claim in the state that a command leads to, or why it cannot get there.
+/// Returns the claim in its next state, or an error if the command does not apply.
 fn advanced(current: &MdfClaim, command: Command) -> Result<MdfClaim> {
     let mut next = current.clone();
     next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);
     Ok(next)
 }
 
-/// Submits a draft, with other proofs than the draft's where some are given.
+/// Submits a draft. Proofs that are given replace those of the draft.
 pub(crate) fn submitted(current: &MdfClaim, proofs: &[String], cx: &Cx) -> Result<MdfClaim> {
     const FIELD: &str = "proof_references";
     let mut next = advanced(current, Command::Submit)?;
@@ -73,14 +73,15 @@ pub(crate) fn submitted(current: &MdfClaim, proofs: &[String], cx: &Cx) -> Resul
         next.proof_references = proofs.to_vec();
     }
     if next.proof_references.iter().all(|proof| proof.trim().is_empty()) {
-        let message = format!("{} names no proof of performance; say in {FIELD} where one is kept", current.name);
+        let message = format!("{} names no proof of performance. Set {FIELD} to where a proof is kept.", current.name);
         return Err(Error::precondition(ErrorReason::ProofMissing, message).with_field(FIELD, "must not be empty"));
     }
     next.submit_time = Some(cx.now.proto());
     Ok(next)
 }
 
-/// Approves all or a part of what is claimed; returns what the claim lost.
+/// Approves all or part of what is claimed. Returns the claim and how much of
+/// it is not approved.
 pub(crate) fn approved(current: &MdfClaim, amount: Option<Money>, reason: &str, cx: &Cx) -> Result<(MdfClaim, Money)> {
     let mut next = advanced(current, Command::Approve)?;
     let claimed = amounts::stored(current.amount.as_ref())?;

@@ -15,14 +15,14 @@ use crate::{
     mdf_request::{self, MdfRequests},
 };
 
-async fn load(tx: &Tx, cx: &Cx, name: &str, sent: &str) -> Result<MdfClaim> {
+async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<MdfClaim> {
     let current = documents::load::<MdfClaims>(tx, cx, "name", name).await?;
     stoa_directory::require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;
-    etag::require(&current, sent)?;
+    etag::require(&current, etag)?;
     Ok(current)
 }
 
-/// The claim's request, locked, in the state that it has at this instant.
+/// Locks and settles the claim's request.
 async fn request_of(tx: &Tx, cx: &Cx, claim: &MdfClaim) -> Result<MdfRequest> {
     let gone = || Error::internal(format!("the request of {} is gone", claim.name));
     let current = documents::lock::<MdfRequests>(tx, cx, names::last(&claim.mdf_request)).await?.ok_or_else(gone)?;
@@ -33,18 +33,18 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfClaimRequest) ->
     const FIELD: &str = "mdf_claim.mdf_request";
     let input = request.mdf_claim.clone().unwrap_or_default();
     let id = ids::chosen_or_new("mdf_claim_id", &request.mdf_claim_id)?;
-    let of = documents::refer::<MdfRequests, _>(tx.conn(), cx, FIELD, &input.mdf_request).await?;
-    stoa_directory::require_writer(tx.conn(), cx, &of.name, names::last(&of.partner)).await?;
-    created::<MdfClaims, MdfClaimCreated>(tx, cx, new(&id, &input, &of)?).await
+    let parent = documents::refer::<MdfRequests, _>(tx.conn(), cx, FIELD, &input.mdf_request).await?;
+    stoa_directory::require_writer(tx.conn(), cx, &parent.name, names::last(&parent.partner)).await?;
+    created::<MdfClaims, MdfClaimCreated>(tx, cx, new(&id, &input, &parent)?).await
 }
 
 pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitMdfClaimRequest) -> Result<MdfClaim> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let claim = submitted(&current, &request.proof_references, cx)?;
-    let of = request_of(tx, cx, &current).await?;
-    let change = mdf_request::submitted_claim(&of, amounts::stored(claim.amount.as_ref())?, cx)?;
+    let parent = request_of(tx, cx, &current).await?;
+    let change = mdf_request::submitted_claim(&parent, amounts::stored(claim.amount.as_ref())?, cx)?;
     let claim = changed::<MdfClaims, MdfClaimSubmitted>(tx, cx, &current, claim).await?;
-    mdf_request::apply_claim(tx, cx, &of, change).await?;
+    mdf_request::apply_claim(tx, cx, &parent, change).await?;
     Ok(claim)
 }
 
@@ -53,11 +53,11 @@ pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveMdfClaimRequest) 
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let amount = request.amount.as_ref().map(|amount| amounts::positive("amount", Some(amount))).transpose()?;
     let (claim, lost) = approved(&current, amount, &request.reason, cx)?;
-    let of = request_of(tx, cx, &current).await?;
+    let parent = request_of(tx, cx, &current).await?;
     let claim = changed::<MdfClaims, MdfClaimApproved>(tx, cx, &current, claim).await?;
     ledger::post(tx, cx, &ledger::claim_approved(&claim)?, cx.now).await?;
     if lost.minor != 0 {
-        mdf_request::apply_claim(tx, cx, &of, mdf_request::cut(&of, lost)?).await?;
+        mdf_request::apply_claim(tx, cx, &parent, mdf_request::cut(&parent, lost)?).await?;
     }
     Ok(claim)
 }
@@ -66,9 +66,9 @@ pub(super) async fn reject(tx: &Tx, cx: &Cx, request: &RejectMdfClaimRequest) ->
     cx.require_tenant_reach()?;
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let (claim, lost) = rejected(&current, &request.reason, cx)?;
-    let of = request_of(tx, cx, &current).await?;
+    let parent = request_of(tx, cx, &current).await?;
     let claim = changed::<MdfClaims, MdfClaimRejected>(tx, cx, &current, claim).await?;
-    mdf_request::apply_claim(tx, cx, &of, mdf_request::cut(&of, lost)?).await?;
+    mdf_request::apply_claim(tx, cx, &parent, mdf_request::cut(&parent, lost)?).await?;
     Ok(claim)
 }
 
@@ -76,9 +76,9 @@ pub(super) async fn pay(tx: &Tx, cx: &Cx, request: &PayMdfClaimRequest) -> Resul
     cx.require_tenant_reach()?;
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let (claim, amount) = paid(&current, &request.payment_reference, cx)?;
-    let of = request_of(tx, cx, &current).await?;
+    let parent = request_of(tx, cx, &current).await?;
     let claim = changed::<MdfClaims, MdfClaimPaid>(tx, cx, &current, claim).await?;
     ledger::post(tx, cx, &ledger::claim_paid(&claim)?, cx.now).await?;
-    mdf_request::apply_claim(tx, cx, &of, mdf_request::paid(&of, amount, cx)?).await?;
+    mdf_request::apply_claim(tx, cx, &parent, mdf_request::paid(&parent, amount, cx)?).await?;
     Ok(claim)
 }

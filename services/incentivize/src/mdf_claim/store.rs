@@ -68,12 +68,12 @@ impl Documents for MdfClaims {
     }
 }
 
-/// What was approved, by currency.
+/// Returns the sum of what was approved, by currency.
 pub(crate) async fn approved<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<BTreeMap<String, i128>> {
     sums::by_currency(conn, MdfClaims::find().filter(Column::Tenant.eq(&cx.tenant)), Column::Currency, "approved").await
 }
 
-/// What was paid, by currency.
+/// Returns the sum of what was paid, by currency.
 pub(crate) async fn paid<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<BTreeMap<String, i128>> {
     let paid = MdfClaims::find().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::State.eq(State::Paid as i32));
     sums::by_currency(conn, paid, Column::Currency, "approved").await

@@ -55,7 +55,7 @@ impl Bench {
         self.api.pay_mdf_claim(self.vendor(message)).await.map(tonic::Response::into_inner)
     }
 
-    /// An approved request of 100.00 on a budget of 1000.00.
+    /// Creates an approved request of 100.00 on a budget of 1000.00.
     async fn approved(&self) -> MdfRequest {
         self.budget("b", 100_000).await;
         self.draft("r", usd(12_000)).await.unwrap();
@@ -81,8 +81,8 @@ impl Bench {
 }
 
 /// All states, and where submitting, approving, rejecting and paying leads from
-/// each; `None` where it is refused. Written out: it does not ask the rules that
-/// it tests.
+/// each; `None` if it is refused. Written out, so that the table does not ask
+/// the rules that it tests.
 const TABLE: [(MdfClaimState, [Option<MdfClaimState>; 4]); 5] = {
     const NO: Option<MdfClaimState> = None;
     [
@@ -159,7 +159,7 @@ async fn an_expiry_is_seen_before_it_is_recorded() {
 }
 
 #[tokio::test]
-async fn an_expiry_that_a_command_finds_is_the_services_act() {
+async fn an_expiry_that_a_command_finds_is_recorded_as_the_services_own_act() {
     let bench = Bench::new().await;
     bench.approved().await;
     bench.claim("c", "r", usd(1_000)).await.unwrap();
@@ -265,7 +265,7 @@ async fn a_due_release_counts_before_the_sweep() {
     bench.submit("q").await.unwrap();
     assert_eq!(reason(bench.approve("q", "b", 1).await), "MDF_BUDGET_EXCEEDED");
     bench.handle.set("2026-05-16".parse().unwrap());
-    // The draft of the same month is too late as well; one for June is not.
+    // The draft for the same month is too late as well; one for June is not.
     assert_eq!(reason(bench.approve("q", "b", 1).await), "MDF_CLAIM_DEADLINE_PASSED");
     let june = MdfRequest {
         partner: "partners/acme".into(),
@@ -284,7 +284,7 @@ async fn a_due_release_counts_before_the_sweep() {
 }
 
 #[tokio::test]
-async fn canceling_gives_back() {
+async fn canceling_gives_back_what_is_not_paid() {
     let bench = Bench::new().await;
     bench.approved().await;
     bench.claim("c", "r", usd(1_000)).await.unwrap();

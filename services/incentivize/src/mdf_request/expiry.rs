@@ -1,5 +1,5 @@
-//! Requests expire at their claim deadline. A sweep records it; whatever comes
-//! first, a command or the sweep, records it as of that instant.
+//! Requests expire at their claim deadline. A command or the sweep, whichever
+//! comes first, records the expiry as of that instant.
 
 use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Result};
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::mdf_budget;
 
-/// Records the expiry of requests whose claim deadline passed, at that instant.
+/// Returns the job that records the expiry of requests whose claim deadline has passed.
 pub(crate) fn expiry_job(deps: &Deps) -> Job {
     due_job::<MdfRequests, _>(deps, "mdf-request-expiry", Column::ClaimDeadlineTime, store::open, expire)
 }
@@ -24,8 +24,8 @@ async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
     Ok(u64::from(settled(tx, cx, current).await?.etag != before))
 }
 
-/// The request, which the caller has locked, in the state that it has at this
-/// instant: an expiry that is due is recorded first, as the service's own act.
+/// Records the expiry of a request, which the caller has locked, if it is due,
+/// as the service's own act. Returns the request in its state at this instant.
 pub(crate) async fn settled(tx: &Tx, cx: &Cx, current: MdfRequest) -> Result<MdfRequest> {
     let Some((request, released)) = expired(&current, cx)? else { return Ok(current) };
     let due = deadline(&request);
@@ -36,7 +36,7 @@ pub(crate) async fn settled(tx: &Tx, cx: &Cx, current: MdfRequest) -> Result<Mdf
 }
 
 /// Records every expiry that is due on a budget, so that the budget shows what
-/// it has at this instant.
+/// it has left at this instant.
 pub(super) async fn settle_budget(tx: &Tx, cx: &Cx, budget: &str) -> Result<()> {
     for request in store::lock_due_of_budget(tx, cx, budget).await? {
         settled(tx, cx, request).await?;

@@ -1,5 +1,5 @@
-//! MDF request: what a partner asks for, what of it is approved, claimed, paid
-//! and given back.
+//! MDF request: what a partner asks for, and what of it is approved, claimed,
+//! paid and given back.
 //!
 //! | from | to | by |
 //! | --- | --- | --- |
@@ -12,9 +12,9 @@
 //! | APPROVED, IN_EXECUTION | EXPIRED | its `claim_deadline_time` |
 //! | DRAFT, SUBMITTED, APPROVED, IN_EXECUTION | CANCELED | CancelMdfRequest |
 //!
-//! An approval reserves in the budget; an expiry and a cancellation release.
-//! Always: paid ≤ claimed ≤ approved − released. What is approved and not
-//! released is what the budget holds for the request.
+//! An approval reserves its amount in the budget; an expiry or a cancellation
+//! releases what is free. Always: paid ≤ claimed ≤ approved − released. What is
+//! approved and not released is what the budget holds for the request.
 
 mod api;
 mod expiry;
@@ -41,7 +41,7 @@ use money::judged;
 
 use crate::{amounts, dates};
 
-/// What leads a request from one state to another.
+/// A command that moves a request from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Create,
@@ -73,8 +73,8 @@ const TABLE: &[Transition<Command, State>] = {
 /// Days between the end of the usage and the claim deadline.
 const CLAIM_DAYS: i64 = 45;
 
-/// A new request of a partner from what the caller sent. Business dates are
-/// dates of the tenant's zone.
+/// Creates a request of a partner from the caller's input. Business dates are
+/// dates in the tenant's time zone.
 pub(crate) fn new(id: &str, input: &MdfRequest, partner: &str, zone: &str) -> Result<MdfRequest> {
     let amount = amounts::positive("mdf_request.amount", input.amount.as_ref())?;
     names::optional_id("mdf_request.marketing_campaign", "marketingCampaigns", &input.marketing_campaign)?;
@@ -101,7 +101,7 @@ pub(crate) fn new(id: &str, input: &MdfRequest, partner: &str, zone: &str) -> Re
     })
 }
 
-/// Approved, and not ended.
+/// Whether a request in this state is approved and has not ended.
 fn is_open(state: State) -> bool {
     matches!(state, State::Approved | State::InExecution)
 }
@@ -110,18 +110,18 @@ fn deadline(request: &MdfRequest) -> Timestamp {
     Timestamp::stored(request.claim_deadline_time.as_ref()).unwrap_or_default()
 }
 
-/// Refuses what comes at or after the claim deadline, whatever a sweep has
-/// recorded.
+/// Refuses commands at or after the claim deadline, whether or not a sweep has
+/// recorded the expiry.
 fn in_time(request: &MdfRequest, cx: &Cx) -> Result<()> {
     let deadline = deadline(request);
     if cx.now < deadline {
         return Ok(());
     }
-    let message = format!("the claim deadline of {} was {deadline}; nothing can be approved or claimed any more", request.name);
+    let message = format!("the claim deadline of {} was {deadline}. Nothing can be approved or claimed after it.", request.name);
     Err(Error::precondition(ErrorReason::MdfClaimDeadlinePassed, message).with_metadata("claim_deadline_time", deadline.to_string()))
 }
 
-/// The request in the state that a command leads to, or why it cannot get there.
+/// Returns the request in its next state, or an error if the command does not apply.
 fn advanced(current: &MdfRequest, command: Command) -> Result<MdfRequest> {
     let mut next = current.clone();
     next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);

@@ -28,7 +28,7 @@ fn amounts_of(request: &MdfRequest) -> Result<Amounts> {
 }
 
 impl Amounts {
-    /// Approved, neither given back nor claimed.
+    /// Returns what is approved and neither given back nor claimed.
     fn free(&self) -> Result<Money> {
         amounts::less(amounts::less(self.approved, self.released)?, self.claimed)
     }
@@ -37,13 +37,13 @@ impl Amounts {
 /// What a claim changes on its request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Claimed {
-    /// The request after it.
+    /// The request after the change.
     pub(crate) request: MdfRequest,
     /// What goes back to the budget.
     pub(crate) released: Money,
 }
 
-/// Approves all or a part of what was asked for.
+/// Approves all or part of what was requested.
 pub(crate) fn approved(current: &MdfRequest, amount: Option<Money>, budget: &str, reason: &str, cx: &Cx) -> Result<MdfRequest> {
     let mut next = advanced(current, Command::Approve)?;
     in_time(current, cx)?;
@@ -58,21 +58,21 @@ pub(crate) fn approved(current: &MdfRequest, amount: Option<Money>, budget: &str
     Ok(next)
 }
 
-/// Refuses to approve more than was asked for.
+/// Refuses to approve more than was requested.
 pub(crate) fn refuse_more(field: &str, amount: Money, asked: Money) -> Result<()> {
     if amount.minor <= asked.minor {
         return Ok(());
     }
-    let message = format!("must be at most the {} that were asked for, is {}", asked.human(), amount.human());
+    let message = format!("must be at most the requested {}, but is {}", asked.human(), amount.human());
     Err(Error::new(Kind::InvalidArgument, ErrorReason::MdfApprovalExceedsRequest, format!("{field} {message}")).with_field(field, message))
 }
 
-/// Cancels a request; returns what goes back to the budget.
+/// Cancels a request and returns what goes back to the budget.
 pub(crate) fn canceled(current: &MdfRequest, reason: &str, cx: &Cx) -> Result<(MdfRequest, Money)> {
     let next = advanced(current, Command::Cancel)?;
     let now = amounts_of(current)?;
     if now.claimed != now.paid {
-        let message = format!("{} has claims that are undecided or unpaid; reject or pay them first", current.name);
+        let message = format!("{} has claims that are undecided or unpaid. Reject or pay them first.", current.name);
         return Err(Error::precondition(ErrorReason::MdfClaimsOpen, message));
     }
     let (mut next, released) = emptied(next, cx.now)?;
@@ -80,9 +80,9 @@ pub(crate) fn canceled(current: &MdfRequest, reason: &str, cx: &Cx) -> Result<(M
     Ok((next, released))
 }
 
-/// The request as its claim deadline left it, and what goes back to the
-/// budget; nothing where the deadline is to come or ends nothing. Claims that
-/// came in time are decided and paid after it, too.
+/// Returns the request as its claim deadline left it, and what goes back to the
+/// budget; `None` if the deadline is still to come or ends nothing. Claims that
+/// were submitted in time are still decided and paid after it.
 pub(crate) fn expired(current: &MdfRequest, cx: &Cx) -> Result<Option<(MdfRequest, Money)>> {
     if !is_open(current.state()) || cx.now < deadline(current) {
         return Ok(None);
@@ -90,8 +90,8 @@ pub(crate) fn expired(current: &MdfRequest, cx: &Cx) -> Result<Option<(MdfReques
     emptied(advanced(current, Command::Expire)?, deadline(current)).map(Some)
 }
 
-/// The request as it is at an instant, whether or not its expiry was recorded
-/// meanwhile: what is not claimed is released.
+/// Returns the request as of an instant, whether or not its expiry has been
+/// recorded: what is not claimed is released.
 pub(super) fn judged(mut request: MdfRequest, at: Timestamp) -> MdfRequest {
     if !is_open(request.state()) || at < deadline(&request) {
         return request;
@@ -106,7 +106,7 @@ pub(super) fn judged(mut request: MdfRequest, at: Timestamp) -> MdfRequest {
     request
 }
 
-/// Gives back all that is free; the request ends.
+/// Ends the request and gives back all that is free.
 fn emptied(mut request: MdfRequest, at: Timestamp) -> Result<(MdfRequest, Money)> {
     let now = amounts_of(&request)?;
     let free = now.free()?;
@@ -115,7 +115,7 @@ fn emptied(mut request: MdfRequest, at: Timestamp) -> Result<(MdfRequest, Money)
     Ok((request, free))
 }
 
-/// The request with a claim of an amount submitted on it.
+/// Returns the request after a claim of an amount was submitted.
 pub(crate) fn submitted_claim(current: &MdfRequest, amount: Money, cx: &Cx) -> Result<Claimed> {
     in_time(current, cx)?;
     if !is_open(current.state()) {
@@ -125,7 +125,7 @@ pub(crate) fn submitted_claim(current: &MdfRequest, amount: Money, cx: &Cx) -> R
     amounts::same_currency("mdf_claim.amount", amount, "the request", now.approved)?;
     let free = now.free()?;
     if amount.minor > free.minor {
-        let message = format!("{} has {} left to claim, the claim is over {}", current.name, free.human(), amount.human());
+        let message = format!("{} has {} left to claim, but the claim is for {}. Claim less.", current.name, free.human(), amount.human());
         return Err(Error::precondition(ErrorReason::MdfClaimExceedsApproved, message)
             .with_field("mdf_claim.amount", "is more than is left to claim")
             .with_metadata("remaining_minor_units", free.minor.to_string()));
@@ -135,8 +135,9 @@ pub(crate) fn submitted_claim(current: &MdfRequest, amount: Money, cx: &Cx) -> R
     Ok(Claimed { request: next, released: Money::zero(amount.currency) })
 }
 
-/// The request with a submitted claim cut by an amount: all of it where it was
-/// rejected. Where the request has ended, the amount goes back to the budget.
+/// Returns the request after a submitted claim was cut by an amount, which is
+/// all of it if the claim was rejected. If the request has ended, the amount
+/// goes back to the budget.
 pub(crate) fn cut(current: &MdfRequest, by: Money) -> Result<Claimed> {
     let now = amounts_of(current)?;
     let mut next = current.clone();
@@ -149,8 +150,8 @@ pub(crate) fn cut(current: &MdfRequest, by: Money) -> Result<Claimed> {
     Ok(Claimed { request: next, released })
 }
 
-/// The request with an approved claim paid; completed where all that was
-/// approved is paid.
+/// Returns the request after an approved claim was paid: completed if all that
+/// was approved is paid.
 pub(crate) fn paid(current: &MdfRequest, amount: Money, cx: &Cx) -> Result<Claimed> {
     let now = amounts_of(current)?;
     let paid = now.paid.add(amount)?;

@@ -19,12 +19,11 @@ use crate::{
     mdf_budget::{self, MdfBudgets},
 };
 
-/// The request, locked, in the state that it has at this instant, for a caller
-/// that may change it.
-async fn load(tx: &Tx, cx: &Cx, name: &str, sent: &str) -> Result<MdfRequest> {
+/// Loads, locks and settles the request for a caller that may change it.
+async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<MdfRequest> {
     let current = documents::load::<MdfRequests>(tx, cx, "name", name).await?;
     stoa_directory::require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;
-    etag::require(&current, sent)?;
+    etag::require(&current, etag)?;
     settled(tx, cx, current).await
 }
 
@@ -36,8 +35,8 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfRequestRequest, 
     let next = new(&id, &input, &partner.name, &zone)?;
     if !input.mdf_budget.is_empty() {
         let budget = documents::refer::<MdfBudgets, _>(tx.conn(), cx, "mdf_request.mdf_budget", &input.mdf_budget).await?;
-        let (amount, of) = (amounts::stored(next.amount.as_ref())?, amounts::stored(budget.amount.as_ref())?);
-        amounts::same_currency("mdf_request.amount", amount, "the budget", of)?;
+        let (amount, whole) = (amounts::stored(next.amount.as_ref())?, amounts::stored(budget.amount.as_ref())?);
+        amounts::same_currency("mdf_request.amount", amount, "the budget", whole)?;
     }
     created::<MdfRequests, MdfRequestCreated>(tx, cx, next).await
 }
@@ -54,11 +53,11 @@ pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveMdfRequestRequest
     let budget = if request.mdf_budget.is_empty() { &current.mdf_budget } else { &request.mdf_budget };
     let next = approved(&current, amount, budget, &request.reason, cx)?;
     if budget.is_empty() {
-        let error = Error::invalid("mdf_budget", "must be named, because the request names none");
+        let error = Error::invalid("mdf_budget", "is required, because the request names no budget. Set it.");
         return Err(error.with_reason(ErrorReason::MdfBudgetMissing));
     }
     let budget = names::id("mdf_budget", "mdfBudgets", budget)?;
-    // What is due to go back to the budget at this instant is there to be given.
+    // What is due to go back to the budget at this instant can be approved again.
     expiry::settle_budget(tx, cx, budget).await?;
     let next = changed::<MdfRequests, MdfRequestApproved>(tx, cx, &current, next).await?;
     mdf_budget::commit(tx, cx, &next, amounts::stored(next.approved_amount.as_ref())?).await?;
@@ -84,7 +83,7 @@ pub(super) async fn cancel(tx: &Tx, cx: &Cx, request: &CancelMdfRequestRequest) 
     Ok(next)
 }
 
-/// Records what a claim changed on its request; part of the claim's transaction.
+/// Records what a claim changed on its request, in the transaction of the claim.
 pub(crate) async fn apply_claim(tx: &Tx, cx: &Cx, current: &MdfRequest, change: Claimed) -> Result<()> {
     let Claimed { request, released } = change;
     let is_completed = request.state() == State::Completed && current.state() != State::Completed;

@@ -33,7 +33,7 @@ mod row {
 }
 pub(crate) use row::{Column, Entity as MdfRequests};
 
-/// What the claim deadline ends.
+/// The states that the claim deadline ends.
 const OPEN: [i32; 2] = [State::Approved as i32, State::InExecution as i32];
 
 impl Documents for MdfRequests {
@@ -75,7 +75,7 @@ impl Documents for MdfRequests {
     }
 }
 
-/// The condition that a request is in a state at an instant: see [`super::judged`].
+/// Condition that a request is in a state at an instant. See [`super::judged`].
 fn is(state: i32, now: Timestamp) -> Condition {
     let recorded = Condition::all().add(Column::State.eq(state));
     if OPEN.contains(&state) {
@@ -87,13 +87,15 @@ fn is(state: i32, now: Timestamp) -> Condition {
     recorded
 }
 
-/// Recorded as open: what the claim deadline will end, or has.
+/// Condition that a request is recorded as open, whether or not its claim
+/// deadline has passed.
 pub(super) fn open() -> Condition {
     Condition::all().add(Column::State.is_in(OPEN))
 }
 
-/// Open requests of a budget whose deadline has passed, locked in the order of
-/// their ids. No scope: it is the vendor's budget.
+/// Returns the open requests of a budget whose deadline has passed, locked in
+/// the order of their ids. There is no scope, because it is the vendor's
+/// budget.
 pub(super) async fn lock_due_of_budget(tx: &Tx, cx: &Cx, budget: &str) -> Result<Vec<MdfRequest>> {
     let due = documents::select::<MdfRequests>(cx)
         .filter(Column::MdfBudget.eq(budget))

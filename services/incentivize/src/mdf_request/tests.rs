@@ -62,7 +62,7 @@ fn the_deadline_is_judged_by_the_instant() {
 }
 
 #[test]
-fn no_more_is_approved_than_asked_nor_claimed_than_approved() {
+fn no_more_is_approved_than_requested_and_no_more_is_claimed_than_approved() {
     let cx = at(day("2026-02-01"));
     let asked = submitted(&draft("UTC"), &cx).unwrap();
     let too_much = approved(&asked, Some(money(101)), "mdfBudgets/b", "", &cx).unwrap_err();
@@ -75,7 +75,7 @@ fn no_more_is_approved_than_asked_nor_claimed_than_approved() {
 }
 
 #[test]
-fn a_claim_that_came_in_time_outlives_the_deadline() {
+fn a_claim_that_was_submitted_in_time_outlives_the_deadline() {
     let cx = at(day("2026-04-01"));
     let claimed = submitted_claim(&open(100), money(60), &cx).unwrap().request;
     let late = at(day("2026-06-01"));
@@ -109,11 +109,12 @@ fn canceling_gives_back_what_is_not_paid() {
     assert_eq!(canceled(&ended, "again", &cx).unwrap_err().reason(), "STATE_INVALID");
 }
 
-/// What happens to a request.
+/// The commands on a request.
 const COMMANDS: [&str; 6] = ["submit", "approve", "reject", "start", "cancel", "expire"];
 
-/// All states, and where each of `COMMANDS` leads from it; `None` where it is
-/// refused. Written out: it does not ask the rules that it tests.
+/// All states, and where each of `COMMANDS` leads from them; `None` if it is
+/// refused. Written out, so that the table does not ask the rules that it
+/// tests.
 const TABLE: [(State, [Option<State>; 6]); 8] = {
     const NO: Option<State> = None;
     const CANCELED: Option<State> = Some(State::Canceled);
@@ -130,7 +131,7 @@ const TABLE: [(State, [Option<State>; 6]); 8] = {
     ]
 };
 
-/// A request in a state, with 100 approved and nothing claimed.
+/// Returns a request in a state, with 100 approved and nothing claimed.
 fn in_state(state: State) -> MdfRequest {
     let mut request = open(100);
     request.set_state(state);
@@ -166,7 +167,7 @@ fn every_state_and_command_is_in_the_table() {
 }
 
 #[test]
-fn claims_are_taken_while_open_and_paid_to_the_end_in_every_state() {
+fn claims_are_accepted_only_while_open_but_paid_in_every_state() {
     let cx = at(day("2026-02-01"));
     for (state, _) in TABLE {
         let claimed = submitted_claim(&in_state(state), money(100), &cx);
@@ -200,7 +201,7 @@ fn a_request_is_shown_as_it_is_at_the_instant() {
 }
 
 #[test]
-fn bad_requests_name_their_field() {
+fn invalid_requests_are_refused_with_their_field() {
     let refused = |input: MdfRequest| {
         let error = new("r", &input, "partners/p", "UTC").unwrap_err();
         (error.fields()[0].field.clone(), error.reason().as_str())
@@ -215,7 +216,7 @@ fn bad_requests_name_their_field() {
 
 proptest! {
     #[test]
-    fn any_sequence_keeps_the_table(commands in prop::collection::vec(0_u8..7, 0..20)) {
+    fn any_sequence_of_commands_follows_the_table(commands in prop::collection::vec(0_u8..7, 0..20)) {
         let mut request = draft("UTC");
         let mut now = day("2026-02-01");
         for command in commands {

@@ -113,7 +113,7 @@ fn money() -> Vec<TableCreateStatement> {
     ]
 }
 
-/// Partial indexes are spelled the same on both backends.
+/// Partial indexes have the same syntax on both backends.
 const INDEXES: [&str; 11] = [
     "CREATE INDEX commission_rule_effective ON commission_rule (tenant, effective_time)",
     "CREATE INDEX commission_deal_rows ON commission (tenant, deal)",
@@ -121,7 +121,7 @@ const INDEXES: [&str; 11] = [
     "CREATE INDEX commission_credit_partner ON commission_credit (tenant, partner, win_time)",
     "CREATE INDEX enrollment_history_partner ON enrollment_history (tenant, partner)",
     "CREATE INDEX mdf_request_partner ON mdf_request (tenant, partner)",
-    // 3 and 4 are APPROVED and IN_EXECUTION: what the deadline ends.
+    // 3 and 4 are APPROVED and IN_EXECUTION, the states that the deadline ends.
     "CREATE INDEX mdf_request_deadline ON mdf_request (claim_deadline_time) WHERE state IN (3, 4)",
     "CREATE INDEX mdf_request_budget ON mdf_request (tenant, mdf_budget) WHERE state IN (3, 4)",
     "CREATE INDEX mdf_claim_request ON mdf_claim (tenant, mdf_request)",
@@ -129,7 +129,7 @@ const INDEXES: [&str; 11] = [
     "CREATE INDEX ledger_posting_account ON ledger_posting (tenant, currency, account)",
 ];
 
-/// The ledger is append-only whatever the program does.
+/// Tables that the database itself keeps append-only, whatever the program does.
 const APPEND_ONLY: [&str; 2] = ["ledger_transaction", "ledger_posting"];
 
 async fn forbid_changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

@@ -12,8 +12,8 @@
 //! | COMPLETED | RESULTS_REPORTED | ReportMarketingCampaignResults |
 //! | DRAFT, SUBMITTED, APPROVED, SCHEDULED | CANCELED | CancelMarketingCampaign |
 //!
-//! Facts lie in the order of the states: none before the one that led to the
-//! present state.
+//! Facts are in the order of the states: none is earlier than the one that led
+//! to the current state.
 
 mod api;
 mod lookup;
@@ -31,7 +31,7 @@ use stoa_proto::market::v1::{ErrorReason, MarketingCampaign, MarketingCampaignSt
 
 pub(crate) use sweep::deploy_job;
 
-/// What happens to a campaign.
+/// A command that moves a campaign from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Create,
@@ -46,7 +46,7 @@ enum Command {
 }
 
 impl Command {
-    /// The field of a request that carries its instant.
+    /// Name of the request field that holds the instant of the command.
     const fn time_field(self) -> &'static str {
         match self {
             Self::Create => "draft_time",
@@ -90,11 +90,11 @@ const TABLE: &[Transition<Command, State>] = &[
     },
 ];
 
-/// The one field that may be changed after the draft, until the campaign is
+/// The only field that may still change after the draft, until the campaign is
 /// deployed.
 const CHANGEABLE_UNTIL_DEPLOYED: &str = "mdf_request";
 
-/// A draft from what the caller sent.
+/// Creates a draft from the caller's input.
 fn new(id: &str, input: &MarketingCampaign, partner: &str, at: Timestamp) -> Result<MarketingCampaign> {
     check_references(input)?;
     Ok(MarketingCampaign {
@@ -112,7 +112,7 @@ fn check_references(campaign: &MarketingCampaign) -> Result<()> {
     Ok(())
 }
 
-/// The campaign after a change.
+/// Returns the campaign after an update.
 fn changed(current: &MarketingCampaign, input: &MarketingCampaign, mask: Option<&FieldMask>) -> Result<MarketingCampaign> {
     let mut next = current.clone();
     let paths = mask::apply(mask, input, &mut next)?;
@@ -125,12 +125,13 @@ fn changed(current: &MarketingCampaign, input: &MarketingCampaign, mask: Option<
     if open { Ok(next) } else { Err(Error::state(&current.name, current.state().as_str_name(), State::Draft.as_str_name())) }
 }
 
-/// The campaign in its next state, or why it cannot get there.
+/// Returns the campaign in its next state, or an error if the command does not
+/// apply.
 fn moved(current: &MarketingCampaign, command: Command, at: Timestamp) -> Result<MarketingCampaign> {
     let to = machine::next(TABLE, &current.name, current.state(), command)?;
     let since = Timestamp::stored(current.state_time.as_ref()).unwrap_or_default();
     if at < since {
-        let message = format!("must not lie before {since}, since when the campaign is {}", current.state().as_str_name());
+        let message = format!("must not be before {since}, since when the campaign has been {}", current.state().as_str_name());
         return Err(Error::invalid(command.time_field(), message).with_reason(ErrorReason::TimeBeforeState));
     }
     let mut next = current.clone();
@@ -146,29 +147,29 @@ fn moved(current: &MarketingCampaign, command: Command, at: Timestamp) -> Result
     Ok(next)
 }
 
-/// The campaign with the instant at which it deploys. A past instant is its own
-/// fact's instant, too, so that the deployment does not lie before it.
+/// Returns the campaign scheduled for an instant. If that is past, the campaign
+/// counts as scheduled at that instant, so that its deployment is not earlier.
 fn scheduled(current: &MarketingCampaign, deploys: Timestamp, now: Timestamp) -> Result<MarketingCampaign> {
     let mut next = moved(current, Command::Schedule, deploys.min(now))?;
     next.schedule_time = Some(deploys.proto());
     Ok(next)
 }
 
-/// When a scheduled campaign deploys; nothing in any other state.
+/// Returns when a scheduled campaign deploys; `None` in any other state.
 fn due_time(campaign: &MarketingCampaign) -> Option<Timestamp> {
     Timestamp::stored(campaign.schedule_time.as_ref()).filter(|_| campaign.state() == State::Scheduled)
 }
 
-/// The campaign as its deployment leaves it, and the instant that was due;
-/// nothing if it has not come.
+/// Returns the deployed campaign and the instant at which the deployment was
+/// due; `None` if that has not come.
 fn deployed(campaign: &MarketingCampaign, now: Timestamp) -> Option<(MarketingCampaign, Timestamp)> {
     let due = due_time(campaign).filter(|due| *due <= now)?;
     let at = Some(due.proto());
     Some((MarketingCampaign { state: State::Deployed as i32, state_time: at, deploy_time: at, ..campaign.clone() }, due))
 }
 
-/// The campaign as it is to be shown at an instant, whether or not its
-/// deployment was recorded meanwhile.
+/// Returns the campaign as of an instant: DEPLOYED if its deployment is due,
+/// whether or not that has been recorded.
 fn judged(campaign: MarketingCampaign, at: Timestamp) -> MarketingCampaign {
     deployed(&campaign, at).map_or(campaign, |(deployed, _)| deployed)
 }

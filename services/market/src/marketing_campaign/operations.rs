@@ -1,5 +1,5 @@
-//! What happens to campaigns by command. A campaign whose `schedule_time` has
-//! come is deployed before the command that finds it so.
+//! Commands on campaigns. A campaign whose `schedule_time` has come is deployed
+//! before the command is applied.
 
 use prost_types::Timestamp as Time;
 use stoa_events::{Step, record};
@@ -52,13 +52,14 @@ pub(super) async fn reject(tx: &Tx, cx: &Cx, request: &RejectMarketingCampaignRe
     advance(tx, cx, &current, Command::Reject, request.reject_time.as_ref(), why).await
 }
 
-/// Sets the instant of the deployment; a past one deploys at once.
+/// Sets the instant of the deployment. A past instant deploys the campaign at
+/// once.
 pub(super) async fn schedule(tx: &Tx, cx: &Cx, request: &ScheduleMarketingCampaignRequest, _: &()) -> Result<MarketingCampaign> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deploys = Timestamp::from_proto("schedule_time", &request.schedule_time.unwrap_or_default())?;
     let campaign = scheduled(&current, deploys, cx.now)?;
-    let out = deployed(&campaign, cx.now).map(|(out, at)| step(Command::Deploy, out, at));
-    let steps = [step(Command::Schedule, campaign, deploys.min(cx.now))].into_iter().chain(out);
+    let deployment = deployed(&campaign, cx.now).map(|(campaign, at)| step(Command::Deploy, campaign, at));
+    let steps = [step(Command::Schedule, campaign, deploys.min(cx.now))].into_iter().chain(deployment);
     record::<Campaigns>(tx, cx, Some(&current), steps).await
 }
 
@@ -88,17 +89,17 @@ pub(super) async fn cancel(tx: &Tx, cx: &Cx, request: &CancelMarketingCampaignRe
     advance(tx, cx, &current, Command::Cancel, request.cancel_time.as_ref(), why).await
 }
 
-/// The campaign, locked and settled, for a caller that may change it. A
-/// deployment that is due is not what the caller asked for: the service records
-/// it as its own act.
-async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, sent: &str) -> Result<MarketingCampaign> {
+/// Loads, locks and settles the campaign for a caller that may change it. The
+/// caller did not ask for a deployment that is due, so the service records it
+/// in its own name.
+async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, etag: &str) -> Result<MarketingCampaign> {
     let current = documents::load::<Campaigns>(tx, cx, field, name).await?;
     stoa_directory::require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;
-    etag::require(&current, sent)?;
+    etag::require(&current, etag)?;
     settle(tx, &cx.as_service(crate::NAME), current).await
 }
 
-/// Deploys a campaign whose instant has come, as of that instant.
+/// Deploys a campaign whose `schedule_time` has come, as of that instant.
 pub(super) async fn settle(tx: &Tx, cx: &Cx, current: MarketingCampaign) -> Result<MarketingCampaign> {
     let Some((campaign, at)) = deployed(&current, cx.now) else { return Ok(current) };
     record::<Campaigns>(tx, cx, Some(&current), [step(Command::Deploy, campaign, at)]).await
@@ -118,7 +119,7 @@ async fn advance(
     record::<Campaigns>(tx, cx, Some(current), [step(command, campaign, at)]).await
 }
 
-/// What a command led to, with its event.
+/// Returns the step of a command: the campaign that it led to, with its event.
 fn step(command: Command, campaign: MarketingCampaign, at: Timestamp) -> Step<MarketingCampaign> {
     let step = match command {
         Command::Create => Step::new::<MarketingCampaignCreated>,

@@ -1,5 +1,6 @@
-//! Rows of marketing campaigns. `state` is the last recorded fact; `due_time` is
-//! set while a deployment is to come, so that the sweep reads only what is due.
+//! Rows of marketing campaigns. `state` is the last recorded state. `due_time`
+//! is set while a deployment is pending, so that the sweep reads only campaigns
+//! that are due.
 
 use sea_orm::{Condition, entity::prelude::*, sea_query::Expr};
 use stoa_kernel::{Cx, Timestamp, names};
@@ -7,7 +8,7 @@ use stoa_proto::market::v1::{MarketingCampaign, MarketingCampaignState as State}
 use stoa_store::{Documents, Key, filter::Field};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
@@ -81,7 +82,8 @@ impl Documents for Campaigns {
     }
 }
 
-/// The condition that a campaign is in a state at an instant: see [`super::judged`].
+/// Condition that a campaign is in a state at an instant. See
+/// [`super::judged`].
 fn is(state: i32, now: Timestamp) -> Condition {
     let (recorded, now) = (Column::State.eq(state), now.micros());
     match State::try_from(state).unwrap_or_default() {
@@ -91,7 +93,7 @@ fn is(state: i32, now: Timestamp) -> Condition {
     }
 }
 
-/// When a campaign went out, as of an instant.
+/// Expression for the time at which a campaign was deployed, as of an instant.
 fn deploy_time(now: Timestamp) -> Expr {
     Expr::case(Column::DueTime.lte(now.micros()), Expr::col(Column::DueTime)).finally(Expr::col(Column::DeployTime)).into()
 }

@@ -42,7 +42,8 @@ fn apply(campaign: &MarketingCampaign, command: Command, days_off: i64, now: Tim
 }
 
 proptest! {
-    /// Commands on rising days, as of days before, or scheduled for days after.
+    /// Commands on increasing days, as of earlier days or scheduled for later
+    /// ones.
     #[test]
     fn any_sequence_keeps_the_invariants(commands in prop::collection::vec((0_usize..8, 0_i64..3, -4_i64..4), 0..25)) {
         let (mut campaign, mut day) = (draft(), 0);
@@ -54,7 +55,7 @@ proptest! {
                 Ok(next) => {
                     prop_assert_eq!(Some(next.state()), to);
                     let at = |c: &MarketingCampaign| Timestamp::stored(c.state_time.as_ref()).unwrap();
-                    prop_assert!(at(&before) <= at(&next) && at(&next) <= now, "facts lie in order, none ahead");
+                    prop_assert!(at(&before) <= at(&next) && at(&next) <= now, "facts are in order, none in the future");
                     campaign = next;
                 }
                 Err(error) => {
@@ -65,7 +66,7 @@ proptest! {
             let state = campaign.state();
             let reached = |s: &[State]| s.contains(&state);
             let out = reached(&[State::Deployed, State::Completed, State::ResultsReported]);
-            prop_assert_eq!(campaign.deploy_time.is_some(), out, "deployed once, and never taken back");
+            prop_assert_eq!(campaign.deploy_time.is_some(), out, "deployed once, never undone");
             prop_assert_eq!(campaign.complete_time.is_some(), reached(&[State::Completed, State::ResultsReported]));
             prop_assert!(!out || (campaign.submit_time.is_some() && campaign.approve_time.is_some() && campaign.schedule_time.is_some()));
             prop_assert_eq!(due_time(&campaign).is_some(), state == State::Scheduled);
@@ -73,8 +74,8 @@ proptest! {
     }
 }
 
-/// All states, and where each of `COMMANDS` leads from it; `None` if it is
-/// refused. Written out: it does not ask the table that it tests.
+/// All states, and where each of `COMMANDS` leads from them; `None` if it is
+/// refused. Written out, so that it does not depend on the table that it tests.
 const LEADS: [(State, [Option<State>; 8]); 9] = {
     const NO: Option<State> = None;
     const CANCELED: Option<State> = Some(State::Canceled);
@@ -106,7 +107,7 @@ fn every_state_and_command_is_in_the_table() {
     }
     let all: Vec<i32> = LEADS.iter().map(|(state, _)| *state as i32).collect();
     assert_eq!(all, (1..=9).collect::<Vec<_>>(), "no state is left out");
-    assert!(State::try_from(10).is_err(), "a new state has a row");
+    assert!(State::try_from(10).is_err(), "a new state needs a row");
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn a_scheduled_campaign_is_deployed_from_its_instant_on() {
 }
 
 #[test]
-fn behind_the_draft_only_the_mdf_request_may_be_named() {
+fn after_the_draft_only_the_mdf_request_may_change() {
     let mut campaign = draft();
     let with = |c: &MarketingCampaign| MarketingCampaign { mdf_request: "mdfRequests/m".into(), ..c.clone() };
     let renamed = |c: &MarketingCampaign| MarketingCampaign { display_name: "other".into(), ..c.clone() };
@@ -139,10 +140,10 @@ fn the_table_is_documented() {
 }
 
 #[tokio::test]
-async fn a_filter_by_state_finds_what_answers_show() {
+async fn rows_and_reads_agree_on_the_state() {
     let bench = bench().await;
     let (store, cx) = (&bench.deps.store, bench.cx(Reach::Tenant));
-    let of = |id: &str, state: State, schedule_time: Option<Timestamp>, deploy_time: Option<Timestamp>| MarketingCampaign {
+    let campaign = |id: &str, state: State, schedule_time: Option<Timestamp>, deploy_time: Option<Timestamp>| MarketingCampaign {
         name: names::name("marketingCampaigns", id),
         state: state as i32,
         schedule_time: schedule_time.map(Timestamp::proto),
@@ -151,14 +152,14 @@ async fn a_filter_by_state_finds_what_answers_show() {
     };
     let due = on(5);
     let mut campaigns = vec![
-        of("due", State::Scheduled, Some(due), None),
-        of("due-later", State::Scheduled, Some(due.plus_micros(1)), None),
-        of("canceled", State::Canceled, Some(due), None),
-        of("out", State::Deployed, Some(due), Some(on(1))),
-        of("over", State::Completed, Some(on(1)), Some(on(1))),
+        campaign("due", State::Scheduled, Some(due), None),
+        campaign("due-later", State::Scheduled, Some(due.plus_micros(1)), None),
+        campaign("canceled", State::Canceled, Some(due), None),
+        campaign("out", State::Deployed, Some(due), Some(on(1))),
+        campaign("over", State::Completed, Some(on(1)), Some(on(1))),
     ];
     for state in [State::Draft, State::Submitted, State::Approved, State::Rejected, State::ResultsReported] {
-        campaigns.push(of(&state.as_str_name().to_lowercase(), state, None, None));
+        campaigns.push(campaign(&state.as_str_name().to_lowercase(), state, None, None));
     }
     let instants = [due.plus_micros(-1), due, due.plus_micros(1)];
     states_agree::<store::Campaigns, State>(store, &cx, ("state", |campaign| campaign.state), campaigns, &instants).await;
@@ -212,7 +213,7 @@ async fn listed(bench: &Bench, filter: &str) -> usize {
     bench.api.list_marketing_campaigns(bench.vendor(request)).await.unwrap().into_inner().marketing_campaigns.len()
 }
 
-/// A campaign of `acme` that is approved.
+/// Creates the service with an approved campaign of `acme`.
 async fn approved() -> Bench {
     let bench = bench().await;
     let draft = bench.api.create_marketing_campaign(bench.of("acme", drafted("c", ""))).await.unwrap().into_inner();
@@ -223,7 +224,7 @@ async fn approved() -> Bench {
 }
 
 #[tokio::test]
-async fn a_scheduled_campaign_deploys_at_its_instant_by_the_job() {
+async fn the_job_deploys_a_scheduled_campaign_as_of_its_instant() {
     let bench = approved().await;
     let job = deploy_job(&bench.api.deps);
     let due = bench.now().plus_days(5);
@@ -276,7 +277,7 @@ async fn a_command_that_comes_before_the_job_finds_the_campaign_deployed() {
     let events = bench.events().await;
     assert_eq!(occurred(&events[4]), bench.now().plus_days(-1));
     let actors: Vec<&str> = events[4..].iter().map(|e| e.actor.as_str()).collect();
-    assert_eq!(actors, ["services/market", "persons/caller"], "what was due is not what the caller asked for");
+    assert_eq!(actors, ["services/market", "persons/caller"], "the caller did not ask for the deployment");
 }
 
 #[test]
@@ -314,7 +315,7 @@ async fn history_is_taken_in_the_order_of_its_facts() {
 }
 
 #[tokio::test]
-async fn rejected_canceled_and_deployed_by_hand() {
+async fn campaigns_are_rejected_canceled_and_deployed_by_hand() {
     let bench = bench().await;
     for id in ["c", "d", "e"] {
         bench.api.create_marketing_campaign(bench.vendor(drafted(id, "partners/acme"))).await.unwrap();
@@ -342,5 +343,5 @@ async fn rejected_canceled_and_deployed_by_hand() {
     let deployed = bench.api.deploy_marketing_campaign(bench.of("acme", deploy)).await.unwrap().into_inner();
     assert_eq!(deployed.deploy_time, Some(bench.now().proto()));
     bench.handle.set(bench.now().plus_days(9));
-    assert_eq!(bench.run(&deploy_job(&bench.api.deps)).await, 0, "it is out");
+    assert_eq!(bench.run(&deploy_job(&bench.api.deps)).await, 0, "it is deployed already");
 }

@@ -31,7 +31,7 @@ fn tables() -> Vec<TableCreateStatement> {
     )]
 }
 
-/// Partial indexes are spelled the same on both backends.
+/// Partial indexes have the same syntax on both backends.
 const INDEXES: [&str; 2] = [
     "CREATE INDEX marketing_campaign_partner ON marketing_campaign (tenant, partner)",
     "CREATE INDEX marketing_campaign_due ON marketing_campaign (due_time) WHERE due_time IS NOT NULL",

@@ -12,8 +12,8 @@
 //! | EFFECTIVE | TERMINATED | TerminateEnrollment |
 //! | EFFECTIVE | EXPIRED | its `expire_time`, recorded with the enrollment |
 //!
-//! The instant decides when an agreement expires: reads judge by it
-//! ([`judged`]), whether or not it was recorded.
+//! An agreement expires at its `expire_time`. Reads show it as EXPIRED from
+//! then on ([`judged`]), whether or not that has been recorded.
 
 mod api;
 mod operations;
@@ -30,10 +30,10 @@ use stoa_proto::onboard::v1::{Agreement, AgreementState as State, ErrorReason};
 
 pub(crate) use operations::{end, record_effective, take_effect};
 
-/// Why an agreement ended whose time was over.
+/// End reason of an agreement that expired.
 pub(crate) const RAN_OUT: &str = "ran out";
 
-/// What leads an agreement from one state to another.
+/// A command that moves an agreement from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Create,
@@ -59,19 +59,20 @@ const TABLE: &[Transition<Command, State>] = &[
     Transition { command: Command::Expire, from: &[Effective], to: Expired, by: "its `expire_time`, recorded with the enrollment" },
 ];
 
-/// A draft from what the caller sent.
+/// Creates a draft from the caller's input.
 fn new(id: &str, input: &Agreement) -> Result<Agreement> {
     check_dates(input)?;
     Ok(Agreement { name: names::name("agreements", id), state: Draft as i32, ..input.clone() })
 }
 
-/// The agreement in its next state, or why it cannot get there.
+/// Returns the agreement in its next state, or an error if the command does not
+/// apply.
 fn moved(current: &Agreement, command: Command) -> Result<Agreement> {
     let state = machine::next(TABLE, &current.name, current.state(), command)?;
     Ok(Agreement { state: state as i32, ..current.clone() })
 }
 
-/// The agreement after a command that ends it, with the reason.
+/// Returns the agreement after a command that ends it, with the reason.
 fn ended(current: &Agreement, command: Command, reason: &str) -> Result<Agreement> {
     Ok(Agreement { end_reason: reason.to_owned(), ..moved(current, command)? })
 }
@@ -82,14 +83,14 @@ fn check_dates(agreement: &Agreement) -> Result<()> {
     let end = read("agreement.expire_time", &agreement.expire_time)?;
     match (start, end) {
         (Some(start), Some(end)) if end <= start => {
-            Err(Error::invalid("agreement.expire_time", "must lie after effective_time").with_reason(ErrorReason::AgreementDatesInvalid))
+            Err(Error::invalid("agreement.expire_time", "must be after effective_time").with_reason(ErrorReason::AgreementDatesInvalid))
         }
         _ => Ok(()),
     }
 }
 
-/// Since when an agreement would be in force if it took effect now: it is
-/// signed, has begun and has not run out.
+/// Returns since when the agreement would be in force if it took effect now. It
+/// must be signed, have begun and not have expired.
 ///
 /// # Errors
 /// FAILED_PRECONDITION `AGREEMENT_NOT_SIGNED`, `TIME_IN_FUTURE`,
@@ -97,22 +98,22 @@ fn check_dates(agreement: &Agreement) -> Result<()> {
 pub(crate) fn start(agreement: &Agreement, now: Timestamp) -> Result<Timestamp> {
     let name = &agreement.name;
     if agreement.state() != PartnerSigned {
-        let message = format!("{name} is {}; send it and record the signature first", agreement.state().as_str_name());
+        let message = format!("{name} is {}. Send it and record the signature first.", agreement.state().as_str_name());
         return Err(Error::precondition(ErrorReason::AgreementNotSigned, message).with_field("agreement", "is not signed"));
     }
     let from = Timestamp::stored(agreement.effective_time.as_ref()).unwrap_or(now);
     if from > now {
-        let message = format!("{name} takes effect at {from}; enroll then, or draft one that takes effect earlier");
+        let message = format!("{name} takes effect at {from}. Enroll then, or draft an agreement that takes effect earlier.");
         return Err(Error::precondition(Common::TimeInFuture, message).with_field("agreement", "takes effect in the future"));
     }
     if let Some(end) = Timestamp::stored(agreement.expire_time.as_ref()).filter(|end| *end <= now) {
-        let message = format!("{name} ran out at {end}; draft another one");
-        return Err(Error::precondition(ErrorReason::AgreementDatesInvalid, message).with_field("agreement", "has run out"));
+        let message = format!("{name} expired at {end}. Draft a new one.");
+        return Err(Error::precondition(ErrorReason::AgreementDatesInvalid, message).with_field("agreement", "has expired"));
     }
     Ok(from)
 }
 
-/// The agreement in force with a partner.
+/// Returns a signed agreement, put into force with a partner.
 fn effective(current: &Agreement, partner: &str, now: Timestamp) -> Result<Agreement> {
     let from = start(current, now)?;
     let mut next = moved(current, Command::TakeEffect)?;
@@ -122,8 +123,8 @@ fn effective(current: &Agreement, partner: &str, now: Timestamp) -> Result<Agree
     Ok(next)
 }
 
-/// The agreement as it is at an instant: one that has run out is EXPIRED,
-/// whether or not that was recorded.
+/// Returns the agreement as of an instant: an effective one past its
+/// `expire_time` is EXPIRED, whether or not that has been recorded.
 fn judged(mut agreement: Agreement, now: Timestamp) -> Agreement {
     let over = Timestamp::stored(agreement.expire_time.as_ref()).is_some_and(|end| end <= now);
     if over && agreement.state() == Effective {

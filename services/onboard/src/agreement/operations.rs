@@ -1,4 +1,4 @@
-//! What happens to agreements: by command, and with their enrollments.
+//! Changes to agreements, by command and together with their enrollments.
 
 use stoa_events::{Step, changed, created, record};
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
@@ -21,11 +21,11 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateAgreementRequest) -
     created::<Agreements, AgreementCreated>(tx, cx, agreement).await
 }
 
-/// Exactly one of prospect and partner is named, and exists; the partner is one
-/// that the caller may write for.
+/// Checks that exactly one of prospect and partner is named, that it exists,
+/// and that the caller may write for the partner.
 async fn check_party(tx: &Tx, cx: &Cx, agreement: &Agreement) -> Result<()> {
     if agreement.prospect.is_empty() == agreement.partner.is_empty() {
-        return Err(Error::invalid("agreement.prospect", "or agreement.partner must be named, and not both")
+        return Err(Error::invalid("agreement.prospect", "must be set if agreement.partner is empty, and only then")
             .with_reason(ErrorReason::AgreementPartyInvalid));
     }
     if agreement.partner.is_empty() {
@@ -36,8 +36,8 @@ async fn check_party(tx: &Tx, cx: &Cx, agreement: &Agreement) -> Result<()> {
     require_writer(tx.conn(), cx, &agreement.partner, names::last(&agreement.partner)).await
 }
 
-/// The agreement, locked, for a caller that may change it: who sees it, as a
-/// distributor its dealer's, does not speak for the party to it.
+/// Loads and locks the agreement for a caller that may change it. One that only
+/// sees it, as a distributor sees its dealer's, cannot act for the party to it.
 async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<Agreement> {
     let current = documents::load::<Agreements>(tx, cx, "name", name).await?;
     require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;
@@ -71,26 +71,26 @@ pub(super) async fn cancel(tx: &Tx, cx: &Cx, request: &CancelAgreementRequest) -
     changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended(&current, command, &request.reason)?).await
 }
 
-/// A signed agreement comes into force with a partner; part of the enrollment's
-/// transaction.
+/// Puts a signed agreement into force with a partner, within the transaction of
+/// the enrollment.
 pub(crate) async fn take_effect(tx: &Tx, cx: &Cx, current: &Agreement, partner: &str) -> Result<Agreement> {
     let agreement = effective(current, partner, cx.now)?;
     let from = Timestamp::stored(agreement.effective_time.as_ref()).unwrap_or(cx.now);
     record::<Agreements>(tx, cx, Some(current), [Step::new::<AgreementEffective>(agreement).at(from)]).await
 }
 
-/// An agreement that is in force from its first version: bulk enrollment takes
-/// rows whose agreement was signed elsewhere.
+/// Records an agreement that is in force from its first version: bulk
+/// enrollment accepts rows whose agreement was signed elsewhere.
 pub(crate) async fn record_effective(tx: &Tx, cx: &Cx, mut agreement: Agreement, from: Timestamp) -> Result<Agreement> {
     agreement.set_state(State::Effective);
     agreement.effective_time = Some(from.proto());
     record::<Agreements>(tx, cx, None, [Step::new::<AgreementEffective>(agreement).at(from)]).await
 }
 
-/// An agreement in force ends, with its enrollment.
+/// Ends an agreement in force, together with its enrollment.
 pub(crate) async fn end(tx: &Tx, cx: &Cx, name: &str, command: Command, at: Timestamp, reason: &str) -> Result<()> {
     let Some(current) = documents::lock::<Agreements>(tx, cx, names::last(name)).await? else {
-        return Err(Error::internal(format!("{name} of an enrollment is missing")));
+        return Err(Error::internal(format!("{name}, the agreement of an enrollment, is missing")));
     };
     if current.state() != State::Effective {
         return Ok(());

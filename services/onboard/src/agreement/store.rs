@@ -1,4 +1,4 @@
-//! Rows of agreements. `state` is the last recorded one.
+//! Rows of agreements. `state` is the last recorded state.
 
 use sea_orm::{Condition, entity::prelude::*};
 use stoa_kernel::{Cx, Timestamp, names};
@@ -65,7 +65,7 @@ impl Documents for Agreements {
     }
 }
 
-/// The condition that an agreement is in a state at an instant: see
+/// Condition that an agreement is in a state at an instant. See
 /// [`super::judged`].
 fn is(state: i32, now: Timestamp) -> Condition {
     let recorded = |state: i32| Condition::all().add(Column::State.eq(state));

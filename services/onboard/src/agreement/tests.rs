@@ -14,7 +14,7 @@ use crate::testing::{Bench, occurred, reason};
 const COMMANDS: [Command; 7] =
     [Command::Send, Command::Sign, Command::TakeEffect, Command::Decline, Command::Void, Command::Terminate, Command::Expire];
 
-/// What each command, in the order above, leads to from each state.
+/// The state that each command, in the order above, leads to from each state.
 const LEADS_TO: [(State, [Option<State>; 7]); 8] = {
     const N: Option<State> = None;
     [
@@ -40,13 +40,13 @@ fn the_table_is_documented() {
     stoa_testkit::documented(TABLE, include_str!("mod.rs"), "stoa.onboard.v1.AgreementState");
 }
 
-/// Writes an agreement as it is, without an event.
-async fn placed(tx: &Tx, cx: &Cx, agreement: &Agreement) -> Result<()> {
+/// Writes an agreement as given, without an event.
+async fn place(tx: &Tx, cx: &Cx, agreement: &Agreement) -> Result<()> {
     documents::insert::<Agreements>(tx, cx, agreement, agreement.encode_to_vec()).await
 }
 
 #[tokio::test]
-async fn rows_are_in_the_state_that_is_shown() {
+async fn rows_and_reads_agree_on_the_state() {
     let bench = Bench::new().await;
     let ends = [None, Some(NOW), Some(NOW.plus_micros(1)), Some(NOW.plus_days(1))];
     let written = LEADS_TO.iter().flat_map(|(state, _)| {
@@ -72,8 +72,8 @@ fn every_command_follows_the_table_from_every_state() {
     }
 }
 
-/// The state that a call leads to; the calls are the commands, in their order,
-/// that can be called.
+/// Makes the call for a command and returns the state that it leads to. Any
+/// command without a call of its own stands for a cancellation to DECLINED.
 async fn call(bench: &Bench, name: &str, command: Command) -> Result<State, Status> {
     let name = name.to_owned();
     let reason = "why".to_owned();
@@ -95,12 +95,14 @@ async fn call(bench: &Bench, name: &str, command: Command) -> Result<State, Stat
 async fn every_call_follows_the_table_from_every_state() {
     let bench = Bench::new().await;
     for (state, row) in LEADS_TO {
-        // The last call is the vendor's of DECLINED, which is as the partner's.
-        for (place, command) in [(0, Command::Send), (1, Command::Sign), (3, Command::Decline), (4, Command::Void), (3, Command::Expire)] {
+        // The last call is the vendor's cancellation to DECLINED, which follows
+        // the same rules as the partner's call.
+        for (index, command) in [(0, Command::Send), (1, Command::Sign), (3, Command::Decline), (4, Command::Void), (3, Command::Expire)] {
             let name = format!("agreements/{}-{command:?}", state as i32).to_lowercase();
-            let one = Agreement { name: name.clone(), prospect: "prospects/x".into(), program: "programs/p".into(), ..agreement(state) };
-            bench.deps.store.run(&bench.cx(Reach::Tenant), one, placed).await.unwrap();
-            match (call(&bench, &name, command).await, row[place]) {
+            let current =
+                Agreement { name: name.clone(), prospect: "prospects/x".into(), program: "programs/p".into(), ..agreement(state) };
+            bench.deps.store.run(&bench.cx(Reach::Tenant), current, place).await.unwrap();
+            match (call(&bench, &name, command).await, row[index]) {
                 (Ok(got), expected) => assert_eq!(Some(got), expected, "{state:?} {command:?}"),
                 (error, expected) => {
                     assert_eq!(expected, None, "{state:?} {command:?}");
@@ -120,7 +122,7 @@ fn an_agreement_ends_after_it_starts() {
 }
 
 #[test]
-fn an_agreement_is_enrolled_by_while_it_is_signed_begun_and_not_over() {
+fn an_agreement_takes_effect_only_if_it_is_signed_has_begun_and_has_not_expired() {
     let with = |state, from: i64, until: i64| Agreement {
         effective_time: Some(NOW.plus_days(from).proto()),
         expire_time: Some(NOW.plus_days(until).proto()),
@@ -157,7 +159,7 @@ async fn an_agreement_has_one_party_that_exists() {
 }
 
 #[tokio::test]
-async fn a_partner_signs_and_declines_its_own_agreements_and_a_distributor_not_its_dealers() {
+async fn a_partner_signs_and_declines_its_own_agreements_but_a_distributor_not_its_dealers() {
     let bench = Bench::new().await;
     bench.program("open", true).await;
     bench.enroll("distributor").await;
@@ -169,7 +171,7 @@ async fn a_partner_signs_and_declines_its_own_agreements_and_a_distributor_not_i
     let decline = |name: &str| DeclineAgreementRequest { name: name.into(), reason: "no".into(), ..Default::default() };
 
     let seen = bench.api.get_agreement(bench.of("distributor", GetAgreementRequest { name: "agreements/one".into() })).await;
-    assert_eq!(seen.unwrap().into_inner().state(), State::Sent, "it sees what it may not change");
+    assert_eq!(seen.unwrap().into_inner().state(), State::Sent, "it sees the agreement but may not change it");
     assert_eq!(reason(bench.api.sign_agreement(bench.of("distributor", sign("agreements/one"))).await), "SCOPE_EXCEEDED");
     assert_eq!(reason(bench.api.decline_agreement(bench.of("distributor", decline("agreements/one"))).await), "SCOPE_EXCEEDED");
 
@@ -185,7 +187,7 @@ async fn a_partner_signs_and_declines_its_own_agreements_and_a_distributor_not_i
         reason: "no".into(),
         ..Default::default()
     };
-    assert_eq!(reason(bench.api.cancel_agreement(bench.of("dealer", cancel)).await), "SCOPE_EXCEEDED", "it is the vendor's");
+    assert_eq!(reason(bench.api.cancel_agreement(bench.of("dealer", cancel)).await), "SCOPE_EXCEEDED", "only the vendor cancels");
     let hidden = bench.api.get_agreement(bench.stranger(GetAgreementRequest { name: "agreements/one".into() })).await;
     assert_eq!(hidden.unwrap_err().code(), Code::NotFound);
 }
@@ -207,7 +209,7 @@ async fn an_enrollment_needs_a_signed_agreement_that_has_begun() {
 }
 
 #[tokio::test]
-async fn an_agreement_runs_out_at_its_instant_and_not_with_the_sweep() {
+async fn an_agreement_expires_at_its_expire_time_and_not_with_the_sweep() {
     let bench = Bench::new().await;
     let until = bench.in_days(10);
     bench.enroll_by("acme", "", Agreement { expire_time: until, ..Default::default() }).await;
@@ -221,7 +223,7 @@ async fn an_agreement_runs_out_at_its_instant_and_not_with_the_sweep() {
     bench.pass_days(9);
     assert_eq!(states().await, (State::Effective, 0));
     bench.pass_days(3);
-    assert_eq!(states().await, (State::Expired, 1), "nobody recorded it yet");
+    assert_eq!(states().await, (State::Expired, 1), "not recorded yet");
     assert_eq!(bench.sweep("enrollment-lapse").await, 1);
     assert_eq!(states().await, (State::Expired, 1));
     let ended = bench.events().await.into_iter().find(|e| e.subject == "onboard.agreement.ended").unwrap();

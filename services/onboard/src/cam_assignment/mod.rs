@@ -1,5 +1,5 @@
-//! CAM assignment: which channel account manager looks after which partner. Its
-//! rows are those of [`crate::scope`].
+//! CAM assignment: which channel account manager is responsible for which
+//! partner. Its rows are defined in [`crate::scope`].
 
 mod api;
 mod operations;

@@ -1,4 +1,4 @@
-//! What happens to CAM assignments by command.
+//! Commands on CAM assignments.
 
 use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Error, Result, etag, names};
@@ -7,7 +7,8 @@ use stoa_store::{Tx, documents};
 
 use crate::{partner::store::Partners, person::store::Persons, scope::CamAssignments};
 
-/// Assigns a person to a partner; nothing happens if it is that person already.
+/// Assigns a person to a partner. Nothing happens if that person is assigned
+/// already.
 pub(super) async fn assign(tx: &Tx, cx: &Cx, request: &AssignCamRequest) -> Result<CamAssignment> {
     cx.require_tenant_reach()?;
     let partner = documents::id::<Partners>("partner", &request.partner)?;

@@ -6,7 +6,7 @@ use stoa_proto::onboard::v1::{
 use crate::testing::{Bench, occurred, reason};
 
 #[tokio::test]
-async fn a_cam_takes_over_from_who_was_seen() {
+async fn a_cam_takes_over_from_the_one_that_the_caller_last_read() {
     let bench = Bench::new().await;
     bench.enroll("acme").await;
     for id in ["ada", "bob"] {

@@ -1,6 +1,6 @@
 //! Enrollment is one transaction: agreement, partner, tier, portal access and
-//! onboarding plan. The agreement may have taken effect in the past; the plan
-//! counts from the instant it is started at all the same.
+//! onboarding plan. Even if the agreement took effect in the past, the plan
+//! counts from the instant it is started.
 
 use stoa_events::Step;
 use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, ids, names};
@@ -42,7 +42,7 @@ pub(super) fn check_product_lines(names: &[String]) -> Result<()> {
     names.iter().try_for_each(|line| names::id("product_lines", "productLines", line).map(|_| ()))
 }
 
-/// The partner that the agreement is with; a prospect becomes one here.
+/// Returns the partner to the agreement. A prospect becomes a partner here.
 async fn party(tx: &Tx, cx: &Cx, signed: &Agreement, request: &CreateEnrollmentRequest) -> Result<(String, Option<Prospect>)> {
     if !signed.partner.is_empty() {
         return Ok((signed.partner.clone(), None));
@@ -67,18 +67,18 @@ async fn party(tx: &Tx, cx: &Cx, signed: &Agreement, request: &CreateEnrollmentR
     Ok((partner.name, Some(prospect)))
 }
 
-/// The tier that was named, or the entry tier of the program.
+/// Returns the tier that is named, or the entry tier of the program if none is.
 pub(super) async fn choose_tier(tx: &Tx, cx: &Cx, program: &str, named: &str) -> Result<String> {
     let program_id = names::last(program);
     if named.is_empty() {
         let none = || {
-            Error::precondition(ErrorReason::ProgramWithoutTier, format!("{program} has no tier; create one first"))
-                .with_field("tier", "cannot be chosen: the program has none")
+            Error::precondition(ErrorReason::ProgramWithoutTier, format!("{program} has no tier. Create one first."))
+                .with_field("tier", "cannot be chosen: the program has no tier")
         };
         return Ok(tiers::entry(tx.conn(), cx, program_id).await?.ok_or_else(none)?.name);
     }
-    let (of, _) = names::nested("tier", "programs", "tiers", named)?;
-    if of != program_id {
+    let (owner, _) = names::nested("tier", "programs", "tiers", named)?;
+    if owner != program_id {
         return Err(Error::invalid("tier", format!("must be a tier of {program}")).with_reason(ErrorReason::TierOfOtherProgram));
     }
     Ok(documents::refer::<Tiers, _>(tx.conn(), cx, "tier", named).await?.name)
@@ -86,12 +86,12 @@ pub(super) async fn choose_tier(tx: &Tx, cx: &Cx, program: &str, named: &str) ->
 
 async fn refuse_second(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<()> {
     let Some(other) = standing(tx, cx, names::last(partner), names::last(program)).await? else { return Ok(()) };
-    let message = format!("{partner} is enrolled in {program} by {}; terminate that first", other.name);
+    let message = format!("{partner} is already enrolled in {program} by {}. Terminate that enrollment first.", other.name);
     Err(Error::new(Kind::AlreadyExists, ErrorReason::AlreadyEnrolled, message).with_metadata("enrollment", other.name))
 }
 
-/// Records a new enrollment. Its program may let those above the partner see
-/// it: see [`refresh_visibility`].
+/// Records a new enrollment. Its program may let the partner's ancestors see the
+/// partner: see [`refresh_visibility`].
 pub(super) async fn record(tx: &Tx, cx: &Cx, enrollment: Enrollment) -> Result<Enrollment> {
     let from = Timestamp::stored(enrollment.effective_time.as_ref()).unwrap_or(cx.now);
     let step = Step::new::<EnrollmentCreated>(enrollment).at(from);

@@ -1,5 +1,6 @@
-//! Enrollments lapse with their agreements, as of that instant and as the
-//! service's own act: by the sweep, or before a command that comes first.
+//! Enrollments lapse with their agreements. The service itself records the
+//! lapse, as of the end of the agreement, in the sweep or before a command that
+//! comes earlier.
 
 use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Result, names};
@@ -14,7 +15,8 @@ use super::{
 };
 use crate::{agreement, onboarding_plan};
 
-/// Records the lapse of enrollments whose agreement ran out.
+/// Returns the job that records the lapse of enrollments whose agreement
+/// expired.
 pub(crate) fn lapse_job(deps: &Deps) -> Job {
     due_job::<Enrollments, _>(deps, "enrollment-lapse", Column::EndTime, store::live, lapse)
 }
@@ -25,8 +27,8 @@ async fn lapse(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
     Ok(u64::from(settle(tx, cx, current).await?.etag != before))
 }
 
-/// The enrollment, which the caller has locked, in the status that it has at
-/// this instant: a lapse that is due is recorded first.
+/// Records the lapse of an enrollment, which the caller has locked, if it is
+/// due. Returns the enrollment in the status that it has now.
 pub(crate) async fn settle(tx: &Tx, cx: &Cx, current: Enrollment) -> Result<Enrollment> {
     let Some(due) = lapse_time(&current, cx.now) else { return Ok(current) };
     let cx = cx.as_service(crate::NAME);
@@ -39,14 +41,14 @@ pub(crate) async fn settle(tx: &Tx, cx: &Cx, current: Enrollment) -> Result<Enro
     Ok(enrollment)
 }
 
-/// An enrollment by its id as it was recorded, locked, whoever asks: for what
-/// depends on whether it stands.
+/// Locks an enrollment by its id and returns it as recorded, whoever the caller
+/// is: for changes that depend on whether the enrollment is in force.
 pub(crate) async fn hold(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Enrollment>> {
     documents::lock::<Enrollments>(tx, &cx.as_service(crate::NAME), id).await
 }
 
-/// The enrollment by which a partner stands in a program at this instant; one
-/// that is over is recorded as such and makes room.
+/// Returns the enrollment of a partner in a program if it is live now. One
+/// whose lapse is due is recorded as lapsed, which makes room for another.
 pub(super) async fn standing(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<Option<Enrollment>> {
     let Some(recorded) = store::lock_live(tx, cx, partner, program).await? else { return Ok(None) };
     let current = settle(tx, cx, recorded).await?;

@@ -8,9 +8,9 @@
 //! | ENROLLED, SUSPENDED | TERMINATED | TerminateEnrollment |
 //! | ENROLLED, SUSPENDED | LAPSED | its `end_time`, the end of its agreement |
 //!
-//! The instant decides about a lapse. A sweep records it; a command that comes
-//! first records it before it does anything else, and reads judge by the
-//! instant ([`judged`]), whether or not it was recorded.
+//! An enrollment lapses at its `end_time`. A sweep records that, or a command
+//! that comes earlier, before it does anything else. Reads show the enrollment
+//! as LAPSED from then on ([`judged`]), whether or not that has been recorded.
 
 mod api;
 pub(crate) mod bulk;
@@ -34,7 +34,7 @@ pub(crate) use lapse::{hold, lapse_job, settle};
 pub(crate) use suspension::suspension;
 pub(crate) use visibility::{refresh_visibility, seen_by};
 
-/// What leads an enrollment from one status to another.
+/// A command that moves an enrollment from one status to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Enroll,
@@ -52,12 +52,12 @@ const TABLE: &[Transition<Command, Status>] = &[
     Transition { command: Command::Lapse, from: &[Enrolled, Suspended], to: Lapsed, by: "its `end_time`, the end of its agreement" },
 ];
 
-/// Enrolled or suspended: counts as a member of the network.
+/// Whether an enrollment in this status counts as a membership of the network.
 fn is_live(status: Status) -> bool {
     matches!(status, Enrolled | Suspended)
 }
 
-/// The enrollment that an agreement in force stands for.
+/// Creates the enrollment under an agreement in force.
 fn new(id: &str, agreement: &Agreement, tier: String, product_lines: &[String], now: Timestamp) -> Enrollment {
     let from = Timestamp::stored(agreement.effective_time.as_ref()).unwrap_or(now);
     Enrollment {
@@ -78,19 +78,20 @@ fn new(id: &str, agreement: &Agreement, tier: String, product_lines: &[String], 
     }
 }
 
-/// The enrollment in its next status, or why it cannot get there.
+/// Returns the enrollment in its next status, or an error if the command does
+/// not apply.
 fn moved(current: &Enrollment, command: Command) -> Result<Enrollment> {
     let status = machine::next(TABLE, &current.name, current.status(), command)?;
     Ok(Enrollment { status: status as i32, ..current.clone() })
 }
 
-/// When an enrollment lapsed, if it did by an instant.
+/// Returns when an enrollment recorded as live lapsed, if it has by `now`.
 pub(crate) fn lapse_time(enrollment: &Enrollment, now: Timestamp) -> Option<Timestamp> {
     Timestamp::stored(enrollment.end_time.as_ref()).filter(|end| is_live(enrollment.status()) && *end <= now)
 }
 
-/// The enrollment as it is at an instant: one that is over is LAPSED, whether
-/// or not that was recorded.
+/// Returns the enrollment as of an instant: a live one past its `end_time` is
+/// LAPSED, whether or not that has been recorded.
 fn judged(mut enrollment: Enrollment, now: Timestamp) -> Enrollment {
     if lapse_time(&enrollment, now).is_some() {
         enrollment.set_status(Lapsed);
@@ -105,8 +106,8 @@ fn check_live(enrollment: &Enrollment) -> Result<()> {
     Err(Error::state(&enrollment.name, enrollment.status().as_str_name(), "an enrollment that has not ended"))
 }
 
-/// The enrollment with a tier pinned; the same one if it is pinned already. The
-/// tier that it has anyway holds since it got it.
+/// Returns the enrollment with a tier pinned, unchanged if it is pinned
+/// already. Pinning the tier that the enrollment has keeps its `tier_time`.
 fn tier_pinned(current: &Enrollment, tier: &str, reason: &str, now: Timestamp) -> Result<Enrollment> {
     check_live(current)?;
     let mut next = current.clone();
@@ -122,13 +123,13 @@ fn tier_pinned(current: &Enrollment, tier: &str, reason: &str, now: Timestamp) -
     Ok(next)
 }
 
-/// The enrollment for these product lines.
+/// Returns the enrollment, authorized for these product lines.
 fn authorized(current: &Enrollment, product_lines: &[String]) -> Result<Enrollment> {
     check_live(current)?;
     Ok(Enrollment { product_lines: distinct(product_lines), ..current.clone() })
 }
 
-/// Names in their order, each once.
+/// Returns the names in their order, without duplicates.
 fn distinct(names: &[String]) -> Vec<String> {
     names.iter().enumerate().filter(|(i, name)| !names[..*i].contains(name)).map(|(_, name)| name.clone()).collect()
 }

@@ -1,5 +1,5 @@
-//! What happens to an enrollment by command. A lapse that is due comes first,
-//! so that nothing happens to an enrollment that is over.
+//! Commands on enrollments. A lapse that is due is recorded first, so that no
+//! command changes an enrollment that has ended.
 
 use stoa_events::changed;
 use stoa_kernel::{Cx, Result, etag, names};
@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{agreement, onboarding_plan, scope::require_writer};
 
-/// The enrollment, locked and settled, for a caller that may change it. The
-/// etag is that of the recorded version, which is what callers have read.
+/// Loads, locks and settles the enrollment for a caller that may change it. The
+/// etag is that of the recorded version, which is the one that callers read.
 async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<Enrollment> {
     let current = documents::load::<Enrollments>(tx, cx, "name", name).await?;
     require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;

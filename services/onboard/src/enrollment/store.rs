@@ -1,5 +1,5 @@
 //! Rows of enrollments, and the answers that bulk enrollments gave. `status` is
-//! the last recorded one.
+//! the last recorded status.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,14 +89,16 @@ impl Documents for Enrollments {
         super::judged(enrollment, now)
     }
 
-    /// Another transaction enrolled the partner meanwhile, or took the id.
+    /// Another transaction enrolled the partner or took the id in the meantime.
     fn taken(enrollment: &Enrollment) -> Error {
-        let message = format!("{} is enrolled in {}, or {} is taken", enrollment.partner, enrollment.program, enrollment.name);
+        let Enrollment { name, partner, program, .. } = enrollment;
+        let message =
+            format!("{partner} is already enrolled in {program}, or {name} exists. Terminate that enrollment, or choose another id.");
         Error::new(Kind::AlreadyExists, ErrorReason::AlreadyEnrolled, message)
     }
 }
 
-/// The condition that an enrollment is in a status at an instant: see
+/// Condition that an enrollment is in a status at an instant. See
 /// [`super::judged`].
 fn is(status: i32, now: Timestamp) -> Condition {
     let recorded = Condition::all().add(Column::Status.eq(status));
@@ -107,7 +109,7 @@ fn is(status: i32, now: Timestamp) -> Condition {
     }
 }
 
-/// What is recorded as a membership of the network.
+/// Condition that an enrollment is recorded as live.
 pub(super) fn live() -> Condition {
     Condition::all().add(Column::Status.is_in([Status::Enrolled as i32, Status::Suspended as i32]))
 }
@@ -116,21 +118,21 @@ fn not_over(now: Timestamp) -> Condition {
     Condition::any().add(Column::EndTime.is_null()).add(Column::EndTime.gt(now.micros()))
 }
 
-/// The enrollment of a partner in a program that is recorded as live, locked.
+/// Locks and returns the enrollment of a partner in a program that is recorded
+/// as live.
 pub(super) async fn lock_live(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<Option<Enrollment>> {
     let of_both = documents::select::<Enrollments>(cx).filter(Column::Partner.eq(partner)).filter(Column::Program.eq(program));
     documents::one(tx.conn(), of_both.filter(live()).lock_exclusive()).await
 }
 
-/// The enrollments by which a partner stands in programs at the context's
-/// instant.
+/// Returns the enrollments of a partner that are live at the context's instant.
 pub(super) async fn in_force_of<C: ConnectionTrait>(conn: &C, cx: &Cx, partner: &str) -> Result<Vec<Enrollment>> {
     let theirs = documents::select::<Enrollments>(cx).filter(Column::Partner.eq(partner));
     documents::all(conn, theirs.filter(live().add(not_over(cx.now)))).await
 }
 
-/// Ids of partners that stand in a program at the context's instant, in their
-/// order: those behind `after`, `limit` at most.
+/// Returns ids of partners that are enrolled in a program at the context's
+/// instant, in order: those after `after`, at most `limit`.
 pub(crate) async fn partners_of<C: ConnectionTrait>(conn: &C, cx: &Cx, program: &str, after: &str, limit: u64) -> Result<Vec<String>> {
     let members = documents::select::<Enrollments>(cx).filter(Column::Program.eq(program)).filter(live().add(not_over(cx.now)));
     let page = members.filter(Column::Partner.gt(after)).order_by_asc(Column::Partner).limit(limit);

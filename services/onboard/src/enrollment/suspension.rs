@@ -1,4 +1,4 @@
-//! Whether a partner may do anything for now.
+//! Whether a partner is suspended.
 
 use stoa_kernel::{Cx, Result};
 use stoa_proto::onboard::v1::Enrollment;
@@ -7,8 +7,8 @@ use stoa_service::Deps;
 
 use super::store;
 
-/// Tells whether a partner is suspended, from the enrollments themselves; those
-/// that are over by now do not count.
+/// Returns a function that derives from the enrollments themselves whether a
+/// partner is suspended. Enrollments that have ended do not count.
 pub(crate) fn suspension(deps: &Deps) -> Suspension {
     stoa_service::suspension(deps, is_suspended)
 }

@@ -13,7 +13,7 @@ use crate::testing::{Bench, occurred, reason};
 
 const COMMANDS: [Command; 4] = [Command::Suspend, Command::Reactivate, Command::Terminate, Command::Lapse];
 
-/// What each command, in the order above, leads to from each status.
+/// The status that each command, in the order above, leads to from each status.
 const LEADS_TO: [(Status, [Option<Status>; 4]); 4] = [
     (Enrolled, [Some(Suspended), None, Some(Terminated), Some(Lapsed)]),
     (Suspended, [None, Some(Enrolled), Some(Terminated), Some(Lapsed)]),
@@ -38,13 +38,13 @@ fn the_table_is_documented() {
     stoa_testkit::documented(TABLE, include_str!("mod.rs"), "stoa.onboard.v1.EnrollmentStatus");
 }
 
-/// Writes an enrollment over its row as it is, without an event.
-async fn placed(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()> {
+/// Overwrites the row of an enrollment with the given one, without an event.
+async fn place(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()> {
     documents::save::<Enrollments>(tx, cx, enrollment, enrollment.encode_to_vec(), etag::version(&enrollment.etag)).await
 }
 
 #[tokio::test]
-async fn rows_are_in_the_status_that_is_shown() {
+async fn rows_and_reads_agree_on_the_status() {
     let bench = Bench::new().await;
     let ends = [None, Some(NOW), Some(NOW.plus_micros(1)), Some(NOW.plus_days(1))];
     let written = LEADS_TO.iter().flat_map(|(status, _)| {
@@ -73,11 +73,11 @@ fn every_command_follows_the_table_from_every_status() {
         let over = Enrollment { end_time: Some(NOW.proto()), ..enrollment(status) };
         assert_eq!(lapse_time(&over, NOW).is_some(), live);
         assert_eq!(judged(over.clone(), NOW).status(), if live { Status::Lapsed } else { status });
-        assert_eq!(judged(over, NOW.plus_micros(-1)).status(), status, "not before its instant");
+        assert_eq!(judged(over, NOW.plus_micros(-1)).status(), status, "not before its end");
     }
 }
 
-/// The status that a call leads to.
+/// Makes the call for a command and returns the status that it leads to.
 async fn call(bench: &Bench, name: &str, command: Command) -> Result<Status, tonic::Status> {
     let (name, reason) = (name.to_owned(), "why".to_owned());
     let api = &bench.api;
@@ -96,7 +96,7 @@ async fn every_call_follows_the_table_from_every_status() {
         for (command, expected) in COMMANDS.into_iter().zip(row).take(3) {
             let current = bench.enroll(&format!("{status:?}-{command:?}").to_lowercase()).await;
             let (name, in_status) = (current.name.clone(), Enrollment { status: status as i32, ..current });
-            bench.deps.store.run(&bench.cx(Reach::Tenant), in_status, placed).await.unwrap();
+            bench.deps.store.run(&bench.cx(Reach::Tenant), in_status, place).await.unwrap();
             match call(&bench, &name, command).await {
                 Ok(got) => assert_eq!(Some(got), expected, "{status:?} {command:?}"),
                 Err(error) => {
@@ -120,7 +120,7 @@ async fn listed(bench: &Bench, filter: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_enrollment_is_over_at_its_instant_and_not_with_the_sweep() {
+async fn an_enrollment_lapses_at_its_end_time_and_not_with_the_sweep() {
     let bench = Bench::new().await;
     let until = bench.in_days(10);
     let over = || Agreement { expire_time: until, ..Default::default() };
@@ -134,7 +134,7 @@ async fn an_enrollment_is_over_at_its_instant_and_not_with_the_sweep() {
     assert_eq!(status(&bench, "acme").await, Status::Lapsed);
     assert_eq!(listed(&bench, "status = ENROLLED").await, Vec::<String>::new());
     assert_eq!(listed(&bench, "status = LAPSED").await, ["enrollments/acme", "enrollments/idle"]);
-    assert!(!suspended("t", "idle").await.unwrap(), "it stands nowhere any more");
+    assert!(!suspended("t", "idle").await.unwrap(), "it is no longer enrolled anywhere");
     for command in [Command::Suspend, Command::Reactivate, Command::Terminate] {
         for id in ["enrollments/acme", "enrollments/idle"] {
             assert_eq!(reason(call(&bench, id, command).await), "STATE_INVALID", "{command:?}");
@@ -155,7 +155,7 @@ async fn an_enrollment_is_over_at_its_instant_and_not_with_the_sweep() {
 }
 
 #[tokio::test]
-async fn a_partner_is_enrolled_again_before_the_sweep_recorded_the_lapse() {
+async fn a_partner_can_be_enrolled_again_before_the_sweep_records_the_lapse() {
     let bench = Bench::new().await;
     let until = bench.in_days(10);
     for id in ["acme", "bulk"] {
@@ -179,7 +179,7 @@ async fn a_partner_is_enrolled_again_before_the_sweep_recorded_the_lapse() {
     assert_eq!(lapses.len(), 2);
     for lapse in lapses {
         assert_eq!(Some(occurred(&lapse).proto()), until);
-        assert_eq!(lapse.actor, "services/onboard", "nobody asked for it");
+        assert_eq!(lapse.actor, "services/onboard", "no caller asked for it");
     }
     assert_eq!(bench.sweep("enrollment-lapse").await, 0);
 }
@@ -189,7 +189,7 @@ fn bulk_row(bench: &Bench, partner: &str, row_id: &str) -> stoa_proto::onboard::
 }
 
 #[tokio::test]
-async fn tiers_are_of_the_program_and_the_pinned_one_changes_nothing() {
+async fn a_tier_is_one_of_the_program_and_pinning_it_again_changes_nothing() {
     let bench = Bench::new().await;
     bench.program("q", false).await;
     let enrolled = bench.enroll("acme").await;
@@ -202,7 +202,7 @@ async fn tiers_are_of_the_program_and_the_pinned_one_changes_nothing() {
     assert_eq!(reason(assign("programs/q/tiers/gold").await), "TIER_OF_OTHER_PROGRAM");
     assert_eq!(reason(assign("programs/p/tiers/none").await), "REFERENCE_NOT_FOUND");
     let pinned = assign("programs/p/tiers/entry").await.unwrap().into_inner();
-    assert_eq!((pinned.tier_cause(), pinned.tier_time), (TierCause::Pin, enrolled.tier_time), "the tier holds as before");
+    assert_eq!((pinned.tier_cause(), pinned.tier_time), (TierCause::Pin, enrolled.tier_time), "the tier keeps its time");
     assert_eq!(assign("programs/p/tiers/entry").await.unwrap().into_inner(), pinned);
     let gold = assign("programs/p/tiers/gold").await.unwrap().into_inner();
     assert_eq!(gold.tier_time, Some(bench.now().proto()));
@@ -210,7 +210,7 @@ async fn tiers_are_of_the_program_and_the_pinned_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_program_without_a_tier_takes_nobody() {
+async fn a_program_without_a_tier_enrolls_nobody() {
     let bench = Bench::new().await;
     let program = stoa_proto::onboard::v1::Program { display_name: "E".into(), ..Default::default() };
     let request = stoa_proto::onboard::v1::CreateProgramRequest { program_id: "e".into(), program: Some(program), ..Default::default() };
@@ -223,7 +223,7 @@ async fn a_program_without_a_tier_takes_nobody() {
 }
 
 #[tokio::test]
-async fn product_lines_are_authorized_by_who_saw_them() {
+async fn product_lines_are_authorized_with_the_current_etag() {
     let bench = Bench::new().await;
     let enrolled = bench.enroll("acme").await;
     let authorize = async |lines: &[&str], etag: &str| {
@@ -245,7 +245,7 @@ async fn product_lines_are_authorized_by_who_saw_them() {
 }
 
 #[tokio::test]
-async fn a_past_agreement_starts_a_plan_that_counts_from_now_and_history_none() {
+async fn a_past_agreement_starts_a_plan_that_counts_from_now_and_history_starts_none() {
     let bench = Bench::new().await;
     let past = bench.in_days(-100);
     let enrolled = bench.enroll_by("acme", "", Agreement { effective_time: past, ..Default::default() }).await;
@@ -271,7 +271,7 @@ async fn a_past_agreement_starts_a_plan_that_counts_from_now_and_history_none() 
 }
 
 #[tokio::test]
-async fn a_row_that_was_taken_is_answered_as_before_and_a_refused_one_tried_again() {
+async fn an_accepted_row_gets_its_earlier_answer_and_a_refused_row_is_tried_again() {
     let bench = Bench::new().await;
     let good = bench.row("good");
     let mut bad = bench.row("bad");
@@ -283,7 +283,7 @@ async fn a_row_that_was_taken_is_answered_as_before_and_a_refused_one_tried_agai
     bench.enroll("nobody").await;
     let second = bench.bulk(vec![good.clone(), bad]).await;
     assert_eq!((second[0].outcome(), second[0].replayed), (Outcome::Enrolled, true));
-    assert_eq!((second[1].outcome(), second[1].replayed), (Outcome::Enrolled, false), "its parent exists by now");
+    assert_eq!((second[1].outcome(), second[1].replayed), (Outcome::Enrolled, false), "its parent exists now");
 
     let mut changed = good;
     changed.tier = "programs/p/tiers/gold".into();
@@ -310,7 +310,7 @@ async fn a_suspended_partner_stays_enrolled_until_it_is_terminated() {
 }
 
 #[tokio::test]
-async fn an_enrollment_is_written_by_who_may_write_for_its_partner() {
+async fn an_enrollment_is_changed_by_callers_that_may_write_for_its_partner() {
     let bench = Bench::new().await;
     bench.program("open", true).await;
     bench.enroll("distributor").await;

@@ -1,5 +1,5 @@
-//! Which of those above a partner may see it: all, if one of the programs it
-//! stands in says so; else none.
+//! Which ancestors of a partner may see it: all, if one of the programs that it
+//! is enrolled in says so, otherwise none.
 
 use stoa_kernel::{Cx, Result, names};
 use stoa_proto::onboard::v1::Partner;
@@ -11,7 +11,7 @@ use crate::{
     program::store::Programs,
 };
 
-/// Those of a partner's ancestors that may see it.
+/// Returns the ancestors of a partner that may see it.
 pub(crate) async fn seen_by(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<Vec<String>> {
     if partner.ancestors.is_empty() {
         return Ok(Vec::new());
@@ -25,8 +25,8 @@ pub(crate) async fn seen_by(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<Vec<S
     Ok(Vec::new())
 }
 
-/// Records who may see a partner after one of its enrollments, or a program of
-/// them, changed.
+/// Records who may see a partner after one of its enrollments, or the program
+/// of one, changed.
 pub(crate) async fn refresh_visibility(tx: &Tx, cx: &Cx, id: &str) -> Result<()> {
     let Some(current) = documents::lock::<Partners>(tx, cx, id).await? else { return Ok(()) };
     let next = Partner { visible_to: seen_by(tx, cx, &current).await?, ..current.clone() };

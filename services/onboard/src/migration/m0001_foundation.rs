@@ -47,9 +47,9 @@ fn network() -> Vec<TableCreateStatement> {
     ];
     vec![
         documents("partner", partner),
-        // The row that moves of a tenant's partners wait for.
+        // The row that serializes moves of a tenant's partners.
         table("hierarchy", vec![text_key("tenant")], &["tenant"]),
-        // Programs whose partners' visibility is worked through by the page.
+        // Programs whose partners' visibility is being refreshed page by page.
         table("visibility_refresh", vec![text_key("tenant"), text_key("program"), text("done_through")], &["tenant", "program"]),
         documents("person", vec![text_key("partner")]),
         documents("cam_assignment", vec![text_key("partner"), text("person")]),
@@ -78,7 +78,8 @@ const INDEXES: [&str; 11] = [
     "CREATE INDEX partner_parent ON partner (tenant, parent)",
     "CREATE UNIQUE INDEX prospect_duplicate ON prospect (tenant, duplicate_key) WHERE duplicate_key <> ''",
     "CREATE INDEX agreement_partner ON agreement (tenant, partner)",
-    // A partner stands in a program once; 1 and 2 are ENROLLED and SUSPENDED.
+    // A partner has one live enrollment per program; 1 and 2 are ENROLLED and
+    // SUSPENDED.
     "CREATE UNIQUE INDEX enrollment_live ON enrollment (tenant, partner, program) WHERE status IN (1, 2)",
     "CREATE INDEX enrollment_partner ON enrollment (tenant, partner)",
     "CREATE INDEX enrollment_program ON enrollment (tenant, program, partner)",

@@ -1,7 +1,7 @@
 use sea_orm_migration::MigrationTrait;
 use stoa_store::tables;
 
-/// Lists by something other than the id, and of what a partner may see.
+/// Indexes for lists by another order than the ID, and by partner.
 pub(super) fn order() -> Box<dyn MigrationTrait> {
     tables::orders(
         "onboard_0002_order",

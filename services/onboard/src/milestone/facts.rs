@@ -1,4 +1,4 @@
-//! Facts of the other pillars complete milestones by themselves.
+//! Facts of the other pillars, which complete milestones without a command.
 
 use stoa_events::{Event, OnFailure, Step, Subscription, record};
 use stoa_kernel::{Clock, Cx, Result, Timestamp, names};
@@ -8,7 +8,7 @@ use stoa_store::Tx;
 use super::{End, ended, has_ended, sweep::settled};
 use crate::onboarding_plan::{self, is_open, store::Plans};
 
-/// Which fact completes which milestone.
+/// Events and the milestones that they complete.
 const COMPLETED_BY: [(&str, Kind); 5] = [
     ("enable.portal_activity.recorded", Kind::Portal),
     ("enable.course_completion.recorded", Kind::ProductCourse),
@@ -17,18 +17,19 @@ const COMPLETED_BY: [(&str, Kind); 5] = [
     ("market.marketing_campaign.deployed", Kind::FirstCampaign),
 ];
 
-/// The facts that milestones stand for.
+/// Returns the subscriptions to the facts that complete milestones.
 pub(crate) fn subscriptions(clock: &Clock) -> Vec<Subscription> {
     let handler = stoa_events::handler(crate::NAME, clock, fact_happened);
-    let of = |name, source, subjects| Subscription { name, source, subjects, on_failure: OnFailure::Park, handler: handler.clone() };
+    let subscription =
+        |name, source, subjects| Subscription { name, source, subjects, on_failure: OnFailure::Park, handler: handler.clone() };
     vec![
-        of(
+        subscription(
             "onboarding-enable",
             "enable",
             &["enable.portal_activity.recorded", "enable.course_completion.recorded", "enable.certification_award.earned"],
         ),
-        of("onboarding-market", "market", &["market.marketing_campaign.deployed"]),
-        of("onboarding-sell", "sell", &["sell.deal.submitted"]),
+        subscription("onboarding-market", "market", &["market.marketing_campaign.deployed"]),
+        subscription("onboarding-sell", "sell", &["sell.deal.submitted"]),
     ]
 }
 

@@ -10,11 +10,11 @@
 //! | NOT_STARTED, IN_PROGRESS, BLOCKED, ESCALATED | WAIVED(by) | WaiveMilestone |
 //! | IN_PROGRESS, BLOCKED | ESCALATED | the stall time of 14 days without progress |
 //!
-//! The rules are no table of transitions: a milestone depends on others of its
-//! plan, which move with it.
+//! The rules are not a table of transitions, because a milestone depends on
+//! others of its plan, which change with it.
 //!
-//! A plan whose enrollment is over takes nothing more, so the enrollment is
-//! settled first: the room stands above [`crate::enrollment`], and
+//! A plan whose enrollment has ended accepts no change, so the enrollment is
+//! settled first. That is why this room is above [`crate::enrollment`], and
 //! [`crate::onboarding_plan`] below it.
 
 mod api;
@@ -47,8 +47,8 @@ fn check_not_ended(plan: &OnboardingPlan) -> Result<()> {
     Err(Error::state(&plan.name, "ENDED", "a plan whose enrollment has not ended"))
 }
 
-/// The plan with a milestone ended. A fact ends it whatever it depends on; by
-/// hand its dependencies must have ended before.
+/// Returns the plan with a milestone ended. A fact ends it whatever it depends
+/// on. By hand, it ends only after its dependencies.
 fn ended(plan: &OnboardingPlan, kind: Kind, end: &End<'_>, at: Timestamp) -> Result<OnboardingPlan> {
     check_not_ended(plan)?;
     let mut next = plan.clone();
@@ -59,7 +59,7 @@ fn ended(plan: &OnboardingPlan, kind: Kind, end: &End<'_>, at: Timestamp) -> Res
     }
     match end {
         End::ByHand if !open.is_empty() => {
-            let message = format!("{} waits for {}; complete or waive that first", kind.as_str_name(), open.join(", "));
+            let message = format!("{} depends on {}. Complete or waive those milestones first.", kind.as_str_name(), open.join(", "));
             let refusal = Error::precondition(ErrorReason::MilestoneDependencyOpen, message);
             return Err(refusal.with_field("kind", "depends on an open milestone"));
         }
@@ -78,8 +78,8 @@ fn ended(plan: &OnboardingPlan, kind: Kind, end: &End<'_>, at: Timestamp) -> Res
     Ok(progressed(next, at))
 }
 
-/// The plan with a barrier in the way of a milestone. What is with the concierge
-/// stays there.
+/// Returns the plan with a milestone blocked by a barrier. An escalated
+/// milestone stays escalated.
 fn blocked(plan: &OnboardingPlan, kind: Kind, barrier: &str) -> Result<OnboardingPlan> {
     check_not_ended(plan)?;
     let mut next = plan.clone();
@@ -94,7 +94,7 @@ fn blocked(plan: &OnboardingPlan, kind: Kind, barrier: &str) -> Result<Onboardin
     Ok(next)
 }
 
-/// The plan with its first open milestone at the concierge.
+/// Returns the plan with its first open milestone escalated to the concierge.
 fn escalated(plan: &OnboardingPlan) -> OnboardingPlan {
     let mut next = plan.clone();
     if let Some(milestone) = next.milestones.iter_mut().find(|m| matches!(m.state(), State::InProgress | State::Blocked)) {
@@ -103,7 +103,8 @@ fn escalated(plan: &OnboardingPlan) -> OnboardingPlan {
     next
 }
 
-/// Opens what waited, and completes the plan with its last milestone.
+/// Opens milestones whose dependencies have ended, and completes the plan with
+/// its last milestone.
 fn progressed(mut plan: OnboardingPlan, at: Timestamp) -> OnboardingPlan {
     let waiting: Vec<Kind> = plan.milestones.iter().filter(|m| m.state() == State::NotStarted).map(Milestone::kind).collect();
     for kind in waiting {
@@ -129,7 +130,7 @@ fn open_dependencies(plan: &OnboardingPlan, kind: Kind) -> Vec<&'static str> {
 }
 
 fn milestone_mut(plan: &mut OnboardingPlan, kind: Kind) -> Result<&mut Milestone> {
-    let missing = Error::precondition(ErrorReason::MilestoneNotInPlan, format!("{} has no {}", plan.name, kind.as_str_name()));
+    let missing = Error::precondition(ErrorReason::MilestoneNotInPlan, format!("{} has no milestone {}", plan.name, kind.as_str_name()));
     plan.milestones.iter_mut().find(|m| m.kind() == kind).ok_or(missing)
 }
 

@@ -1,4 +1,4 @@
-//! What happens to milestones by command.
+//! Commands on milestones.
 
 use stoa_events::changed;
 use stoa_kernel::{Cx, Result, etag, names};
@@ -10,8 +10,8 @@ use stoa_store::{Tx, documents};
 use super::{End, blocked, ended};
 use crate::{enrollment, onboarding_plan::store::Plans, scope::require_writer};
 
-/// The plan, locked, for a caller that may change it, as it is at this instant:
-/// an enrollment that is over takes it along. The enrollment is locked before.
+/// Loads and locks the plan for a caller that may change it, after settling its
+/// enrollment, with which it may end. The enrollment is locked first.
 async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<OnboardingPlan> {
     let id = documents::id::<Plans>("name", name)?;
     let enrollment = enrollment::hold(tx, cx, &id).await?;

@@ -41,8 +41,8 @@ fn apply(plan: &OnboardingPlan, command: Command, kind: Kind, now: Timestamp) ->
     }
 }
 
-/// What each command, in the order above, makes of a milestone in each state;
-/// nothing where it is refused. NOT_STARTED is one that waits for another.
+/// The state that each command, in the order above, leads to from each state;
+/// `None` if it is refused. NOT_STARTED is a milestone that depends on another.
 const TABLE: [(State, [Option<State>; 5]); 6] = {
     use State::{Blocked, Completed, Escalated, InProgress, NotStarted, Waived};
     [
@@ -55,8 +55,8 @@ const TABLE: [(State, [Option<State>; 5]); 6] = {
     ]
 };
 
-/// A plan with one milestone to look at, in a state; the other is over, unless
-/// the first waits for it.
+/// A plan whose first milestone is in a state. The second has ended, unless the
+/// first depends on it.
 fn plan_with(state: State) -> OnboardingPlan {
     let mut plan = plan();
     plan.milestones.truncate(1);
@@ -87,13 +87,13 @@ fn every_command_follows_the_table_from_every_state() {
 }
 
 #[test]
-fn a_plan_that_ended_takes_nothing() {
-    let over = closed(&plan(), day(1)).unwrap();
+fn a_plan_that_has_ended_refuses_every_command() {
+    let ended = closed(&plan(), day(1)).unwrap();
     for command in [Command::Complete, Command::Fact, Command::Waive, Command::Block] {
-        assert_eq!(apply(&over, command, Kind::Portal, day(2)).unwrap_err().reason(), "STATE_INVALID", "{command:?}");
+        assert_eq!(apply(&ended, command, Kind::Portal, day(2)).unwrap_err().reason(), "STATE_INVALID", "{command:?}");
     }
-    assert_eq!(stall_time(&over), None);
-    assert!(closed(&over, day(2)).is_none() && paused(&over, day(2)).is_none() && resumed(&over, day(2)).is_none());
+    assert_eq!(stall_time(&ended), None);
+    assert!(closed(&ended, day(2)).is_none() && paused(&ended, day(2)).is_none() && resumed(&ended, day(2)).is_none());
 }
 
 proptest! {
@@ -103,12 +103,12 @@ proptest! {
         for (days, (command, kind)) in commands.into_iter().enumerate() {
             let Ok(next) = apply(&plan, COMMANDS[command], Kind::try_from(kind).unwrap(), day(days as i64)) else { continue };
             for (old, new) in plan.milestones.iter().zip(&next.milestones) {
-                prop_assert!(!has_ended(old.state()) || old == new, "an ended milestone stays as it is");
+                prop_assert!(!has_ended(old.state()) || old == new, "an ended milestone never changes");
                 prop_assert!(old.state() != State::Escalated || new.state() == State::Escalated || has_ended(new.state()));
                 prop_assert_eq!(has_ended(new.state()), new.end_time.is_some());
                 prop_assert_eq!(new.state() == State::Waived, !new.waived_by.is_empty());
                 let waits = !open_dependencies(&next, new.kind()).is_empty();
-                prop_assert!(new.state() != State::NotStarted || waits, "nothing waits for nothing");
+                prop_assert!(new.state() != State::NotStarted || waits, "a milestone that is not started depends on an open one");
             }
             prop_assert_eq!(next.complete_time.is_some(), next.milestones.iter().all(|m| has_ended(m.state())));
             plan = next;
@@ -117,7 +117,7 @@ proptest! {
 }
 
 #[test]
-fn by_hand_a_milestone_waits_for_its_dependencies_by_fact_it_does_not() {
+fn a_milestone_waits_for_its_dependencies_by_hand_but_not_by_fact() {
     let plan = plan();
     let by_hand = ended(&plan, Kind::SalesCertification, &End::ByHand, day(1)).unwrap_err();
     assert_eq!(by_hand.reason(), "MILESTONE_DEPENDENCY_OPEN");
@@ -128,13 +128,13 @@ fn by_hand_a_milestone_waits_for_its_dependencies_by_fact_it_does_not() {
 }
 
 #[test]
-fn a_plan_stalls_fourteen_days_after_its_last_progress_and_not_while_it_rests() {
+fn a_plan_stalls_fourteen_days_after_its_last_progress_but_not_while_paused() {
     let plan = ended(&plan(), Kind::Portal, &End::ByFact("e"), day(3)).unwrap();
     assert_eq!(stall_time(&plan), Some(day(17)));
     assert_eq!(stall_time(&escalated(&plan)), None);
-    let rests = paused(&plan, day(5)).unwrap();
-    assert_eq!(stall_time(&rests), None);
-    assert_eq!(stall_time(&resumed(&rests, day(30)).unwrap()), Some(day(44)));
+    let paused = paused(&plan, day(5)).unwrap();
+    assert_eq!(stall_time(&paused), None);
+    assert_eq!(stall_time(&resumed(&paused, day(30)).unwrap()), Some(day(44)));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn state_of(plan: &OnboardingPlan, kind: Kind) -> State {
     plan.milestones.iter().find(|m| m.kind() == kind).unwrap().state()
 }
 
-/// A course was completed at an instant.
+/// Delivers the event of a course that was completed at an instant.
 async fn course_completed(bench: &Bench, partner: &str, at: Timestamp) {
     let event = Event {
         event_id: "e".into(),
@@ -168,7 +168,7 @@ async fn course_completed(bench: &Bench, partner: &str, at: Timestamp) {
 }
 
 #[tokio::test]
-async fn a_plan_stalls_once_a_period_and_a_barrier_keeps_the_concierge() {
+async fn a_plan_stalls_once_per_period_and_a_barrier_keeps_it_escalated() {
     let bench = Bench::new().await;
     bench.enroll("acme").await;
     bench.pass_days(13);
@@ -189,7 +189,7 @@ async fn a_plan_stalls_once_a_period_and_a_barrier_keeps_the_concierge() {
     let plan = bench.api.block_milestone(bench.vendor(block)).await.unwrap().into_inner();
     assert_eq!((state_of(&plan, Kind::Portal), plan.milestones[0].barrier.as_str()), (State::Escalated, "no account"));
     bench.pass_days(30);
-    assert_eq!(bench.sweep("onboarding-stall").await, 0, "it is with the concierge");
+    assert_eq!(bench.sweep("onboarding-stall").await, 0, "the concierge has it");
 
     let complete = CompleteMilestoneRequest { name: "onboardingPlans/acme".into(), kind: Kind::Portal as i32, ..Default::default() };
     bench.api.complete_milestone(bench.vendor(complete)).await.unwrap();
@@ -199,39 +199,39 @@ async fn a_plan_stalls_once_a_period_and_a_barrier_keeps_the_concierge() {
 }
 
 #[tokio::test]
-async fn a_plan_ends_with_the_termination() {
+async fn a_plan_ends_when_its_enrollment_is_terminated() {
     let bench = Bench::new().await;
     bench.enroll("acme").await;
     bench.pass_days(5);
     let request = TerminateEnrollmentRequest { name: "enrollments/acme".into(), reason: "left".into(), ..Default::default() };
     bench.api.terminate_enrollment(bench.vendor(request)).await.unwrap();
-    let over = read(&bench, "acme").await;
-    assert_eq!((over.end_time, over.complete_time), (Some(bench.now().proto()), None));
+    let ended = read(&bench, "acme").await;
+    assert_eq!((ended.end_time, ended.complete_time), (Some(bench.now().proto()), None));
     bench.pass_days(30);
     assert_eq!(bench.sweep("onboarding-stall").await, 0);
     course_completed(&bench, "acme", bench.now()).await;
-    let waive = WaiveMilestoneRequest { name: over.name.clone(), kind: Kind::KickOff as i32, ..Default::default() };
+    let waive = WaiveMilestoneRequest { name: ended.name.clone(), kind: Kind::KickOff as i32, ..Default::default() };
     assert_eq!(reason(bench.api.waive_milestone(bench.vendor(waive)).await), "STATE_INVALID");
-    assert_eq!(read(&bench, "acme").await, over, "nothing happens to it any more");
+    assert_eq!(read(&bench, "acme").await, ended, "it no longer changes");
     let list = ListOnboardingPlansRequest { filter: "end_time > \"2020-01-01T00:00:00Z\"".into(), ..Default::default() };
-    assert_eq!(bench.api.list_onboarding_plans(bench.vendor(list)).await.unwrap().into_inner().onboarding_plans, [over]);
+    assert_eq!(bench.api.list_onboarding_plans(bench.vendor(list)).await.unwrap().into_inner().onboarding_plans, [ended]);
 }
 
 #[tokio::test]
-async fn a_plan_ends_with_the_lapse_whoever_finds_it_first() {
+async fn a_plan_ends_with_the_lapse_whatever_finds_it_first() {
     let bench = Bench::new().await;
     let until = bench.in_days(10);
-    for id in ["swept", "commanded", "told"] {
+    for id in ["swept", "commanded", "notified"] {
         bench.enroll_by(id, "", Agreement { expire_time: until, ..Default::default() }).await;
     }
     bench.pass_days(20);
-    course_completed(&bench, "told", bench.now()).await;
-    let told = read(&bench, "told").await;
-    assert_eq!((told.end_time, state_of(&told, Kind::ProductCourse)), (until, State::NotStarted));
+    course_completed(&bench, "notified", bench.now()).await;
+    let notified = read(&bench, "notified").await;
+    assert_eq!((notified.end_time, state_of(&notified, Kind::ProductCourse)), (until, State::NotStarted));
     let waive = WaiveMilestoneRequest { name: "onboardingPlans/commanded".into(), kind: Kind::KickOff as i32, ..Default::default() };
     assert_eq!(reason(bench.api.waive_milestone(bench.vendor(waive)).await), "STATE_INVALID");
-    assert_eq!(bench.sweep("onboarding-stall").await, 0, "two plans stalled after their end");
-    for id in ["swept", "commanded", "told"] {
+    assert_eq!(bench.sweep("onboarding-stall").await, 0, "two plans would have stalled only after their end");
+    for id in ["swept", "commanded", "notified"] {
         assert_eq!(read(&bench, id).await.end_time, until, "{id}");
     }
     let escalated = bench.subjects().await.into_iter().filter(|s| s == "onboarding_plan.escalated").count();
@@ -239,7 +239,7 @@ async fn a_plan_ends_with_the_lapse_whoever_finds_it_first() {
 }
 
 #[tokio::test]
-async fn a_plan_rests_with_the_suspension() {
+async fn a_plan_pauses_while_its_enrollment_is_suspended() {
     let bench = Bench::new().await;
     let name = bench.enroll("acme").await.name;
     bench.pass_days(10);
@@ -250,13 +250,13 @@ async fn a_plan_rests_with_the_suspension() {
     assert_eq!(bench.sweep("onboarding-stall").await, 0);
     bench.api.reactivate_enrollment(bench.vendor(ReactivateEnrollmentRequest { name, ..Default::default() })).await.unwrap();
     bench.pass_days(13);
-    assert_eq!(bench.sweep("onboarding-stall").await, 0, "the stall time counts anew");
+    assert_eq!(bench.sweep("onboarding-stall").await, 0, "the stall time starts anew");
     bench.pass_days(1);
     assert_eq!(bench.sweep("onboarding-stall").await, 1);
 }
 
 #[tokio::test]
-async fn a_cam_moves_the_plans_of_assigned_partners_only() {
+async fn a_cam_changes_the_plans_of_assigned_partners_only() {
     let bench = Bench::new().await;
     bench.enroll("acme").await;
     bench.enroll("other").await;

@@ -1,6 +1,6 @@
-//! Network: partners change their places, and programs open the view of those
-//! above on those below. Both ask where partners are enrolled, so the room
-//! stands above [`crate::enrollment`], and [`crate::partner`] below it.
+//! Network: partners move in the hierarchy, and programs make descendants
+//! visible to ancestors. Both depend on enrollments, so this room is above
+//! [`crate::enrollment`], and [`crate::partner`] is below it.
 
 mod api;
 mod operations;
@@ -12,7 +12,7 @@ use stoa_proto::onboard::v1::Partner;
 
 pub(crate) use visibility::{subscriptions, visibility_job};
 
-/// Whether a change may concern the parent.
+/// Whether an update may change the parent.
 fn may_move(input: &Partner, mask: Option<&FieldMask>) -> bool {
     match mask.map(|mask| mask.paths.as_slice()).unwrap_or_default() {
         [] => !input.parent.is_empty(),

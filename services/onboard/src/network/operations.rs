@@ -1,4 +1,4 @@
-//! What happens to partners by command.
+//! Commands on partners.
 
 use stoa_kernel::{Cx, Result, etag, mask, names};
 use stoa_proto::onboard::v1::{Partner, UpdatePartnerRequest};
@@ -36,8 +36,8 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdatePartnerRequest) -> 
     Ok(moved)
 }
 
-/// Moves all partners below one that was moved, in its transaction: a half-moved
-/// line would be inconsistent. The caller holds the hierarchy lock.
+/// Moves all descendants of a moved partner along, in the same transaction: a
+/// half-moved line would be inconsistent. The caller holds the hierarchy lock.
 async fn move_descendants(tx: &Tx, cx: &Cx, moved: &Partner) -> Result<()> {
     for current in store::descendants(tx, cx, names::last(&moved.name)).await? {
         let mut next = current.clone();

@@ -1,4 +1,4 @@
-//! Programs whose partners are not all shown, or hidden, yet.
+//! Programs whose change of visibility has not reached all partners yet.
 
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use stoa_kernel::{Cx, Result};
@@ -20,16 +20,17 @@ mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-/// A program, and the partner through which it is done.
+/// A program, and the last partner that its refresh has reached.
 pub(super) use row::Model as Refresh;
 use row::{ActiveModel, Column, Entity};
 
-/// A program that is not done.
+/// Returns a program whose refresh is not finished.
 pub(super) async fn refresh_left<C: ConnectionTrait>(conn: &C) -> Result<Option<Refresh>> {
     Entity::find().order_by_asc(Column::Tenant).order_by_asc(Column::Program).one(conn).await.db()
 }
 
-/// How far a program is, locked; `None` if it is done.
+/// Locks and returns the progress of a program's refresh; `None` if it is
+/// finished.
 pub(super) async fn lock_refresh(tx: &Tx, cx: &Cx, program: &str) -> Result<Option<Refresh>> {
     Entity::find_by_id((cx.tenant.clone(), program.to_owned())).lock_exclusive().one(tx.conn()).await.db()
 }

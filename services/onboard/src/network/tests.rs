@@ -12,7 +12,7 @@ use tonic::{Response, Status};
 use super::*;
 use crate::testing::{Bench, reason};
 
-/// Levels that the API allows.
+/// Maximum number of levels that the API allows.
 const LEVELS_MAX: usize = 8;
 
 async fn update(bench: &Bench, input: Partner, paths: &[&str]) -> Result<Response<Partner>, Status> {
@@ -26,12 +26,12 @@ async fn place(bench: &Bench, id: &str, parent: &str) -> Result<Response<Partner
     update(bench, Partner { name: format!("partners/{id}"), parent, ..Default::default() }, &["parent"]).await
 }
 
-/// What moves must lead to: parents by partner.
+/// The expected hierarchy: parents by partner.
 #[derive(Default)]
 struct Model(BTreeMap<String, String>);
 
 impl Model {
-    /// Ids above a partner, the topmost first.
+    /// Ids of a partner's ancestors, the topmost first.
     fn chain(&self, id: &str) -> Vec<String> {
         let mut chain: Vec<String> = std::iter::successors(self.0.get(id), |above| self.0.get(*above)).cloned().collect();
         chain.reverse();
@@ -43,7 +43,7 @@ impl Model {
         1 + self.0.iter().filter(|(_, parent)| *parent == id).map(|(below, _)| self.height(below)).max().unwrap_or_default()
     }
 
-    /// Why a move is refused, if it is; else it happens.
+    /// Returns why a move is refused, or makes it.
     fn place(&mut self, id: &str, parent: &str) -> Option<&'static str> {
         if self.0.get(id).map_or("", String::as_str) == parent {
             return None;
@@ -62,7 +62,7 @@ impl Model {
     }
 }
 
-/// Half of the partners stand in a program that lets distributors see.
+/// Half of the partners are in a program that makes descendants visible.
 async fn follows_the_model(moves: Vec<(usize, usize)>) {
     const PARTNERS: usize = 12;
     let bench = Bench::new().await;
@@ -73,7 +73,7 @@ async fn follows_the_model(moves: Vec<(usize, usize)>) {
     }
     let mut model = Model::default();
     for (who, below) in moves {
-        // The thirteenth parent is none.
+        // The thirteenth parent stands for no parent.
         let (id, parent) = (format!("p{who}"), if below == PARTNERS { String::new() } else { format!("p{below}") });
         let got = place(&bench, &id, &parent).await;
         match model.place(&id, &parent) {
@@ -111,15 +111,15 @@ async fn a_line_has_eight_levels_and_no_cycle() {
     }
     bench.enroll("free").await;
     assert_eq!(reason(place(&bench, "free", "l8").await), "HIERARCHY_TOO_DEEP");
-    assert_eq!(reason(place(&bench, "l1", "free").await), "HIERARCHY_TOO_DEEP", "those below would be");
+    assert_eq!(reason(place(&bench, "l1", "free").await), "HIERARCHY_TOO_DEEP", "its descendants would be too deep");
     assert_eq!(reason(place(&bench, "l1", "l8").await), "HIERARCHY_CYCLE");
     assert_eq!(reason(place(&bench, "l1", "l1").await), "HIERARCHY_CYCLE");
     assert_eq!(reason(place(&bench, "l1", "nobody").await), "REFERENCE_NOT_FOUND");
-    assert_eq!(bench.partner("l8").await.ancestors.len(), 7, "what was refused moved nobody");
+    assert_eq!(bench.partner("l8").await.ancestors.len(), 7, "refused moves move nobody");
 }
 
 #[tokio::test]
-async fn moves_at_the_same_time_close_no_cycle() {
+async fn concurrent_moves_close_no_cycle() {
     let bench = Bench::new().await;
     bench.enroll("a").await;
     bench.enroll("b").await;
@@ -129,7 +129,7 @@ async fn moves_at_the_same_time_close_no_cycle() {
 }
 
 #[tokio::test]
-async fn a_partner_is_changed_by_the_vendor_and_its_cam_only() {
+async fn a_partner_is_changed_only_by_the_vendor_and_its_cam() {
     let bench = Bench::new().await;
     bench.enroll("acme").await;
     bench.enroll("other").await;
@@ -164,7 +164,7 @@ async fn set_visible(bench: &Bench, descendants_visible: bool) {
 }
 
 #[tokio::test]
-async fn a_program_opens_and_closes_the_view_by_the_page() {
+async fn a_program_changes_visibility_page_by_page() {
     let bench = Bench::new().await;
     bench.enroll("above").await;
     for rows in [0..90, 90..180, 180..250] {
@@ -182,9 +182,9 @@ async fn a_program_opens_and_closes_the_view_by_the_page() {
     };
     assert_eq!(seen().await, 0);
     set_visible(&bench, true).await;
-    // `above` is of the first page.
-    assert_eq!(seen().await, 99, "the event's transaction does one page");
-    assert_eq!(bench.sweep("partner-visibility").await, 151, "the job does the rest");
+    // `above` is on the first page.
+    assert_eq!(seen().await, 99, "the event's transaction refreshes one page");
+    assert_eq!(bench.sweep("partner-visibility").await, 151, "the job refreshes the rest");
     assert_eq!(seen().await, 250);
     assert_eq!(bench.sweep("partner-visibility").await, 0);
 

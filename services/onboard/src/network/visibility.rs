@@ -1,11 +1,11 @@
-//! A program that opens or closes the view on its partners.
+//! A program that makes its partners visible to their ancestors, or hides them.
 //!
-//! That concerns thousands of partners, and each is a write with an event. They
-//! are worked through in the order of their ids, a page per transaction: the
-//! event's transaction does the first page and, if there are more, notes how far
-//! it came; a job does the pages that are left. A partner is judged by what
-//! holds when its page is written, so that a page may be done twice, and another
-//! change of the program starts over.
+//! That affects thousands of partners, and each is a write with an event. They
+//! are refreshed in the order of their ids, one page per transaction: the
+//! event's transaction refreshes the first page and, if there are more, records
+//! how far it got. A job refreshes the remaining pages. Visibility is computed
+//! from what holds when a page is written, so a page may be refreshed twice,
+//! and another change of the program starts over.
 
 use stoa_events::{Event, OnFailure, Subscription};
 use stoa_kernel::{Clock, Cx, Result, names};
@@ -16,13 +16,13 @@ use stoa_store::Tx;
 use super::store::{self, Refresh};
 use crate::enrollment;
 
-/// Partners of one transaction.
+/// Maximum number of partners per transaction.
 const PARTNERS_PER_WRITE_MAX: u64 = 100;
-/// Seconds between two looks for pages that are left.
+/// Seconds between two checks for remaining pages.
 const PAGES_EVERY_S: u64 = 5;
 
-/// A program that opens or closes the view of distributors changes what its
-/// partners' ancestors see.
+/// Returns the subscription to programs, whose changes may show partners to
+/// their ancestors or hide them.
 pub(crate) fn subscriptions(clock: &Clock) -> Vec<Subscription> {
     vec![Subscription {
         name: "partner-visibility",
@@ -41,7 +41,8 @@ async fn program_updated(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
     refresh_page(tx, cx, names::last(&program.name), "").await.map(|_| ())
 }
 
-/// Works through what the events left, until nothing is left.
+/// Returns the job that refreshes the pages that events left, until none
+/// remains.
 pub(crate) fn visibility_job(deps: &Deps) -> Job {
     job(deps, "partner-visibility", PAGES_EVERY_S, refresh)
 }
@@ -56,13 +57,13 @@ async fn refresh(deps: Deps) -> Result<u64> {
 }
 
 async fn refresh_next(tx: &Tx, cx: &Cx, left: &Refresh) -> Result<u64> {
-    // Another process may have done the rest meanwhile.
+    // Another process may have finished the rest in the meantime.
     let Some(left) = store::lock_refresh(tx, cx, &left.program).await? else { return Ok(0) };
     refresh_page(tx, cx, &left.program, &left.done_through).await
 }
 
-/// Recomputes who may see the partners of a program behind `after`, a page of
-/// them, and notes where to go on.
+/// Recomputes who may see the partners of a program, one page of them after
+/// `after`, and records where to continue.
 async fn refresh_page(tx: &Tx, cx: &Cx, program: &str, after: &str) -> Result<u64> {
     let ids = enrollment::store::partners_of(tx.conn(), cx, program, after, PARTNERS_PER_WRITE_MAX).await?;
     for id in &ids {

@@ -1,9 +1,9 @@
 //! Onboarding plan: the steps from enrollment to the first review.
 //!
 //! A plan ends complete, with its last milestone, or incomplete, with its
-//! enrollment; then nothing happens to it any more. While the enrollment is
-//! suspended the plan rests: it does not stall, facts still complete milestones.
-//! What happens to its milestones is [`crate::milestone`].
+//! enrollment. After that it never changes. While the enrollment is suspended
+//! the plan is paused: it does not stall, but facts still complete milestones.
+//! Changes to its milestones are in [`crate::milestone`].
 
 mod operations;
 pub(crate) mod store;
@@ -13,7 +13,8 @@ use stoa_proto::onboard::v1::{Enrollment, Milestone, MilestoneKind as Kind, Mile
 
 pub(crate) use operations::{close, pause, resume, start};
 
-/// The default track: what, due after how many hours, behind which milestone.
+/// The default track: milestone, hours until it is due, milestone that it
+/// depends on.
 const TRACK: [(Kind, i64, Option<Kind>); 7] = [
     (Kind::Portal, 48, None),
     (Kind::KickOff, 7 * 24, None),
@@ -27,8 +28,9 @@ const TRACK: [(Kind, i64, Option<Kind>); 7] = [
 /// Days without progress after which a plan is escalated.
 const STALL_DAYS: i64 = 14;
 
-/// A plan of the default track for an enrollment. It counts from the first
-/// instant enrolled, and from now if that is past: what is due lies ahead.
+/// Creates a plan of the default track for an enrollment. It counts from the
+/// start of the enrollment, or from now if that is past, so that all due times
+/// are ahead.
 pub(crate) fn new(enrollment: &Enrollment, now: Timestamp) -> OnboardingPlan {
     let from = Timestamp::stored(enrollment.effective_time.as_ref()).unwrap_or(now).max(now);
     let milestones = TRACK.iter().map(|(kind, hours, behind)| Milestone {
@@ -49,13 +51,13 @@ pub(crate) fn new(enrollment: &Enrollment, now: Timestamp) -> OnboardingPlan {
     }
 }
 
-/// Neither complete nor ended with its enrollment.
+/// Whether the plan is neither complete nor ended with its enrollment.
 pub(crate) fn is_open(plan: &OnboardingPlan) -> bool {
     plan.complete_time.is_none() && plan.end_time.is_none()
 }
 
-/// When the plan is escalated if nothing happens; never if it is over, rests, or
-/// was escalated already: until that milestone ends, the concierge has the plan.
+/// Returns when the plan is escalated if it makes no progress; `None` if it is
+/// closed or paused, or while the concierge has an escalated milestone.
 pub(crate) fn stall_time(plan: &OnboardingPlan) -> Option<Timestamp> {
     let escalated = plan.milestones.iter().any(|m| m.state() == State::Escalated);
     let progress = Timestamp::stored(plan.progress_time.as_ref())?;
@@ -64,19 +66,19 @@ pub(crate) fn stall_time(plan: &OnboardingPlan) -> Option<Timestamp> {
     stalls.then(|| progress.max(resumed).plus_days(STALL_DAYS))
 }
 
-/// The plan after its enrollment ended; `None` if it was over before.
+/// Returns the plan after its enrollment ended; `None` if it was closed before.
 pub(crate) fn closed(plan: &OnboardingPlan, at: Timestamp) -> Option<OnboardingPlan> {
     is_open(plan).then(|| OnboardingPlan { end_time: Some(at.proto()), pause_time: None, ..plan.clone() })
 }
 
-/// The plan at rest; `None` if it is over or rests already.
+/// Returns the paused plan; `None` if it is closed or already paused.
 pub(crate) fn paused(plan: &OnboardingPlan, now: Timestamp) -> Option<OnboardingPlan> {
-    let rests = || OnboardingPlan { pause_time: Some(now.proto()), ..plan.clone() };
-    (is_open(plan) && plan.pause_time.is_none()).then(rests)
+    let pause = || OnboardingPlan { pause_time: Some(now.proto()), ..plan.clone() };
+    (is_open(plan) && plan.pause_time.is_none()).then(pause)
 }
 
-/// The plan going on; `None` if it did not rest.
+/// Returns the resumed plan; `None` if it is closed or was not paused.
 pub(crate) fn resumed(plan: &OnboardingPlan, now: Timestamp) -> Option<OnboardingPlan> {
-    let goes_on = || OnboardingPlan { pause_time: None, resume_time: Some(now.proto()), ..plan.clone() };
-    (is_open(plan) && plan.pause_time.is_some()).then(goes_on)
+    let resume = || OnboardingPlan { pause_time: None, resume_time: Some(now.proto()), ..plan.clone() };
+    (is_open(plan) && plan.pause_time.is_some()).then(resume)
 }

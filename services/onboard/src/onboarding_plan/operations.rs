@@ -1,4 +1,4 @@
-//! What happens to plans with their enrollments, as part of those transactions.
+//! Changes to plans that come with their enrollments, in the same transactions.
 
 use stoa_events::{Step, changed, created, record};
 use stoa_kernel::{Cx, Result, Timestamp, names};
@@ -15,7 +15,7 @@ pub(crate) async fn start(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<(
     Ok(())
 }
 
-/// The plan ends with its enrollment.
+/// Ends the plan with its enrollment.
 pub(crate) async fn close(tx: &Tx, cx: &Cx, enrollment: &Enrollment, at: Timestamp) -> Result<()> {
     let Some(current) = plan_of(tx, cx, enrollment).await? else { return Ok(()) };
     let Some(plan) = closed(&current, at) else { return Ok(()) };
@@ -23,7 +23,7 @@ pub(crate) async fn close(tx: &Tx, cx: &Cx, enrollment: &Enrollment, at: Timesta
     Ok(())
 }
 
-/// The plan rests while its enrollment is suspended.
+/// Pauses the plan while its enrollment is suspended.
 pub(crate) async fn pause(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()> {
     let Some(current) = plan_of(tx, cx, enrollment).await? else { return Ok(()) };
     let Some(plan) = paused(&current, cx.now) else { return Ok(()) };
@@ -31,7 +31,7 @@ pub(crate) async fn pause(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<(
     Ok(())
 }
 
-/// The plan goes on with its enrollment.
+/// Resumes the plan with its enrollment.
 pub(crate) async fn resume(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()> {
     let Some(current) = plan_of(tx, cx, enrollment).await? else { return Ok(()) };
     let Some(plan) = resumed(&current, cx.now) else { return Ok(()) };
@@ -39,7 +39,8 @@ pub(crate) async fn resume(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<
     Ok(())
 }
 
-/// The plan of an enrollment, locked; history has none.
+/// Locks and returns the plan of an enrollment. Enrollments taken as history
+/// have none.
 async fn plan_of(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<Option<OnboardingPlan>> {
     documents::lock::<Plans>(tx, cx, names::last(&enrollment.name)).await
 }

@@ -1,5 +1,5 @@
-//! Rows of onboarding plans. `stall_time` is set while a plan can stall, so
-//! that the sweep reads only what is due.
+//! Rows of onboarding plans. `stall_time` is set only while a plan can stall,
+//! so that the sweep reads only plans that are due.
 
 use sea_orm::{Condition, QueryOrder, entity::prelude::*};
 use stoa_kernel::{Cx, Result, Timestamp, names};
@@ -56,7 +56,7 @@ impl Documents for Plans {
     }
 }
 
-/// A partner's plans that are not over, in the order of their ids.
+/// Returns a partner's open plans in the order of their ids.
 pub(crate) async fn open_of(tx: &Tx, cx: &Cx, partner: &str) -> Result<Vec<OnboardingPlan>> {
     let theirs = documents::select::<Plans>(cx).filter(Column::Partner.eq(partner));
     let open = theirs.filter(Column::Complete.eq(false)).filter(Column::EndTime.is_null());

@@ -1,5 +1,5 @@
 //! Partner: an organization of the network, with its place in the hierarchy. A
-//! partner comes into being by enrollment; how the network changes around it is
+//! partner is created by enrollment. Changes to the network around it are in
 //! [`crate::network`].
 
 pub(crate) mod hierarchy;

@@ -1,9 +1,9 @@
-//! How partners come into being.
+//! How partners are created and changed.
 //!
 //! Whoever reads one place in the hierarchy to write another holds the tenant's
-//! hierarchy lock, and takes it before any partner's row: two moves at the same
-//! time would each find no cycle and close one together, and a partner that is
-//! placed below one on the move would keep its old line.
+//! hierarchy lock, and takes it before locking any partner's row. Otherwise two
+//! concurrent moves would each find no cycle and together close one, and a
+//! partner placed below one that is being moved would keep the old ancestors.
 
 use stoa_directory::ancestors;
 use stoa_events::{changed, created};
@@ -16,8 +16,8 @@ use super::{
     store::{self, Partners},
 };
 
-/// Records a new partner below `input.parent`. None of those above sees it before
-/// it is enrolled.
+/// Records a new partner below `input.parent`. None of its ancestors sees it
+/// before it is enrolled.
 pub(crate) async fn create(tx: &Tx, cx: &Cx, id: &str, input: &Partner) -> Result<Partner> {
     if !input.parent.is_empty() {
         store::lock_hierarchy(tx, cx).await?;
@@ -29,7 +29,7 @@ pub(crate) async fn create(tx: &Tx, cx: &Cx, id: &str, input: &Partner) -> Resul
     Ok(partner)
 }
 
-/// Records the next version of a partner, and who stands above it.
+/// Records the next version of a partner, and its ancestors.
 pub(crate) async fn revise(tx: &Tx, cx: &Cx, current: &Partner, next: Partner) -> Result<Partner> {
     let next = changed::<Partners, PartnerUpdated>(tx, cx, current, next).await?;
     if (&next.ancestors, &next.visible_to) != (&current.ancestors, &current.visible_to) {
@@ -38,8 +38,8 @@ pub(crate) async fn revise(tx: &Tx, cx: &Cx, current: &Partner, next: Partner) -
     Ok(next)
 }
 
-/// Ids above a partner that stands below `parent`, the topmost first. The
-/// caller holds the hierarchy lock.
+/// Returns the ids of the ancestors of a partner below `parent`, the topmost
+/// first. The caller holds the hierarchy lock.
 pub(crate) async fn place(tx: &Tx, cx: &Cx, id: &str, parent: &str) -> Result<Vec<String>> {
     if parent.is_empty() {
         return Ok(Vec::new());

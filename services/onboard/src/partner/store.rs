@@ -1,5 +1,5 @@
-//! Rows of partners. `lineage` and `visible_to` are what versions before the
-//! table of ancestors read; a later migration drops them.
+//! Rows of partners. `lineage` and `visible_to` are read by binaries from
+//! before the table of ancestors; a later migration drops them.
 
 use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*};
 use stoa_directory::ancestors;
@@ -38,7 +38,7 @@ mod row {
 use row::Column;
 pub(crate) use row::Entity as Partners;
 
-/// The row of a tenant that moves in its hierarchy wait for.
+/// The row that serializes moves in a tenant's hierarchy.
 mod hierarchy {
     use sea_orm::entity::prelude::*;
 
@@ -99,7 +99,7 @@ pub(crate) async fn lock_hierarchy(tx: &Tx, cx: &Cx) -> Result<()> {
     hierarchy::Entity::find_by_id(cx.tenant.clone()).lock_exclusive().one(tx.conn()).await.db().map(|_| ())
 }
 
-/// All partners below one, locked in the order of their ids.
+/// Locks and returns all descendants of a partner, in the order of their ids.
 pub(crate) async fn descendants(tx: &Tx, cx: &Cx, id: &str) -> Result<Vec<Partner>> {
     let below = documents::select::<Partners>(cx).filter(Column::Id.in_subquery(ancestors::below(cx, id)));
     documents::all(tx.conn(), below.order_by_asc(Column::Id).lock_exclusive()).await

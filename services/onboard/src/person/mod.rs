@@ -1,4 +1,4 @@
-//! Person: the one place where personal data is kept. Nothing of it enters an
+//! Person: the one place where personal data is kept. None of it enters an
 //! event; erasure deletes the row.
 
 mod api;

@@ -1,4 +1,4 @@
-//! What happens to persons by command.
+//! Commands on persons.
 
 use stoa_events::{created, erased, has_facts};
 use stoa_kernel::{Cx, Error, Reach, Result, etag, ids, names};
@@ -12,14 +12,16 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreatePersonRequest) -> R
     let id = ids::chosen_or_new("person_id", &request.person_id)?;
     let input = request.person.clone().unwrap_or_default();
     let person = Person { name: names::name("persons", &id), partner: employer(tx, cx, &input.partner).await?, ..input };
-    // Facts name a person who was erased, so that the id is nobody else's.
+    // Facts still name a person who was erased, so the id must not be given to
+    // another.
     if !request.person_id.is_empty() && has_facts(tx, cx, &person.name).await? {
         return Err(Error::already_exists(&person.name));
     }
     created::<Persons, PersonCreated>(tx, cx, person).await
 }
 
-/// Name of the partner that a new person works for; empty for the vendor's own.
+/// Returns the name of the partner that a new person works for; empty for the
+/// vendor's own people.
 async fn employer(tx: &Tx, cx: &Cx, named: &str) -> Result<String> {
     if cx.caller.reach == Reach::Tenant && named.is_empty() {
         return Ok(String::new());

@@ -13,7 +13,7 @@ fn create(id: &str, partner: &str) -> CreatePersonRequest {
 }
 
 #[tokio::test]
-async fn an_erased_person_is_nowhere_any_more() {
+async fn an_erased_person_is_left_nowhere() {
     let bench = Bench::new().await;
     bench.enroll("acme").await;
     let person = bench.api.create_person(bench.vendor(create("ada", "partners/acme"))).await.unwrap().into_inner();
@@ -29,15 +29,15 @@ async fn an_erased_person_is_nowhere_any_more() {
     assert!(!format!("{retry:?}").to_lowercase().contains("ada@") && !retry.display_name.contains("Ada"), "{retry:?}");
 
     let events = bench.events().await;
-    let of = |subject: &str| events.iter().find(|e| e.subject == subject).unwrap();
-    let created = PersonCreated::decode(of("onboard.person.created").data.as_slice()).unwrap().person.unwrap();
-    let erased = PersonErased::decode(of("onboard.person.erased").data.as_slice()).unwrap().person.unwrap();
-    let told = PersonReference { name: "persons/ada".into(), partner: "partners/acme".into() };
-    assert_eq!((&created, &erased), (&told, &told));
+    let event = |subject: &str| events.iter().find(|e| e.subject == subject).unwrap();
+    let created = PersonCreated::decode(event("onboard.person.created").data.as_slice()).unwrap().person.unwrap();
+    let erased = PersonErased::decode(event("onboard.person.erased").data.as_slice()).unwrap().person.unwrap();
+    let reference = PersonReference { name: "persons/ada".into(), partner: "partners/acme".into() };
+    assert_eq!((&created, &erased), (&reference, &reference));
     assert!(events.iter().all(|e| !String::from_utf8_lossy(&e.data).contains("Ada")));
 
     let reused = without_id(create("ada", ""));
-    assert_eq!(reason(bench.api.create_person(bench.vendor(reused)).await), "ALREADY_EXISTS", "facts name the one before");
+    assert_eq!(reason(bench.api.create_person(bench.vendor(reused)).await), "ALREADY_EXISTS", "facts still name the erased person");
 }
 
 fn without_id(request: CreatePersonRequest) -> CreatePersonRequest {
@@ -45,7 +45,7 @@ fn without_id(request: CreatePersonRequest) -> CreatePersonRequest {
 }
 
 #[tokio::test]
-async fn a_partner_keeps_its_own_people_and_a_cam_those_of_assigned_partners() {
+async fn a_partner_manages_its_own_people_and_a_cam_those_of_assigned_partners() {
     let bench = Bench::new().await;
     bench.enroll("acme").await;
     bench.enroll("other").await;

@@ -1,4 +1,4 @@
-//! Program: what organizations are enrolled in.
+//! Program: what partners are enrolled in.
 
 mod api;
 mod operations;

@@ -1,4 +1,4 @@
-//! What happens to programs by command.
+//! Commands on programs.
 
 use stoa_events::{changed, created};
 use stoa_kernel::{Cx, Result, etag, ids, mask, names};

@@ -6,7 +6,7 @@ use tonic::Code;
 use crate::testing::{Bench, reason};
 
 #[tokio::test]
-async fn a_program_is_created_once_and_changed_by_who_saw_it() {
+async fn a_program_is_created_once_and_changed_with_its_current_etag() {
     let bench = Bench::new().await;
     let create = |display_name: &str| CreateProgramRequest {
         program_id: "q".into(),
@@ -15,7 +15,7 @@ async fn a_program_is_created_once_and_changed_by_who_saw_it() {
     };
     let program = bench.api.create_program(bench.vendor(create("Q"))).await.unwrap().into_inner();
     let again = bench.api.create_program(bench.vendor(create("Q"))).await.unwrap().into_inner();
-    assert_eq!(program, again, "a retry is answered as the first time");
+    assert_eq!(program, again, "a retry returns the first answer");
     assert_eq!(reason(bench.api.create_program(bench.vendor(create("other"))).await), "REQUEST_ID_REUSED");
 
     let update = async |description: &str, etag: &str| {

@@ -14,8 +14,8 @@
 //! | IDENTIFIED, CONTACTED, ENGAGED, QUALIFIED, INVITED, APPLIED, NURTURE | LOST | CloseProspect |
 //! | DISQUALIFIED, LOST | IDENTIFIED | ReopenProspect |
 //!
-//! There is one prospect for an organization (domain and country), whatever its
-//! state: a closed one is taken up again instead of created anew.
+//! There is one prospect per organization (domain and country), whatever its
+//! state: a closed one is reopened instead of created anew.
 
 mod api;
 mod operations;
@@ -32,11 +32,11 @@ use stoa_proto::onboard::v1::{Prospect, ProspectState as State};
 
 pub(crate) use operations::convert;
 
-/// What leads a prospect from one state to another.
+/// A command that moves a prospect from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Create,
-    /// Forward to a state; steps may be left out.
+    /// Moves forward to a state; steps may be skipped.
     Advance(State),
     Convert,
     Close(State),
@@ -67,16 +67,17 @@ const fn closing(from: &'static [State], to: State) -> Transition<Command, State
     Transition { command: Command::Close(to), from, to, by: "CloseProspect" }
 }
 
-/// A new prospect from what the caller sent.
+/// Creates a prospect from the caller's input.
 fn new(id: &str, input: &Prospect) -> Result<Prospect> {
     names::optional_id("prospect.owner", "persons", &input.owner)?;
     Ok(Prospect { name: names::name("prospects", id), state: Identified as i32, ..input.clone() })
 }
 
-/// The prospect after a change. What became a partner is changed there.
+/// Returns the prospect after an update. A converted one is updated as a
+/// partner.
 fn updated(current: &Prospect, input: &Prospect, mask: Option<&FieldMask>) -> Result<Prospect> {
     if current.state() == Converted {
-        let needs = format!("a prospect that is not {} yet; update that", current.partner);
+        let needs = format!("a prospect that is not converted (update {} instead)", current.partner);
         return Err(Error::state(&current.name, current.state().as_str_name(), &needs));
     }
     let mut next = current.clone();
@@ -85,8 +86,8 @@ fn updated(current: &Prospect, input: &Prospect, mask: Option<&FieldMask>) -> Re
     Ok(next)
 }
 
-/// The prospect in its next state. QUALIFIED is stamped when it is reached or
-/// passed, the first time.
+/// Returns the prospect in its next state. `qualify_time` is set when QUALIFIED
+/// is first reached or passed.
 fn moved(current: &Prospect, command: Command, now: Timestamp) -> Result<Prospect> {
     let mut next = current.clone();
     next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);
@@ -109,7 +110,8 @@ fn converted(current: &Prospect, partner: &str, now: Timestamp) -> Result<Prospe
     Ok(Prospect { partner: partner.to_owned(), ..moved(current, Command::Convert, now)? })
 }
 
-/// Domain and country, lower-case; empty without a domain.
+/// Returns the domain, in lower case and without `www.`, and the country; empty
+/// without a domain.
 fn duplicate_key(prospect: &Prospect) -> String {
     if prospect.domain.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! What happens to prospects: by command, and with their enrollment.
+//! Changes to prospects, by command and together with their enrollments.
 
 use stoa_events::{changed, created};
 use stoa_kernel::{Cx, Result, etag, ids, names};
@@ -22,7 +22,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateProspectRequest) ->
     created::<Prospects, ProspectCreated>(tx, cx, prospect).await
 }
 
-/// The prospect, locked, for a caller that may change it.
+/// Loads and locks the prospect for a caller that may change it.
 async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, etag: &str) -> Result<Prospect> {
     let current = documents::load::<Prospects>(tx, cx, field, name).await?;
     if !current.partner.is_empty() {
@@ -60,7 +60,8 @@ pub(super) async fn reopen(tx: &Tx, cx: &Cx, request: &ReopenProspectRequest) ->
     changed::<Prospects, ProspectReopened>(tx, cx, &current, prospect).await
 }
 
-/// The prospect became a partner; part of the enrollment's transaction.
+/// Records that the prospect became a partner, within the transaction of the
+/// enrollment.
 pub(crate) async fn convert(tx: &Tx, cx: &Cx, current: &Prospect, partner: &str) -> Result<()> {
     let prospect = converted(current, partner, cx.now)?;
     changed::<Prospects, ProspectConverted>(tx, cx, current, prospect).await?;

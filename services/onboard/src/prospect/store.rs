@@ -69,8 +69,8 @@ impl Documents for Prospects {
     }
 }
 
-/// Refuses a prospect whose organization is another one. The duplicate is
-/// named, so that the caller can go on with that one.
+/// Refuses a prospect whose organization is a prospect already. The error names
+/// that one, so that the caller can continue with it.
 pub(super) async fn refuse_duplicate(tx: &Tx, cx: &Cx, prospect: &Prospect) -> Result<()> {
     let key = super::duplicate_key(prospect);
     if key.is_empty() {
@@ -78,8 +78,8 @@ pub(super) async fn refuse_duplicate(tx: &Tx, cx: &Cx, prospect: &Prospect) -> R
     }
     let others = documents::select::<Prospects>(cx).filter(Column::DuplicateKey.eq(key)).filter(Column::Id.ne(names::last(&prospect.name)));
     let Some(other) = documents::one(tx.conn(), others).await? else { return Ok(()) };
-    let message = format!("{} has the same domain and country; go on with that one", other.name);
+    let message = format!("{} has the same domain and country. Continue with that prospect.", other.name);
     Err(Error::new(Kind::AlreadyExists, ErrorReason::ProspectDuplicate, message)
-        .with_field("prospect.domain", "is another prospect's")
+        .with_field("prospect.domain", "belongs to another prospect")
         .with_metadata("prospect", other.name))
 }

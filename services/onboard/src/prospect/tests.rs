@@ -20,8 +20,8 @@ const COMMANDS: [Command; 10] = [
     Command::Convert,
 ];
 
-/// Which command, in the order above, is taken in each state.
-const TAKEN: [(State, [bool; 10]); 10] = {
+/// Whether each command, in the order above, is accepted in each state.
+const ACCEPTED: [(State, [bool; 10]); 10] = {
     const Y: bool = true;
     const N: bool = false;
     [
@@ -57,8 +57,8 @@ fn the_table_is_documented() {
 
 #[test]
 fn every_command_follows_the_table_from_every_state() {
-    for (state, row) in TAKEN {
-        for (command, taken) in COMMANDS.into_iter().zip(row) {
+    for (state, row) in ACCEPTED {
+        for (command, accepted) in COMMANDS.into_iter().zip(row) {
             let to = match command {
                 Command::Advance(to) | Command::Close(to) => to,
                 Command::Create | Command::Reopen => Identified,
@@ -67,7 +67,7 @@ fn every_command_follows_the_table_from_every_state() {
             let prospect = Prospect { name: "prospects/p".into(), state: state as i32, ..Default::default() };
             match apply(&prospect, command) {
                 Ok(next) => {
-                    assert!(taken, "{state:?} {command:?}");
+                    assert!(accepted, "{state:?} {command:?}");
                     assert_eq!(next.state(), to);
                     assert_eq!(next.close_reason.is_empty(), !matches!(command, Command::Close(_)));
                     let qualified = matches!(to, Qualified | Invited | Applied | Converted);
@@ -75,7 +75,7 @@ fn every_command_follows_the_table_from_every_state() {
                     assert_eq!(next.partner.is_empty(), to != Converted);
                 }
                 Err(error) => {
-                    assert!(!taken, "{state:?} {command:?}");
+                    assert!(!accepted, "{state:?} {command:?}");
                     assert_eq!(error.reason(), "STATE_INVALID");
                 }
             }
@@ -95,9 +95,9 @@ fn a_prospect_is_qualified_once() {
 
 #[test]
 fn the_duplicate_key_ignores_case_and_www() {
-    let of = |domain: &str| duplicate_key(&Prospect { domain: domain.into(), country_code: "DE".into(), ..Default::default() });
-    assert_eq!(of("WWW.Example.com"), of("example.com"));
-    assert_eq!(of(""), "");
+    let key = |domain: &str| duplicate_key(&Prospect { domain: domain.into(), country_code: "DE".into(), ..Default::default() });
+    assert_eq!(key("WWW.Example.com"), key("example.com"));
+    assert_eq!(key(""), "");
 }
 
 fn organization(domain: &str) -> Prospect {
@@ -105,7 +105,7 @@ fn organization(domain: &str) -> Prospect {
 }
 
 #[tokio::test]
-async fn an_organization_is_one_prospect_which_is_reopened_after_it_was_lost() {
+async fn an_organization_is_one_prospect_which_is_reopened_after_a_loss() {
     let bench = Bench::new().await;
     let create = async |id: &str, domain: &str| {
         let request = CreateProspectRequest { prospect_id: id.into(), prospect: Some(organization(domain)), ..Default::default() };
@@ -126,7 +126,7 @@ async fn an_organization_is_one_prospect_which_is_reopened_after_it_was_lost() {
 }
 
 #[tokio::test]
-async fn a_prospect_is_updated_within_its_organization() {
+async fn a_prospect_cannot_be_updated_to_another_ones_organization() {
     let bench = Bench::new().await;
     for (id, domain) in [("one", "one.com"), ("two", "two.com")] {
         let request = CreateProspectRequest { prospect_id: id.into(), prospect: Some(organization(domain)), ..Default::default() };
@@ -144,11 +144,11 @@ async fn a_prospect_is_updated_within_its_organization() {
     let changed = update(named(|p| p.territory = "emea".into())).await.unwrap().into_inner();
     assert_eq!((changed.territory.as_str(), changed.domain.as_str(), changed.etag.as_str()), ("emea", "two.com", "\"2\""));
     assert_eq!(reason(update(named(|p| p.domain = "one.com".into())).await), "PROSPECT_DUPLICATE");
-    assert!(update(named(|p| p.domain = "www.two.com".into())).await.is_ok(), "its own is no duplicate");
+    assert!(update(named(|p| p.domain = "www.two.com".into())).await.is_ok(), "its own domain is no duplicate");
     assert_eq!(reason(update(named(|p| p.etag = "\"1\"".into())).await), "ETAG_MISMATCH");
     assert_eq!(reason(update(named(|p| p.owner = "nobody".into())).await), "INVALID_FIELD");
     let updates = bench.subjects().await.into_iter().filter(|s| s == "prospect.updated").count();
-    assert_eq!(updates, 2, "what was refused left no event");
+    assert_eq!(updates, 2, "refused updates leave no event");
 
     bench.enroll("three").await;
     let converted = Prospect { name: "prospects/three".into(), territory: "emea".into(), ..Default::default() };

@@ -7,7 +7,7 @@ pub(crate) mod store;
 use stoa_kernel::{Money, Result, Timestamp, money, names};
 use stoa_proto::onboard::v1::TenantSettings;
 
-/// Refuses settings that no report could be computed with.
+/// Refuses settings with which no report could be computed.
 fn check(settings: &TenantSettings) -> Result<()> {
     money::currency("tenant_settings.reporting_currency", &settings.reporting_currency)?;
     Timestamp::default().date(&settings.time_zone).map_err(|e| e.below("tenant_settings"))?;

@@ -1,4 +1,4 @@
-//! What happens to tenant settings by command.
+//! Commands on tenant settings.
 
 use stoa_events::{Step, record};
 use stoa_kernel::{Cx, Result, etag, mask};
@@ -19,7 +19,7 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateTenantSettingsReque
     let mut next = current.clone();
     let changed = mask::apply(request.update_mask.as_ref(), &input, &mut next)?;
     check(&next)?;
-    // Settings that are still the defaults get no first version.
+    // Settings that are still the defaults do not get a first version.
     if changed.is_empty() {
         return Ok(current);
     }

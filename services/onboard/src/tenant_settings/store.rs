@@ -24,7 +24,7 @@ mod row {
 }
 pub(super) use row::Entity as Settings;
 
-/// Id of the one row that a tenant has: the name of its settings.
+/// Id of a tenant's only row, which is the name of its settings.
 pub(super) const ID: &str = "tenantSettings";
 
 impl Documents for Settings {
@@ -34,13 +34,13 @@ impl Documents for Settings {
         row::Model { tenant, id, version, document }
     }
 
-    /// Two first versions met: each was made by somebody who saw the defaults.
+    /// Two first versions collided: each caller saw the defaults.
     fn taken(settings: &TenantSettings) -> Error {
         Error::etag_mismatch(&settings.name)
     }
 }
 
-/// The tenant's settings; the defaults until some were made.
+/// Returns the tenant's settings, or the defaults if they were never changed.
 pub(crate) async fn settings<C: ConnectionTrait>(conn: &C, cx: &Cx) -> Result<TenantSettings> {
     Ok(documents::find::<Settings, C>(conn, cx, ID).await?.unwrap_or_else(stoa_directory::default_settings))
 }

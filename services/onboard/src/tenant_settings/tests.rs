@@ -7,14 +7,14 @@ use super::*;
 use crate::testing::{Bench, reason};
 
 #[tokio::test]
-async fn the_default_program_exists() {
+async fn the_default_program_must_exist() {
     let bench = Bench::new().await;
     let update = async |default_program: &str| {
         let settings = TenantSettings { name: "tenantSettings".into(), default_program: default_program.into(), ..Default::default() };
         let request = UpdateTenantSettingsRequest { tenant_settings: Some(settings), ..Default::default() };
         bench.api.update_tenant_settings(bench.vendor(request)).await
     };
-    assert_eq!(update("").await.unwrap().into_inner().etag, "", "the defaults are no version");
+    assert_eq!(update("").await.unwrap().into_inner().etag, "", "the defaults have no version");
     assert_eq!(reason(update("p").await), "INVALID_FIELD");
     assert_eq!(reason(update("programs/none").await), "REFERENCE_NOT_FOUND");
     assert_eq!(update("programs/p").await.unwrap().into_inner().etag, etag::of(1));
@@ -26,7 +26,7 @@ async fn the_default_program_exists() {
 }
 
 #[test]
-fn settings_make_sense() {
+fn senseless_settings_are_refused() {
     let with = |f: fn(&mut TenantSettings)| {
         let mut settings = stoa_directory::default_settings();
         f(&mut settings);

@@ -1,4 +1,4 @@
-//! What happens to tiers by command.
+//! Commands on tiers.
 
 use stoa_events::{changed, created};
 use stoa_kernel::{Cx, Error, Result, etag, ids, mask};

@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::{Bench, reason};
 
 #[tokio::test]
-async fn a_rank_is_one_tiers_of_a_program() {
+async fn a_rank_belongs_to_one_tier_of_a_program() {
     let bench = Bench::new().await;
     bench.program("q", false).await;
     let create = async |parent: &str, rank: i32| {
@@ -30,7 +30,7 @@ async fn a_rank_is_one_tiers_of_a_program() {
 }
 
 #[tokio::test]
-async fn tiers_are_listed_of_one_program_or_of_all() {
+async fn tiers_of_one_program_or_of_all_are_listed() {
     let bench = Bench::new().await;
     bench.program("q", false).await;
     let list = async |parent: &str, page_token: &str| {
@@ -38,10 +38,10 @@ async fn tiers_are_listed_of_one_program_or_of_all() {
         let page = bench.api.list_tiers(bench.vendor(request)).await.unwrap().into_inner();
         (page.tiers.into_iter().map(|tier| tier.name).collect::<Vec<_>>(), page.next_page_token)
     };
-    let of = |program: &str| [format!("programs/{program}/tiers/entry"), format!("programs/{program}/tiers/gold")];
-    assert_eq!(list("programs/q", "").await, (of("q").to_vec(), String::new()));
+    let tiers_of = |program: &str| [format!("programs/{program}/tiers/entry"), format!("programs/{program}/tiers/gold")];
+    assert_eq!(list("programs/q", "").await, (tiers_of("q").to_vec(), String::new()));
     assert_eq!(list("programs/none", "").await.0, [""; 0]);
     let (first, more) = list("programs/-", "").await;
     let (rest, end) = list("programs/-", &more).await;
-    assert_eq!(([first, rest].concat(), end), ([of("p"), of("q")].concat(), String::new()));
+    assert_eq!(([first, rest].concat(), end), ([tiers_of("p"), tiers_of("q")].concat(), String::new()));
 }

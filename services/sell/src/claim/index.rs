@@ -1,5 +1,5 @@
-//! Rows of claims: one for each identifier and product line, to be locked, and
-//! one for each deal that is registered or sold directly under them.
+//! Rows of claims: one per customer identifier and product line, to be locked,
+//! and one per deal that is registered or sold directly under them.
 
 use sea_orm::{
     ActiveValue::Set,
@@ -53,17 +53,18 @@ mod key_row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Locks every claim of a deal until the transaction ends, in one order: of two
-/// deals with the same customer, the second waits for what becomes of the first.
+/// Locks every claim of a deal until the transaction ends, always in the same
+/// order: of two deals with the same customer, the second waits for the first.
 pub(crate) async fn lock(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     execute(tx, claims(cx, deal)).await
 }
 
-/// As [`lock`], for a deal that is not in the index: from now on others find it.
+/// Like [`lock`], for a deal that is not in the index yet: it is added, so that
+/// others find it from now on.
 pub(crate) async fn take(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     let (Some(mut claims), Some(keys)) = (claims(cx, deal), keys(cx, deal)) else { return Ok(()) };
     if tx.backend() == DbBackend::Postgres {
-        // In one round trip.
+        // One round trip.
         let put = CommonTableExpression::new().table_name("put").query(keys).to_owned();
         claims.with_cte(WithClause::new().cte(put).to_owned());
         return execute(tx, Some(claims)).await;
@@ -72,20 +73,20 @@ pub(crate) async fn take(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     execute(tx, Some(keys)).await
 }
 
-/// Adds a deal that is not in the index and claims nothing.
+/// Adds a deal that is not in the index yet and claims nothing.
 pub(crate) async fn put(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     execute(tx, keys(cx, deal)).await
 }
 
-/// Takes a deal out of the index, whatever its identifiers were.
+/// Removes a deal from the index, whatever its identifiers were.
 pub(crate) async fn remove(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     use key_row::{Column, Entity};
-    let mine = Entity::delete_many().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Deal.eq(names::last(&deal.name)));
-    mine.exec(tx.conn()).await.db().map(|_| ())
+    let rows = Entity::delete_many().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Deal.eq(names::last(&deal.name)));
+    rows.exec(tx.conn()).await.db().map(|_| ())
 }
 
-/// Writes the claims of a deal, if it has any. A row that exists is written all
-/// the same: that is what locks it.
+/// Returns the insert of a deal's claims, if it has any. A row that exists is
+/// written too, because the write is what locks it.
 fn claims(cx: &Cx, deal: &Deal) -> Option<InsertStatement> {
     use claim_row::{ActiveModel, Column, Entity};
     let line = names::last(&deal.product_line);
@@ -95,7 +96,7 @@ fn claims(cx: &Cx, deal: &Deal) -> Option<InsertStatement> {
     (!rows.is_empty()).then(|| Entity::insert_many(rows).on_conflict(known).into_query())
 }
 
-/// Writes the identifiers of a deal, if it has any.
+/// Returns the insert of a deal's identifiers, if it has any.
 fn keys(cx: &Cx, deal: &Deal) -> Option<InsertStatement> {
     use key_row::{ActiveModel, Entity};
     let row = |key| ActiveModel {
@@ -115,7 +116,8 @@ async fn execute(tx: &Tx, insert: Option<InsertStatement>) -> Result<()> {
     Ok(())
 }
 
-/// Ids of the deals that are registered under one of a deal's identifiers.
+/// Selects the ids of the deals in the index that share an identifier and the
+/// product line with a deal.
 pub(crate) fn same_business(cx: &Cx, deal: &Deal) -> SelectStatement {
     use key_row::{Column, Entity};
     Entity::find()

@@ -5,7 +5,7 @@ pub(crate) mod index;
 
 use stoa_proto::sell::v1::{Customer, Deal};
 
-/// The identifiers of a customer in one spelling, sorted.
+/// Returns the identifiers of a customer, normalized and sorted.
 pub(crate) fn keys(customer: &Customer) -> Vec<String> {
     let mut keys = Vec::new();
     let domain = domain(customer);
@@ -24,12 +24,12 @@ pub(crate) fn keys(customer: &Customer) -> Vec<String> {
     keys
 }
 
-/// The identifiers of a deal's customer.
+/// Returns the identifiers of a deal's customer.
 pub(crate) fn keys_of(deal: &Deal) -> Vec<String> {
     deal.customer.as_ref().map(keys).unwrap_or_default()
 }
 
-/// The customer's domain, lower-case and without `www.`.
+/// Returns the customer's domain in lower case, without `www.`.
 pub(crate) fn domain(customer: &Customer) -> String {
     let lower = customer.domain.trim().trim_end_matches('.').to_lowercase();
     lower.strip_prefix("www.").unwrap_or(&lower).to_owned()
@@ -49,14 +49,14 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_are_compared_in_one_spelling() {
+    fn identifiers_are_normalized() {
         assert_eq!(keys(&customer("WWW.Example.com.", "", "")), ["domain:example.com"]);
         assert_eq!(keys(&customer("", " A-1 ", "de 123.456")), ["account:A-1", "tax:DE123456"]);
         assert!(keys(&Customer { display_name: "Example".into(), ..Default::default() }).is_empty());
     }
 
     #[test]
-    fn another_spelling_is_no_other_claim() {
+    fn another_spelling_is_the_same_claim() {
         let deal = |line: &str, domain: &str| Deal {
             product_line: format!("productLines/{line}"),
             customer: Some(customer(domain, "", "")),

@@ -1,4 +1,4 @@
-//! Rows that contradict what is final here, kept for people to look at.
+//! Rows that contradict what is final here, kept for people to review.
 
 use prost::Message;
 use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
@@ -36,7 +36,7 @@ mod row {
 }
 use row::{ActiveModel, Column, Entity};
 
-/// Keeps a row of a connector, once.
+/// Keeps a row of a connector. Nothing happens if it is kept already.
 pub(super) async fn keep(tx: &Tx, cx: &Cx, connector: &str, row: &CrmRow, local_id: &str, reason: &str) -> Result<()> {
     let (remote_object, remote_id) = remote_key(row);
     let kept = ActiveModel {

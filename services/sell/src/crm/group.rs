@@ -1,5 +1,6 @@
-//! What the rows of one transaction are about: read at once, and followed row by
-//! row, so that later rows of the same object see what earlier ones did.
+//! The links and deals that the rows of one transaction are about. They are
+//! read at once and updated row by row, so that later rows of the same object
+//! see what earlier ones did.
 
 use std::collections::BTreeMap;
 
@@ -23,23 +24,23 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// The links of a connector's rows, and the deals that the rows have news of;
-    /// locked until the transaction ends.
+    /// Reads the links of a connector's rows and the deals that the rows may
+    /// change, and locks them until the transaction ends.
     pub(super) async fn read(tx: &Tx, cx: &Cx, connector: &CrmConnector, rows: &[CrmRow]) -> Result<Self> {
         let links = Links::of_rows(tx, cx, names::last(&connector.name), rows).await?;
-        let told = |row| links.get(row).filter(|link| !link.deleted && !is_unchanged(link, row) && !is_superseded(link, row));
-        let found = deals(tx, cx, rows.iter().filter_map(told).map(|link| link.local_id.as_str()).collect()).await?;
+        let to_change = |row| links.get(row).filter(|link| !link.deleted && !is_unchanged(link, row) && !is_superseded(link, row));
+        let found = deals(tx, cx, rows.iter().filter_map(to_change).map(|link| link.local_id.as_str()).collect()).await?;
         let mut group = Self { links, deals: BTreeMap::new() };
         found.into_iter().for_each(|deal| group.put(deal));
         Ok(group)
     }
 
-    /// The deal of a link.
+    /// Returns the deal of a link.
     pub(super) fn deal(&self, id: &str) -> Result<Deal> {
-        self.deals.get(id).cloned().ok_or_else(|| Error::internal(format!("deals/{id} is linked and missing")))
+        self.deals.get(id).cloned().ok_or_else(|| Error::internal(format!("deals/{id} is linked but missing")))
     }
 
-    /// A deal as a row left it behind.
+    /// Keeps a deal as a row left it.
     pub(super) fn put(&mut self, deal: Deal) {
         self.deals.insert(names::last(&deal.name).to_owned(), deal);
     }
@@ -53,13 +54,13 @@ async fn deals(tx: &Tx, cx: &Cx, ids: Vec<&str>) -> Result<Vec<Deal>> {
     documents::all(tx.conn(), theirs.order_by_asc(Column::Id).lock_exclusive()).await
 }
 
-/// Whether this version of the object was taken.
+/// Whether this version of the object was applied before.
 pub(super) fn is_unchanged(link: &Link, row: &CrmRow) -> bool {
     link.remote_version == row.remote_version && link.deleted == row.deleted
 }
 
-/// Older than what was taken. A deleted object comes back only by a row that is
-/// known to be newer.
+/// Whether the row is older than the version that was applied. A deleted object
+/// comes back only by a row that is known to be newer.
 pub(super) fn is_superseded(link: &Link, row: &CrmRow) -> bool {
     match (remote_time(row), link.remote_time) {
         (Some(row), Some(link)) => row < link,

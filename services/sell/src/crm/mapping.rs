@@ -1,4 +1,4 @@
-//! A row in our words, or everything that is wrong with it.
+//! Translates a row into our terms, or reports everything that is wrong with it.
 
 use stoa_kernel::{Error, Money, Reason, Timestamp, money};
 use stoa_proto::common::v1::ErrorReason as Common;
@@ -9,35 +9,36 @@ use stoa_proto::validate;
 
 use crate::deal;
 
-/// A deal as a row says it.
+/// A deal as a row describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mapped {
     /// Empty if the row gives none.
     pub(super) display_name: String,
-    /// For a new deal that the row gives no name.
+    /// Name of a new deal if the row gives none.
     pub(super) default_name: String,
     pub(super) partner: String,
     pub(super) product_line: String,
-    /// What the row says of the account; nothing if it names none.
+    /// The account; `None` if the row names none.
     pub(super) customer: Option<Customer>,
-    /// Whether the row says who looks after the account.
+    /// Whether the row says if direct sales own the account.
     pub(super) says_direct: bool,
     pub(super) amount: Option<Money>,
     pub(super) close_date: String,
     pub(super) stage: Stage,
-    /// Registered since; nothing for an unregistered deal.
+    /// Since when the deal is registered; `None` if it is not.
     pub(super) registered: Option<Timestamp>,
-    /// When it was won or lost; nothing for an open deal.
+    /// When it was won or lost; `None` if it is open.
     pub(super) closed: Option<Timestamp>,
     pub(super) findings: Vec<Finding>,
 }
 
-/// What a row breaks of the limits that stand in the proto.
+/// Returns what makes a row malformed: violated limits of the proto, a missing
+/// deal, an invalid time.
 pub(super) fn violations(row: &CrmRow) -> Vec<CrmRowError> {
     let mut errors: Vec<CrmRowError> =
         validate::violations(row).into_iter().map(|v| error(&v.field, Common::InvalidField, v.message)).collect();
     if row.deal.is_none() && !row.deleted {
-        errors.push(error("deal", Common::InvalidField, "is required; set it".to_owned()));
+        errors.push(error("deal", Common::InvalidField, "is required. Set it.".to_owned()));
     }
     if let Some(time) = &row.remote_time
         && let Err(e) = Timestamp::from_proto("remote_time", time)
@@ -47,7 +48,7 @@ pub(super) fn violations(row: &CrmRow) -> Vec<CrmRowError> {
     errors
 }
 
-/// The errors of a failure, as a row carries them.
+/// Returns the errors of a failure in the form that the result of a row carries.
 pub(super) fn of(failure: &Error) -> Vec<CrmRowError> {
     if failure.fields().is_empty() {
         return vec![error("", failure.reason(), failure.message().to_owned())];
@@ -60,7 +61,7 @@ pub(super) fn error(field: &str, reason: impl Into<Reason>, message: String) -> 
     CrmRowError { field: field.to_owned(), reason: reason.to_owned(), message }
 }
 
-/// Collects what is wrong and goes on, so that a row is answered once for all.
+/// Collects errors instead of stopping at the first, so that one answer names them all.
 struct Errors(Vec<CrmRowError>);
 
 impl Errors {
@@ -73,7 +74,7 @@ impl Errors {
     }
 }
 
-/// The deal that a row describes.
+/// Returns the deal that a row describes, or everything that is wrong with it.
 pub(super) fn map(connector: &CrmConnector, row: &DealRow, now: Timestamp) -> Result<Mapped, Vec<CrmRowError>> {
     let mut errors = Errors(Vec::new());
     let product_line = product_line(connector, row, &mut errors);
@@ -109,7 +110,7 @@ fn product_line(connector: &CrmConnector, row: &DealRow, errors: &mut Errors) ->
     if let Some(rule) = connector.product_map.iter().find(|rule| rule.remote_product == row.product) {
         return rule.product_line.clone();
     }
-    let message = format!("`{}` is not in the product map of {}; add it", row.product, connector.name);
+    let message = format!("`{}` is not in the product map of {}. Add it.", row.product, connector.name);
     errors.add("deal.product", ErrorReason::ProductUnmapped, message);
     String::new()
 }
@@ -118,7 +119,7 @@ fn stage(connector: &CrmConnector, row: &DealRow, errors: &mut Errors) -> Stage 
     if let Some(rule) = connector.stage_map.iter().find(|rule| rule.remote_stage == row.stage) {
         return rule.pipeline_stage();
     }
-    let message = format!("`{}` is not in the stage map of {}; add it", row.stage, connector.name);
+    let message = format!("`{}` is not in the stage map of {}. Add it.", row.stage, connector.name);
     errors.add("deal.stage", ErrorReason::StageUnmapped, message);
     Stage::Unspecified
 }
@@ -132,12 +133,13 @@ fn amount(connector: &CrmConnector, row: &DealRow, errors: &mut Errors) -> Optio
 fn instant(field: &str, time: Option<&prost_types::Timestamp>, now: Timestamp, errors: &mut Errors) -> Option<Timestamp> {
     let at = errors.take(Timestamp::from_proto(field, time?))?;
     if at > now {
-        errors.add(field, ErrorReason::DateInvalid, format!("must not lie in the future, is {at}"));
+        errors.add(field, ErrorReason::DateInvalid, format!("must not be in the future, but is {at}"));
     }
     Some(at)
 }
 
-/// Only a closed deal has an end, and it has one.
+/// Returns when the deal was closed. A deal that is won or lost must have this
+/// time; for an open deal it is ignored.
 fn closed(row: &DealRow, stage: Stage, engaged: Option<Timestamp>, now: Timestamp, errors: &mut Errors) -> Option<Timestamp> {
     if !matches!(stage, Stage::Won | Stage::Lost) {
         return None;
@@ -145,17 +147,17 @@ fn closed(row: &DealRow, stage: Stage, engaged: Option<Timestamp>, now: Timestam
     let at = instant("deal.close_time", row.close_time.as_ref(), now, errors);
     match (at, engaged) {
         (None, _) if row.close_time.is_none() => {
-            errors.add("deal.close_time", ErrorReason::DateInvalid, "is required for a deal that is won or lost; set it".to_owned());
+            errors.add("deal.close_time", ErrorReason::DateInvalid, "is required for a deal that is won or lost. Set it.".to_owned());
         }
         (Some(at), Some(engaged)) if at < engaged => {
-            errors.add("deal.close_time", ErrorReason::DateInvalid, "must not lie before registered_time".to_owned());
+            errors.add("deal.close_time", ErrorReason::DateInvalid, "must not be before registered_time".to_owned());
         }
         _ => {}
     }
     at
 }
 
-/// The account; nothing if the row names none.
+/// Returns the account; `None` if the row names none.
 fn customer(row: &DealRow) -> Option<Customer> {
     if row.account_name.is_empty() && row.account_reference.is_empty() && row.account_domain.is_empty() {
         return None;
@@ -192,7 +194,7 @@ fn findings(row: &DealRow, customer: Option<&Customer>, stage: Stage, amount: Op
     findings
 }
 
-/// A finding in words.
+/// Returns the message of a finding.
 pub(super) fn words(finding: Finding) -> &'static str {
     match finding {
         Finding::Unspecified => "",
@@ -200,7 +202,7 @@ pub(super) fn words(finding: Finding) -> &'static str {
         Finding::NoEngageDate => "nobody engaged yet: taken as an unregistered deal",
         Finding::NoAmount => "won without an amount: it counts as no revenue; set the amount in the CRM",
         Finding::Overlap => "another partner was registered for this customer and product line at the same time",
-        Finding::Superseded => "older than what was taken already: nothing changed",
-        Finding::ClaimKept => "registered here: customer, product line and partner stay, the rest of the row was taken",
+        Finding::Superseded => "older than the version applied before: nothing changed",
+        Finding::ClaimKept => "registered here: customer, product line and partner stay; the rest of the row was applied",
     }
 }

@@ -1,4 +1,4 @@
-//! A deal that is here already, and what a row of the CRM makes of it. Pure.
+//! Merges a row of the CRM into a deal that exists here. Pure.
 
 use stoa_kernel::{Money, Timestamp};
 use stoa_proto::sell::v1::{
@@ -14,8 +14,7 @@ use crate::{
     deal::{credit, pipeline, registration},
 };
 
-/// The deal with the fields that are the CRM's. What the row does not say
-/// stays.
+/// Returns the deal with the fields that the CRM owns. What the row does not say stays.
 pub(super) fn with_remote_fields(connector: &CrmConnector, current: &Deal, mapped: &Mapped) -> Deal {
     let mut next = current.clone();
     let remote = |field| is_remote(connector, field);
@@ -43,8 +42,8 @@ pub(super) fn with_remote_fields(connector: &CrmConnector, current: &Deal, mappe
     next
 }
 
-/// The customer as the row has it; what the row leaves out, and what no row can
-/// say, as it was.
+/// Returns the customer as the row has it. What the row leaves out, and what no
+/// row can say, stays as it was.
 fn customer(current: Option<&Customer>, mapped: &Mapped) -> Option<Customer> {
     let (Some(current), Some(theirs)) = (current, &mapped.customer) else {
         return mapped.customer.clone().or_else(|| current.cloned());
@@ -63,8 +62,8 @@ fn customer(current: Option<&Customer>, mapped: &Mapped) -> Option<Customer> {
     })
 }
 
-/// What a registration here claims stays while it is claimed; the rest of the
-/// row counts all the same. Whether something was kept.
+/// Keeps what a registration here claims, while it is claimed; the rest of the
+/// row still counts. Returns whether anything was kept.
 pub(super) fn keep_claim(current: &Deal, next: &mut Deal, now: Timestamp) -> bool {
     let state = registration::state_at(current, now);
     let claimed = !current.imported && matches!(state, State::Submitted | State::UnderReview | State::Approved);
@@ -80,7 +79,7 @@ pub(super) fn keep_claim(current: &Deal, next: &mut Deal, now: Timestamp) -> boo
     true
 }
 
-/// What in the row goes against the end that the deal has here.
+/// Returns what in the row contradicts the outcome of a deal that is closed here.
 pub(super) fn contradiction(current: &Deal, mapped: &Mapped, differs: bool, takes_stage: bool) -> Option<CrmRowError> {
     if pipeline::is_open(current) {
         return None;
@@ -88,12 +87,12 @@ pub(super) fn contradiction(current: &Deal, mapped: &Mapped, differs: bool, take
     let moved = takes_stage && (mapped.stage != current.pipeline_stage() || mapped.closed != pipeline::close_time(current));
     let field = if moved { "deal.stage" } else { "deal" };
     let stage = current.pipeline_stage().as_str_name();
-    let message = format!("{} is {stage} and stays so; correct it here, or take the change back", current.name);
+    let message = format!("{} is {stage}, which is final. Correct it here, or undo the change in the CRM.", current.name);
     (moved || differs).then(|| mapping::error(field, ErrorReason::DealClosed, message))
 }
 
-/// What is odd about the deal after the row: what the row lacks is no finding
-/// if the deal has it.
+/// Returns the findings about the deal after the row. What the row lacks is not
+/// a finding if the deal has it.
 pub(super) fn findings(mapped: &Mapped, deal: &Deal, kept: bool) -> Vec<Finding> {
     let lacks = |finding: &Finding| match finding {
         Finding::NoAmount => deal.amount.is_none(),

@@ -1,9 +1,9 @@
-//! CRM sync: what a connector says, understood by its registration.
+//! CRM sync: rows that a connector pushes, interpreted by its registration.
 //!
-//! A row is known by its remote id and version. A link ties a remote object to
-//! one of ours (see [`crate::link`]).
-//! Rows are history: they claim no protection and compete with nobody, and what
-//! is final here does not move because a late row says so.
+//! A row is identified by its remote id and version. A link ties a remote
+//! object to one of ours (see [`crate::link`]). Rows are history: they claim no
+//! protection and compete with no registration, and a late row does not change
+//! what is final here.
 
 mod api;
 mod batch;

@@ -1,4 +1,4 @@
-//! Rows through the API, on a store.
+//! Rows pushed through the API, on a store.
 
 mod claims;
 mod groups;
@@ -105,7 +105,7 @@ async fn a_won_row_is_history_with_each_of_its_facts() {
 }
 
 #[tokio::test]
-async fn pushed_twice_nothing_changes() {
+async fn pushing_rows_twice_changes_nothing() {
     let bench = bench().await;
     let rows = || vec![row(&bench, "1", "v1", "Won"), with(row(&bench, "2", "v1", "Engaging"), |d| d.account_name.clear())];
     let first = push(&bench, rows()).await;
@@ -113,7 +113,7 @@ async fn pushed_twice_nothing_changes() {
     let second = push(&bench, rows()).await;
     assert_eq!(outcomes(&second), [Outcome::Unchanged, Outcome::Unchanged]);
     for (a, b) in first.iter().zip(&second) {
-        assert_eq!((&a.resource, &a.findings), (&b.resource, &b.findings), "a replay tells the same");
+        assert_eq!((&a.resource, &a.findings), (&b.resource, &b.findings), "a replay gets the same answer");
     }
     assert_eq!(bench.facts().await, facts);
 }
@@ -136,20 +136,20 @@ async fn a_bad_row_among_good_ones_is_answered_in_its_place() {
     let refused = Outcome::Rejected;
     let expected = [Outcome::Created, refused, refused, refused, refused, refused, refused, refused, Outcome::Created];
     assert_eq!(outcomes(&results), expected);
-    let told = |i: usize| results[i].errors.iter().map(|e| (e.field.as_str(), e.reason.as_str())).collect::<Vec<_>>();
-    assert_eq!(told(1), [("deal.product", "PRODUCT_UNMAPPED")]);
-    assert_eq!(told(2), [("deal.close_time", "DATE_INVALID")]);
-    assert_eq!(told(3), [("deal.amount_minor_units", "INVALID_FIELD")]);
-    assert!(told(4).contains(&("remote_id", "INVALID_FIELD")) && told(4).contains(&("deal", "INVALID_FIELD")));
-    assert_eq!(told(5), [("deal.stage", "STAGE_UNMAPPED"), ("deal.currency_code", "CURRENCY_UNKNOWN")]);
-    assert_eq!(told(6), [("deal.close_time", "DATE_INVALID")]);
-    assert_eq!(told(7), [("deal.registered_time", "DATE_INVALID")]);
+    let errors = |i: usize| results[i].errors.iter().map(|e| (e.field.as_str(), e.reason.as_str())).collect::<Vec<_>>();
+    assert_eq!(errors(1), [("deal.product", "PRODUCT_UNMAPPED")]);
+    assert_eq!(errors(2), [("deal.close_time", "DATE_INVALID")]);
+    assert_eq!(errors(3), [("deal.amount_minor_units", "INVALID_FIELD")]);
+    assert!(errors(4).contains(&("remote_id", "INVALID_FIELD")) && errors(4).contains(&("deal", "INVALID_FIELD")));
+    assert_eq!(errors(5), [("deal.stage", "STAGE_UNMAPPED"), ("deal.currency_code", "CURRENCY_UNKNOWN")]);
+    assert_eq!(errors(6), [("deal.close_time", "DATE_INVALID")]);
+    assert_eq!(errors(7), [("deal.registered_time", "DATE_INVALID")]);
     let request = ListDealsRequest { filter: "imported = true".into(), ..Default::default() };
     assert_eq!(bench.api.list_deals(bench.vendor(request)).await.unwrap().into_inner().deals.len(), 2);
 }
 
 #[tokio::test]
-async fn what_is_missing_makes_an_unregistered_deal_and_a_finding() {
+async fn what_a_row_lacks_is_a_finding_and_may_leave_the_deal_unregistered() {
     let bench = bench().await;
     let no_account = with(row(&bench, "1", "v1", "Engaging"), |d| (d.account_name, d.account_reference) = Default::default());
     let no_date = with(row(&bench, "2", "v1", "Prospecting"), |d| d.registered_time = None);
@@ -192,7 +192,7 @@ async fn overlapping_history_is_a_finding_and_competes_with_nobody() {
 }
 
 #[tokio::test]
-async fn later_versions_move_a_deal_and_final_ones_stay() {
+async fn later_versions_change_a_deal_until_it_is_closed() {
     let bench = bench().await;
     let created = push(&bench, vec![row(&bench, "1", "v1", "Engaging")]).await;
     let name = &created[0].resource;
@@ -241,7 +241,7 @@ async fn older_rows_change_nothing_and_deletes_leave_a_tombstone() {
 }
 
 #[tokio::test]
-async fn a_connector_sees_its_registration_only() {
+async fn a_connector_sees_only_its_registration() {
     let bench = bench().await;
     let created = push(&bench, vec![row(&bench, "1", "v1", "Engaging")]).await;
     bench.deal("acme", "d", "example.com").await;
@@ -259,7 +259,7 @@ async fn a_connector_sees_its_registration_only() {
 }
 
 #[tokio::test]
-async fn a_batch_is_limited() {
+async fn a_batch_has_a_maximum_size() {
     let bench = bench().await;
     let rows = vec![CrmRow::default(); 1001];
     let request = BatchPushChangesRequest { connector: CONNECTOR.into(), rows };

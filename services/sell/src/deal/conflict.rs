@@ -1,19 +1,18 @@
-//! Which of the deals about the same business holds the customer.
+//! Which deal, of those about the same business, holds the customer.
 
 use stoa_kernel::Timestamp;
 use stoa_proto::sell::v1::{ConflictSource as Source, Deal, RegistrationState as State};
 
 use super::{pipeline, protection, registration};
 
-/// Whether the deal is direct sales' own, which holds its customer while it is
-/// open. History holds nobody.
+/// Whether direct sales own the deal. History does not count.
 pub(super) fn is_direct(deal: &Deal) -> bool {
     deal.partner.is_empty() && !deal.imported
 }
 
-/// Whether the deal holds its customer at an instant: a direct one while it is
-/// open, a registration undecided and not expired, or approved and protected.
-/// History holds nobody.
+/// Whether the deal holds its customer at an instant: a direct deal while it is
+/// open, a registration while it is undecided and not expired, or approved and
+/// protected. History holds no customer.
 pub(super) fn holds(deal: &Deal, now: Timestamp) -> bool {
     if deal.imported || !pipeline::is_open(deal) {
         return false;
@@ -28,8 +27,9 @@ pub(super) fn holds(deal: &Deal, now: Timestamp) -> bool {
     }
 }
 
-/// What a registration is in conflict with: direct sales, whose account the
-/// customer is or who have an open deal with it, or another registration.
+/// Returns what a registration is in conflict with: direct sales, if the
+/// customer is their account or they have an open deal with it, or another
+/// registration.
 pub(super) fn source(deal: &Deal, others: &[Deal], now: Timestamp) -> Option<Source> {
     let direct_account = deal.customer.as_ref().is_some_and(|customer| customer.direct_account);
     let holding = |other: &&Deal| holds(other, now);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_names_what_it_is_with_direct_sales_first() {
+    fn a_conflict_names_direct_sales_before_another_registration() {
         let now = Timestamp::from_micros(0);
         let mine = deal(customer("a.com", "", ""), "l");
         let mut registered = mine.clone();

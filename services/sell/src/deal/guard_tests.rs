@@ -1,4 +1,4 @@
-//! What guards money and claims, through the API.
+//! Guards of money and claims, through the API.
 
 use prost_types::FieldMask;
 use stoa_kernel::etag;
@@ -38,7 +38,7 @@ async fn ask(bench: &Bench) -> Deal {
 }
 
 #[tokio::test]
-async fn what_was_submitted_is_not_the_partners_to_change() {
+async fn a_partner_does_not_change_what_was_submitted() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
     let amount = |minor| update(Deal { amount: usd(minor), ..Default::default() }, &["amount"]);
@@ -65,7 +65,7 @@ async fn what_was_submitted_is_not_the_partners_to_change() {
 }
 
 #[tokio::test]
-async fn credits_of_others_are_the_vendors_to_change() {
+async fn only_the_vendor_changes_credits_of_others() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
     let split = vec![credit("acme", 4000), credit("other", 6000)];
@@ -79,15 +79,15 @@ async fn credits_of_others_are_the_vendors_to_change() {
         ..Default::default()
     };
     let named = bench.api.update_deal(bench.of("acme", unmasked)).await.unwrap().into_inner();
-    assert_eq!((named.credits, named.display_name.as_str()), (split, "Named"), "who says nothing of credits changes none");
+    assert_eq!((named.credits, named.display_name.as_str()), (split, "Named"), "an update that gives no credits changes none");
     let back = bench.api.update_deal(bench.vendor(shares(vec![]))).await.unwrap().into_inner();
     assert_eq!(back.credits, [credit("acme", 10_000)]);
     assert!(bench.api.update_deal(bench.of("acme", shares(vec![credit("acme", 5000)]))).await.is_ok());
 }
 
-/// Whether a partner is there its owner would have to say, which cannot be reached.
+/// Only its owner could tell whether the partner exists, and it cannot be reached.
 #[tokio::test]
-async fn credits_are_looked_up_only_if_they_are_meant() {
+async fn credits_are_looked_up_only_if_the_mask_covers_them() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
     let deal = || Deal { display_name: "Named".into(), credits: vec![credit("nobody", 1)], ..Default::default() };
@@ -112,7 +112,7 @@ async fn direct_sales_hold_their_customers_too() {
     assert_eq!((submitted.registration_state(), submitted.conflict_source()), (State::Conflicted, ConflictSource::DirectSales));
     assert_eq!(bench.submit("acme", "deals/elsewhere").await.unwrap().registration_state(), State::Submitted);
 
-    // The direct deal's customer turns out to be another.
+    // The direct deal's customer turns out to be a different one.
     let moved = UpdateDealRequest {
         deal: Some(Deal { name: "deals/direct".into(), customer: customer("example.net"), ..Default::default() }),
         ..Default::default()
@@ -127,7 +127,7 @@ async fn direct_sales_hold_their_customers_too() {
 }
 
 #[tokio::test]
-async fn the_vendor_says_what_a_direct_account_is() {
+async fn only_the_vendor_says_what_a_direct_account_is() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
     let flagged = |direct_account| {
@@ -146,7 +146,7 @@ async fn the_vendor_says_what_a_direct_account_is() {
 }
 
 #[tokio::test]
-async fn a_customer_changed_on_request_takes_the_claim_along() {
+async fn the_claim_follows_a_customer_that_is_changed_on_request() {
     let bench = Bench::new().await;
     for (partner, id, domain) in [("acme", "d", "old.com"), ("other", "new", "new.com"), ("other", "old", "old.com")] {
         bench.deal(partner, id, domain).await;
@@ -187,7 +187,7 @@ async fn answers_and_filters_do_not_wait_for_the_sweep() {
 }
 
 #[tokio::test]
-async fn a_retry_gets_the_first_answer_whatever_holds_by_now() {
+async fn a_retry_gets_the_first_answer_whatever_has_changed_since() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
     let submit = |id: &str| SubmitDealRegistrationRequest { name: "deals/d".into(), request_id: id.into(), ..Default::default() };
@@ -204,12 +204,12 @@ async fn a_retry_gets_the_first_answer_whatever_holds_by_now() {
     bench.deliver(&stoa_directory::subscriptions().remove(0), event).await.unwrap();
     let again = bench.api.submit_deal_registration(bench.of("acme", submit("r"))).await.unwrap().into_inner();
     assert_eq!(again, first);
-    assert_eq!(reason(bench.api.submit_deal_registration(bench.of("acme", submit("s"))).await), "UNAVAILABLE", "who says it is suspended?");
+    assert_eq!(reason(bench.api.submit_deal_registration(bench.of("acme", submit("s"))).await), "UNAVAILABLE", "only its owner could tell");
     assert_eq!(bench.facts().await, ["created", "submitted"]);
 }
 
 #[tokio::test]
-async fn a_cam_writes_for_its_own_partners() {
+async fn a_cam_writes_only_for_assigned_partners() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
     bench.deal("other", "e", "example.org").await;

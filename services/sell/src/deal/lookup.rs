@@ -1,5 +1,5 @@
-//! What deals need to know of partners and their enrollments, found before the
-//! transaction.
+//! What deals need to know about partners and their enrollments, looked up
+//! before the transaction.
 
 use stoa_kernel::{Cx, Result};
 use stoa_proto::sell::v1::{CorrectDealRequest, CreateDealRequest, Credit, SubmitDealRegistrationRequest, UpdateDealRequest};
@@ -20,7 +20,7 @@ async fn credited(deps: &Deps, cx: &Cx, field: &str, credits: &[Credit]) -> Resu
     Ok(())
 }
 
-/// The partners that a new deal names exist.
+/// Checks that the partners that a new deal names exist.
 pub(super) async fn named(deps: &Deps, cx: &Cx, request: &CreateDealRequest) -> Result<()> {
     let Some(deal) = &request.deal else { return Ok(()) };
     if !deal.partner.is_empty() {
@@ -29,8 +29,8 @@ pub(super) async fn named(deps: &Deps, cx: &Cx, request: &CreateDealRequest) -> 
     credited(deps, cx, "deal.credits.partner", &deal.credits).await
 }
 
-/// The partners exist that an update credits. What its mask leaves out it does
-/// not say: nothing limits how many credits stand there.
+/// Checks that the partners that an update credits exist. Credits that its mask
+/// leaves out are not looked up, because nothing limits their number.
 pub(super) async fn updated_credits(deps: &Deps, cx: &Cx, request: &UpdateDealRequest) -> Result<()> {
     let mask = request.update_mask.as_ref();
     let all_that_is_set = mask.is_none_or(|mask| mask.paths.is_empty());
@@ -40,13 +40,14 @@ pub(super) async fn updated_credits(deps: &Deps, cx: &Cx, request: &UpdateDealRe
     }
 }
 
-/// The partners exist that a correction credits.
+/// Checks that the partners that a correction credits exist.
 pub(super) async fn corrected_credits(deps: &Deps, cx: &Cx, request: &CorrectDealRequest) -> Result<()> {
     credited(deps, cx, "credits.partner", &request.credits).await
 }
 
-/// What the deal's partner is authorized to sell. As a rule the copy of its
-/// enrollments says so; else the deal is looked at, and their owner asked.
+/// Returns what the deal's partner is authorized to sell. Usually the copy of
+/// its enrollments says so; if not, the deal is read and the owner of the
+/// enrollments is asked.
 pub(super) async fn authorized(deps: &Deps, cx: &Cx, request: &SubmitDealRegistrationRequest) -> Result<Authorized> {
     let id = documents::id::<Deals>("name", &request.name)?;
     let mut enrollments = stoa_directory::copied_in_force(deps.store.read(), cx, store::partner_of(cx, &id)).await?;

@@ -1,4 +1,4 @@
-//! What happens to deals by command.
+//! Commands on deals.
 
 use stoa_events::{Step, changed, created, record};
 use stoa_kernel::{Cx, Error, Kind, Money, Reach, Result, etag, ids, names};
@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{claim::index, product_line::store::ProductLines};
 
-/// The name of the partner that a new deal is for: the caller's own, or the one
-/// that the vendor's people name; empty for a direct deal.
+/// Returns the name of the partner that a new deal is for: the caller's own, or
+/// the one that the vendor's people name; empty for a direct deal.
 fn partner_of(cx: &Cx, named: &str) -> Result<String> {
     let id = names::optional_id("deal.partner", "partners", named)?;
     if id.is_empty() && cx.caller.reach == Reach::Tenant {
@@ -41,31 +41,31 @@ async fn check_product_line(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a CAM a direct deal, which no partner of its own is in, and else who
-/// may not write for the deal's partner.
+/// Refuses callers that may not write for the deal's partner, and CAMs on a
+/// direct deal, which is not a deal of their partners.
 async fn require_writer(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     if deal.partner.is_empty() && cx.caller.assigned_only {
-        let message = format!("{} is a direct deal; you look after the deals of your partners", deal.name);
+        let message = format!("{} is a direct deal. You can write only deals of partners that are assigned to you.", deal.name);
         return Err(Error::new(Kind::PermissionDenied, Common::PartnerNotAssigned, message));
     }
     stoa_directory::require_writer(tx.conn(), cx, &deal.name, names::last(&deal.partner)).await
 }
 
-/// The deal that a write is about, locked. Who may only see it, as a
-/// distributor its dealer's, does not write it.
-async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, sent_etag: &str) -> Result<Deal> {
+/// Loads and locks the deal that a write is about. Refuses callers that may
+/// only see it, such as a distributor that sees its dealer's deals.
+async fn load(tx: &Tx, cx: &Cx, field: &str, name: &str, etag: &str) -> Result<Deal> {
     let current = documents::load::<Deals>(tx, cx, field, name).await?;
     require_writer(tx, cx, &current).await?;
-    etag::require(&current, sent_etag)?;
+    etag::require(&current, etag)?;
     Ok(current)
 }
 
-/// Records the steps of a deal; answers with it as it is now.
+/// Records the steps of a deal and returns the deal as it is now.
 async fn write(tx: &Tx, cx: &Cx, current: &Deal, steps: Vec<Step<Deal>>) -> Result<Deal> {
     Ok(Deals::at(record::<Deals>(tx, cx, Some(current), steps).await?, cx.now))
 }
 
-/// As [`write`], for one event.
+/// Like [`write`], for a single event.
 async fn happened<E: Event<Aggregate = Deal>>(tx: &Tx, cx: &Cx, current: &Deal, deal: Deal) -> Result<Deal> {
     Ok(Deals::at(changed::<Deals, E>(tx, cx, current, deal).await?, cx.now))
 }
@@ -102,8 +102,8 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateDealRequest, (): &(
     write(tx, cx, &current, steps).await
 }
 
-/// Submits; if another registration or direct sales hold the customer, the deal
-/// becomes CONFLICTED in the same transaction.
+/// Submits a registration. If another registration or direct sales hold the
+/// customer, it becomes CONFLICTED in the same transaction.
 pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitDealRegistrationRequest, authorized: &Authorized) -> Result<Deal> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let submitted = registration::submitted(&current, cx.now)?;
@@ -142,14 +142,14 @@ pub(super) async fn withdraw(tx: &Tx, cx: &Cx, request: &WithdrawDealRegistratio
     happened::<DealWithdrawn>(tx, cx, &current, deal).await
 }
 
-/// A protection that has ended may be taken up again, unless another
+/// Extends a protection. One that has ended can be extended unless another
 /// registration or direct sales hold the customer by now.
 pub(super) async fn extend(tx: &Tx, cx: &Cx, request: &ExtendDealProtectionRequest) -> Result<Deal> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = protection::extended(&current, request.days, cx.now)?;
     if !protection::stands(&current, cx.now) && screening::held(tx, cx, &current).await?.is_some() {
-        let message = format!("the protection of {} had ended and somebody else holds the customer now", current.name);
+        let message = format!("the protection of {} has ended, and somebody else holds the customer now", current.name);
         return Err(Error::precondition(ErrorReason::DealConflict, message));
     }
     happened::<DealProtectionExtended>(tx, cx, &current, deal).await
@@ -161,14 +161,14 @@ pub(super) async fn advance(tx: &Tx, cx: &Cx, request: &AdvanceDealStageRequest)
     happened::<DealStageChanged>(tx, cx, &current, deal).await
 }
 
-/// A won deal has an amount: revenue and commission follow from it.
+/// Wins a deal. It must have an amount, because revenue and commission follow from it.
 pub(super) async fn win(tx: &Tx, cx: &Cx, request: &WinDealRequest) -> Result<Deal> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let amount = request.amount.as_ref().map(|amount| Money::not_negative("amount", amount)).transpose()?;
     let deal = pipeline::won(&current, amount, cx.now)?;
     if deal.amount.is_none() {
-        return Err(Error::invalid("amount", "must be set: the deal has none"));
+        return Err(Error::invalid("amount", "must be set, because the deal has no amount"));
     }
     happened::<DealWon>(tx, cx, &current, deal).await
 }

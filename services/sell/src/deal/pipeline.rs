@@ -15,8 +15,8 @@
 //! | WON, LOST | WON | CorrectDeal |
 //! | WON, LOST | LOST | CorrectDeal |
 //!
-//! A correction is linked to what was known before. A deal that was deleted in
-//! its CRM keeps its stage and is open no longer.
+//! A correction is linked to what it replaces. A deal that was deleted in its
+//! CRM keeps its stage and is no longer open.
 
 use stoa_kernel::{
     Cx, Error, Money, Result, Timestamp, etag,
@@ -26,7 +26,7 @@ use stoa_proto::sell::v1::{CorrectDealRequest, Deal, DealCorrection, ErrorReason
 
 use super::credit;
 
-/// What leads to a stage.
+/// A command that moves a deal from one stage to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
     Create,
@@ -62,7 +62,7 @@ pub(super) const TABLE: &[Transition<Command, Stage>] = &[
     Transition { command: Command::Correct(Stage::Lost), from: CLOSED, to: Stage::Lost, by: "CorrectDeal" },
 ];
 
-/// Neither won, lost nor deleted.
+/// Whether the deal is neither won, lost nor deleted.
 pub(crate) fn is_open(deal: &Deal) -> bool {
     is_open_stage(deal.pipeline_stage()) && deal.delete_time.is_none()
 }
@@ -75,10 +75,10 @@ pub(super) fn require_open(deal: &Deal) -> Result<()> {
     if is_open(deal) {
         return Ok(());
     }
-    Err(Error::state(&deal.name, deal.pipeline_stage().as_str_name(), "an open deal; correct a closed one instead"))
+    Err(Error::state(&deal.name, deal.pipeline_stage().as_str_name(), "an open deal. Correct a closed deal instead."))
 }
 
-/// The open deal after a command.
+/// Returns the deal, which must be open, after a command.
 fn moved(current: &Deal, command: Command) -> Result<Deal> {
     require_open(current)?;
     let mut next = current.clone();
@@ -107,17 +107,17 @@ pub(crate) fn lost(current: &Deal, reason: &str, competitor: &str, at: Timestamp
     Ok(next)
 }
 
-/// When the deal was won or lost.
+/// Returns when the deal was won or lost.
 pub(crate) fn close_time(deal: &Deal) -> Option<Timestamp> {
     Timestamp::stored(deal.win_time.as_ref().or(deal.lose_time.as_ref()))
 }
 
-/// A closed deal as it should have been. The version that it replaces is named,
-/// with the values that it had.
+/// Returns a closed deal as it should have been. The correction names the
+/// version that it replaces, with the values of that version.
 pub(super) fn corrected(current: &Deal, request: &CorrectDealRequest, cx: &Cx) -> Result<Deal> {
     let before = current.pipeline_stage();
     if !CLOSED.contains(&before) {
-        return Err(Error::state(&current.name, before.as_str_name(), "a deal that is won or lost; update an open one instead"));
+        return Err(Error::state(&current.name, before.as_str_name(), "a deal that is won or lost. Update an open deal instead."));
     }
     let outcome = if request.outcome() == Stage::Unspecified { before } else { request.outcome() };
     let outcome = machine::next(TABLE, &current.name, before, Command::Correct(outcome))?;
@@ -126,7 +126,7 @@ pub(super) fn corrected(current: &Deal, request: &CorrectDealRequest, cx: &Cx) -
         None => close_time(current).unwrap_or(cx.now),
     };
     if close > cx.now {
-        return Err(Error::invalid("close_time", "must not lie in the future").with_reason(ErrorReason::DateInvalid));
+        return Err(Error::invalid("close_time", "must not be in the future").with_reason(ErrorReason::DateInvalid));
     }
     let mut next = current.clone();
     next.corrections.push(DealCorrection {
@@ -150,7 +150,7 @@ pub(super) fn corrected(current: &Deal, request: &CorrectDealRequest, cx: &Cx) -
         next.amount = Some(Money::not_negative("amount", amount)?.proto());
     }
     if outcome == Stage::Won && next.amount.is_none() {
-        return Err(Error::invalid("amount", "must be set: the deal has none"));
+        return Err(Error::invalid("amount", "must be set, because the deal has no amount"));
     }
     if !request.credits.is_empty() {
         credit::check("credits", &request.credits)?;
@@ -159,7 +159,7 @@ pub(super) fn corrected(current: &Deal, request: &CorrectDealRequest, cx: &Cx) -
     Ok(next)
 }
 
-/// The deal was deleted where it came from.
+/// Returns the deal after it was deleted in its CRM.
 pub(crate) fn deleted(current: &Deal, at: Timestamp) -> Result<Deal> {
     require_open(current)?;
     let mut next = current.clone();

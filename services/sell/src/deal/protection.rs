@@ -1,37 +1,38 @@
-//! Protection: a date beside the state. What counts is the instant, not a mark
-//! that a sweep would set.
+//! Protection: a date beside the state. Rules compare with the date, not with a
+//! flag that a sweep would set.
 
 use stoa_kernel::{Error, Result, Timestamp};
 use stoa_proto::sell::v1::{Deal, ErrorReason, RegistrationState as State};
 
 use super::pipeline;
 
-/// Days that an approved deal is protected.
+/// Days for which an approved deal is protected.
 pub(super) const DAYS: i64 = 90;
 
-/// Extensions that a deal may have.
+/// Maximum number of extensions of a deal.
 const EXTENSIONS_MAX: i32 = 2;
 
-/// Days before the end of protection that its partner is reminded of.
+/// Days before the end of protection at which the partner is reminded.
 const REMINDERS: [i32; 3] = [14, 7, 1];
 
 fn end(deal: &Deal) -> Option<Timestamp> {
     Timestamp::stored(deal.protect_end_time.as_ref())
 }
 
-/// Whether the deal is protected at an instant; no longer at the end itself.
+/// Whether the deal is protected at an instant. At the end itself it no longer is.
 pub(crate) fn stands(deal: &Deal, now: Timestamp) -> bool {
     end(deal).is_some_and(|end| now < end)
 }
 
-/// Protects until an instant. Reminders whose instant has passed are left out.
+/// Protects a deal until an instant. Reminders that would be in the past are skipped.
 pub(super) fn protect(deal: &mut Deal, until: Timestamp, now: Timestamp) {
     deal.protect_end_time = Some(until.proto());
     let passed = REMINDERS.into_iter().filter(|days| until.plus_days(-i64::from(*days)) <= now);
     deal.reminded_days = passed.min().unwrap_or_default();
 }
 
-/// The deal with a longer protection, from its end or from now on.
+/// Returns the deal with its protection extended, from its end or, if it has
+/// ended, from now.
 pub(super) fn extended(current: &Deal, days: i32, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
     let state = current.registration_state();
@@ -39,7 +40,7 @@ pub(super) fn extended(current: &Deal, days: i32, now: Timestamp) -> Result<Deal
         return Err(Error::state(&current.name, state.as_str_name(), "a registration that was approved and protected here"));
     };
     if current.extension_count >= EXTENSIONS_MAX {
-        let message = format!("{} was extended {EXTENSIONS_MAX} times; it cannot be extended again", current.name);
+        let message = format!("{} was already extended {EXTENSIONS_MAX} times. It cannot be extended again.", current.name);
         return Err(Error::precondition(ErrorReason::ExtensionLimitReached, message));
     }
     let mut next = current.clone();
@@ -48,7 +49,8 @@ pub(super) fn extended(current: &Deal, days: i32, now: Timestamp) -> Result<Deal
     Ok(next)
 }
 
-/// The next reminder and when it is due; nothing if none is left.
+/// Returns the next reminder, in days before the end, and when it is due;
+/// `None` if none is left.
 pub(super) fn next_reminder(deal: &Deal) -> Option<(i32, Timestamp)> {
     if deal.imported || deal.registration_state() != State::Approved || !pipeline::is_open(deal) {
         return None;
@@ -58,7 +60,7 @@ pub(super) fn next_reminder(deal: &Deal) -> Option<(i32, Timestamp)> {
     Some((days, end.plus_days(-i64::from(days))))
 }
 
-/// The reminder was given.
+/// Returns the deal after a reminder.
 pub(super) fn reminded(current: &Deal, days: i32) -> Deal {
     Deal { reminded_days: days, ..current.clone() }
 }

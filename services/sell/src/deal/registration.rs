@@ -16,9 +16,9 @@
 //! | SUBMITTED, UNDER_REVIEW, ACTION_REQUIRED | EXPIRED | 30 days without a decision, recorded by a sweep |
 //! | UNSPECIFIED | APPROVED | a CRM row: history is taken as decided there |
 //!
-//! The state is judged by the instant ([`state_at`]): commands lead on from the
-//! state at their instant. Of a deal that is won, lost or deleted a registration
-//! is only rejected, expires, or is taken from a CRM.
+//! The state depends on the instant ([`state_at`]): a command leads on from the
+//! state at its instant. The registration of a deal that is won, lost or
+//! deleted can only be rejected, expire, or be imported from a CRM.
 
 use stoa_kernel::{
     Error, Result, Timestamp,
@@ -30,10 +30,10 @@ use stoa_proto::sell::v1::{ClosureCode, ConflictSource, Deal, ErrorReason, Regis
 use super::{pipeline, protection};
 use crate::claim;
 
-/// Days in which a registration is decided.
+/// Days within which a registration must be decided.
 const DECIDE_DAYS: i64 = 30;
 
-/// What leads to a state.
+/// A command that moves a registration from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
     Create,
@@ -102,20 +102,21 @@ pub(super) const TABLE: &[Transition<Command, State>] = &[
     },
 ];
 
-/// Waits for the vendor or the partner, until its due instant.
+/// Whether a registration in this state waits for the vendor or the partner,
+/// until its due instant.
 pub(crate) fn is_pending(state: State) -> bool {
     PENDING.contains(&state)
 }
 
-/// The state at an instant: an undecided registration is expired from its due
-/// instant on, whether or not the sweep came by.
+/// Returns the state at an instant: an undecided registration is expired from
+/// its due instant on, whether or not the sweep has recorded it.
 pub(crate) fn state_at(deal: &Deal, now: Timestamp) -> State {
     let state = deal.registration_state();
     let due = Timestamp::stored(deal.decide_due_time.as_ref());
     if is_pending(state) && due.is_some_and(|due| due <= now) { State::Expired } else { state }
 }
 
-/// The deal after a command, with nothing left of the state that it was in.
+/// Returns the deal after a command, without the fields of its previous state.
 fn moved(current: &Deal, command: Command, now: Timestamp) -> Result<Deal> {
     let to = machine::next(TABLE, &current.name, state_at(current, now), command)?;
     let mut next = current.clone();
@@ -126,8 +127,8 @@ fn moved(current: &Deal, command: Command, now: Timestamp) -> Result<Deal> {
     Ok(next)
 }
 
-/// The deal as it is to be shown at an instant. Its version is the one that is
-/// stored: a sweep will record what is due.
+/// Returns the deal as of an instant. Its version is the stored one: a sweep
+/// will record what is due.
 pub(crate) fn judged(mut deal: Deal, now: Timestamp) -> Deal {
     if state_at(&deal, now) == State::Expired {
         expire(&mut deal);
@@ -141,12 +142,12 @@ fn expire(deal: &mut Deal) {
     deal.decide_due_time = None;
 }
 
-/// Everything that a registration needs, or every field that is missing.
+/// Refuses a deal that lacks what a registration needs, and names every missing field.
 fn check_complete(deal: &Deal) -> Result<()> {
     let mut missing = Vec::new();
     let customer = deal.customer.clone().unwrap_or_default();
     if deal.partner.is_empty() {
-        missing.push(("deal.partner", "must be set: a direct deal is not registered"));
+        missing.push(("deal.partner", "must be set, because a direct deal cannot be registered"));
     }
     if deal.product_line.is_empty() {
         missing.push(("deal.product_line", "must be set"));
@@ -155,18 +156,20 @@ fn check_complete(deal: &Deal) -> Result<()> {
         missing.push(("deal.customer.display_name", "must be set"));
     }
     if claim::keys(&customer).is_empty() {
-        missing.push(("deal.customer.domain", "or account_reference or tax_id must be set"));
+        missing.push(("deal.customer.domain", "must be set if account_reference and tax_id are empty"));
     }
     if missing.is_empty() {
         return Ok(());
     }
-    let error =
-        Error::precondition(ErrorReason::DealIncomplete, format!("{} lacks what a registration needs; update it, then submit", deal.name));
+    let error = Error::precondition(
+        ErrorReason::DealIncomplete,
+        format!("{} lacks what a registration needs. Update it, then submit it.", deal.name),
+    );
     Err(missing.into_iter().fold(error, |error, (field, message)| error.with_field(field, message)))
 }
 
-/// What a CRM reported as registered was decided there: here it may be
-/// registered once, and is history no longer.
+/// Returns the deal after a submission. A registration that a CRM reported was
+/// decided there: it may be submitted here once, and is then no longer history.
 pub(super) fn submitted(current: &Deal, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
     let is_history = current.imported && current.registration_state() == State::Approved;
@@ -202,7 +205,8 @@ pub(super) fn rejected(current: &Deal, code: ClosureCode, reason: &str, now: Tim
     Ok(next)
 }
 
-/// Asking does not stop the clock: the due instant stays.
+/// Returns the deal after a request for action. It does not stop the clock: the
+/// due instant stays.
 pub(super) fn action_required(current: &Deal, required_action: &str, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
     let mut next = moved(current, Command::RequestAction, now)?;
@@ -221,8 +225,8 @@ pub(super) fn withdrawn(current: &Deal, now: Timestamp) -> Result<Deal> {
     Ok(next)
 }
 
-/// The deal whose registration nobody decided in time, and the instant it was
-/// due; nothing if it is not.
+/// Returns the deal with its registration expired, and the instant at which
+/// that was due; `None` if it is not due.
 pub(super) fn expired(current: &Deal, now: Timestamp) -> Option<(Deal, Timestamp)> {
     let pending = is_pending(current.registration_state());
     let due = Timestamp::stored(current.decide_due_time.as_ref()).filter(|due| pending && *due <= now)?;
@@ -231,8 +235,9 @@ pub(super) fn expired(current: &Deal, now: Timestamp) -> Option<(Deal, Timestamp
     Some((next, due))
 }
 
-/// A registration of the past as a CRM reports it: it was decided there, is not
-/// protected and competes with nobody. It closes only what is not registered.
+/// Returns the deal with a past registration that a CRM reports: it was decided
+/// there, is not protected and competes with no other. The deal must not have a
+/// registration yet, but may be closed.
 pub(crate) fn taken(current: &Deal, at: Timestamp, now: Timestamp) -> Result<Deal> {
     let mut next = moved(current, Command::Take, now)?;
     next.submit_time = Some(at.proto());
@@ -240,8 +245,8 @@ pub(crate) fn taken(current: &Deal, at: Timestamp, now: Timestamp) -> Result<Dea
     Ok(next)
 }
 
-/// The product lines that each enrollment in force of a partner covers; one that
-/// names none covers all.
+/// The product lines that each enrollment in force of a partner covers. An
+/// enrollment that names none covers all.
 #[derive(Debug, Default)]
 pub(super) struct Authorized(pub(super) Vec<Vec<String>>);
 
@@ -250,6 +255,6 @@ pub(super) fn check_authorized(deal: &Deal, authorized: &Authorized) -> Result<(
     if authorized.0.iter().any(|lines| lines.is_empty() || lines.contains(&deal.product_line)) {
         return Ok(());
     }
-    let message = format!("partners/{} may not sell {}; authorize the product line first", names::last(&deal.partner), deal.product_line);
+    let message = format!("partners/{} may not sell {}. Authorize the product line first.", names::last(&deal.partner), deal.product_line);
     Err(Error::precondition(ErrorReason::ProductLineNotAuthorized, message).with_field("deal.product_line", "is not authorized"))
 }

@@ -1,6 +1,6 @@
-//! Screening: whether somebody else holds a deal's customer. Whoever screens
-//! locks the claim first, so that two deals of the same customer are decided one
-//! after the other, in the order in which the server sees them.
+//! Screening: whether somebody else holds a deal's customer. Every screening
+//! locks the claim first, so that two deals with the same customer are decided
+//! one after the other, in the order in which the server receives them.
 
 use sea_orm::ConnectionTrait;
 use stoa_kernel::{Cx, Result, Timestamp, names};
@@ -10,15 +10,15 @@ use stoa_store::Tx;
 use super::{conflict, pipeline, registration, store};
 use crate::claim::{self, index};
 
-/// What holds the deal's customer for its product line, if anything does. No
-/// other deal can take it until the transaction ends.
+/// Returns what holds the deal's customer for its product line, if anything
+/// does. No other deal can take the customer until the transaction ends.
 pub(super) async fn held(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
     index::lock(tx, cx, deal).await?;
     holder(tx, cx, deal).await
 }
 
-/// As [`held`], for a deal that is registered: others find it from now on. Its
-/// first registration brings it into the index, which then follows it.
+/// Like [`held`], for a deal that is being registered: others find it from now
+/// on. Its first registration adds it to the index, where changes follow it.
 pub(super) async fn registered(tx: &Tx, cx: &Cx, deal: &Deal, is_first: bool) -> Result<Option<Source>> {
     if is_first {
         index::take(tx, cx, deal).await?;
@@ -28,14 +28,14 @@ pub(super) async fn registered(tx: &Tx, cx: &Cx, deal: &Deal, is_first: bool) ->
     holder(tx, cx, deal).await
 }
 
-/// Of a deal whose claims are locked.
+/// Like [`held`], for a deal whose claims are locked already.
 async fn holder(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
     let others = store::registered(tx.conn(), cx, index::same_business(cx, deal), names::last(&deal.name)).await?;
     Ok(conflict::source(deal, &others, cx.now))
 }
 
-/// After a change of customer or product line: the identifiers follow, and what
-/// holds the new customer makes an undecided registration conflicted.
+/// Updates the index after a change of customer or product line. Returns what
+/// holds the new customer if that makes an undecided registration conflicted.
 pub(crate) async fn follow(tx: &Tx, cx: &Cx, current: &Deal, next: &Deal) -> Result<Option<Source>> {
     let is_direct = conflict::is_direct(next);
     if !claim::differ(current, next) && conflict::is_direct(current) == is_direct {

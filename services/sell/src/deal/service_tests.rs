@@ -35,7 +35,7 @@ async fn list(bench: &Bench, partner: &str, filter: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_deal_from_draft_to_won_tells_each_fact() {
+async fn a_deal_from_draft_to_won_has_an_event_for_each_step() {
     let bench = Bench::new().await;
     let deal = bench.deal("acme", "d", "example.com").await;
     assert_eq!((deal.registration_state(), deal.partner.as_str()), (State::Draft, "partners/acme"));
@@ -59,7 +59,7 @@ async fn a_deal_from_draft_to_won_tells_each_fact() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_at_once_exactly_one_gets_the_customer() {
+async fn of_many_simultaneous_submissions_exactly_one_gets_the_customer() {
     let bench = Bench::new().await;
     for i in 0..16 {
         let partner = if i % 2 == 0 { "acme" } else { "other" };
@@ -72,7 +72,7 @@ async fn of_many_at_once_exactly_one_gets_the_customer() {
     let deals = join_all(submissions).await;
     let conflicted = deals.iter().filter(|d| d.registration_state() == State::Conflicted).count();
     assert_eq!(conflicted, 15);
-    assert!(deals.iter().all(|d| d.submit_time.is_some()), "a submission counts whatever became of it");
+    assert!(deals.iter().all(|d| d.submit_time.is_some()), "a submission counts whatever its outcome");
     let facts = bench.facts().await;
     let count = |fact: &str| facts.iter().filter(|f| *f == fact).count();
     assert_eq!((count("submitted"), count("conflicted")), (16, 15));
@@ -86,8 +86,8 @@ async fn the_loser_learns_nothing_and_gets_its_turn() {
     bench.submit("acme", "deals/first").await.unwrap();
     let loser = bench.submit("other", "deals/second").await.unwrap();
     assert_eq!(loser.registration_state(), State::Conflicted);
-    let told = stoa_proto::json::to_value(&loser).unwrap().to_string();
-    assert!(!told.contains("acme") && !told.contains("first"), "{told}");
+    let answer = stoa_proto::json::to_value(&loser).unwrap().to_string();
+    assert!(!answer.contains("acme") && !answer.contains("first"), "{answer}");
 
     let withdraw = WithdrawDealRegistrationRequest { name: "deals/first".into(), ..Default::default() };
     bench.api.withdraw_deal_registration(bench.of("acme", withdraw)).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_customer_is_free_again_at_the_instant_its_protection_ends() {
 }
 
 #[tokio::test]
-async fn a_registration_expires_at_its_due_instant_whenever_the_sweep_comes() {
+async fn a_registration_expires_at_its_due_instant_whenever_the_sweep_runs() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
     bench.submit("acme", "deals/d").await.unwrap();
@@ -126,7 +126,7 @@ async fn a_registration_expires_at_its_due_instant_whenever_the_sweep_comes() {
 }
 
 #[tokio::test]
-async fn each_reminder_is_given_once_at_its_instant() {
+async fn each_reminder_is_recorded_once_at_its_instant() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
     bench.submit("acme", "deals/d").await.unwrap();
@@ -174,7 +174,7 @@ async fn a_partner_acts_for_itself_and_decides_nothing() {
     let gift = vec![Credit { partner: "partners/below".into(), share_basis_points: 1 }];
     assert_eq!(reason(bench.api.create_deal(bench.of("acme", create("", gift))).await), "SCOPE_EXCEEDED");
     let unknown = vec![Credit { partner: "partners/nobody".into(), share_basis_points: 1 }];
-    assert_eq!(reason(bench.api.create_deal(bench.vendor(create("", unknown))).await), "UNAVAILABLE", "its owner would have to say");
+    assert_eq!(reason(bench.api.create_deal(bench.vendor(create("", unknown))).await), "UNAVAILABLE", "only its owner could tell");
 
     bench.deal("acme", "d", "example.com").await;
     bench.submit("acme", "deals/d").await.unwrap();
@@ -185,14 +185,14 @@ async fn a_partner_acts_for_itself_and_decides_nothing() {
 }
 
 #[tokio::test]
-async fn who_registers_is_enrolled_and_authorized() {
+async fn only_an_enrolled_and_authorized_partner_registers() {
     let bench = Bench::new().await;
     bench.deal("narrow", "n", "example.com").await;
     assert_eq!(reason(bench.submit("narrow", "deals/n").await), "PRODUCT_LINE_NOT_AUTHORIZED");
     bench.deal("below", "b", "example.com").await;
     let refused = reason(bench.submit("below", "deals/b").await);
-    assert_eq!(refused, "UNAVAILABLE", "suspended as far as is known here; its owner has the last word and cannot be asked");
-    assert_eq!(bench.facts().await, ["created", "created"], "what is refused changes nothing");
+    assert_eq!(refused, "UNAVAILABLE", "suspended in the local copy, but the owner has the last word and cannot be asked");
+    assert_eq!(bench.facts().await, ["created", "created"], "a refusal changes nothing");
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn a_claimed_customer_is_fixed_and_a_stale_etag_is_refused() {
     assert_eq!(reason(update("example.com", &deal.etag).await), "ETAG_MISMATCH");
     assert_eq!(reason(update("example.org", "").await), "STATE_INVALID");
     let named = update("example.com", "").await.unwrap().into_inner();
-    assert_eq!(named.customer.unwrap().display_name, "New name", "what identifies nobody may change");
+    assert_eq!(named.customer.unwrap().display_name, "New name", "what is no identifier may change");
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn credits_are_looked_up_only_if_the_update_is_about_them() {
         bench.api.update_deal(bench.vendor(UpdateDealRequest { deal: Some(deal), update_mask: Some(mask), ..Default::default() }))
     };
     for paths in [["credits"].as_slice(), &["*"], &[]] {
-        assert_eq!(reason(update(paths).await), "UNAVAILABLE", "{paths:?}: not known here, and its owner cannot be asked");
+        assert_eq!(reason(update(paths).await), "UNAVAILABLE", "{paths:?}: the partner is not known here, and its owner cannot be asked");
     }
     let named = update(&["display_name"]).await.unwrap().into_inner();
     assert_eq!((named.display_name.as_str(), named.credits[0].partner.as_str()), ("New name", "partners/acme"));

@@ -1,4 +1,4 @@
-//! The state of a registration in SQL, held against the rule.
+//! The state of a registration in SQL, compared with the rule.
 
 use stoa_kernel::{Reach, Timestamp, etag};
 use stoa_proto::sell::v1::{Deal, RegistrationState as State};
@@ -6,7 +6,7 @@ use stoa_proto::sell::v1::{Deal, RegistrationState as State};
 use super::{registration::PENDING, store::Deals};
 use crate::testing::Bench;
 
-/// A deal in a recorded state; its registration is due at an instant, or is not.
+/// Returns a deal in a recorded state, due at an instant if one is given.
 fn deal(state: State, due: Option<Timestamp>) -> Deal {
     let id = format!("{}-{}", i32::from(state), due.map_or(0, Timestamp::micros));
     let mut deal = Deal { name: format!("deals/{id}"), etag: etag::of(1), decide_due_time: due.map(Timestamp::proto), ..Deal::default() };

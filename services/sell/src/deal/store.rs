@@ -1,5 +1,5 @@
-//! Rows of deals. `registration_state` is the last recorded one; `remind_time`
-//! is set while a reminder is left to be given.
+//! Rows of deals. `registration_state` is the last recorded state;
+//! `remind_time` is set while a reminder is still to come.
 
 use sea_orm::{Condition, ConnectionTrait, QuerySelect, QueryTrait, entity::prelude::*, sea_query::SelectStatement};
 use stoa_kernel::{Cx, Result, Timestamp, names};
@@ -80,7 +80,7 @@ impl Documents for Deals {
         }
     }
 
-    /// A partner's people see its deals, a connector those of its registration.
+    /// A partner's people see its deals, a connector sees those of its registration.
     fn scope(cx: &Cx) -> Condition {
         let mine = Condition::all().add(Column::Deleted.eq(false));
         mine.add(stoa_directory::visible(cx, Column::Partner)).add(link::table::visible(cx, Column::Id))
@@ -91,7 +91,7 @@ impl Documents for Deals {
     }
 }
 
-/// The condition that a registration is in a state at an instant: see
+/// Condition that a registration is in a state at an instant. See
 /// [`registration::state_at`].
 fn is(state: i32, now: Timestamp) -> Condition {
     let recorded = || Condition::all().add(Column::RegistrationState.eq(state));
@@ -105,14 +105,15 @@ fn is(state: i32, now: Timestamp) -> Condition {
     }
 }
 
-/// The id of the partner of a deal that the caller may see.
+/// Selects the id of the partner of a deal that the caller may see.
 pub(super) fn partner_of(cx: &Cx, id: &str) -> SelectStatement {
     let deal = Deals::find().select_only().column(Column::Partner).filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Id.eq(id));
     deal.filter(Deals::scope(cx)).into_query()
 }
 
-/// Open deals among `ids`, other than one, that may hold their customer, direct
-/// ones included; whether they do is the rule's to say. Sees all of the tenant.
+/// Returns open deals among `ids`, except `other_than`, that may hold their
+/// customer, including direct ones. The rules decide whether they do. Not
+/// limited to what the caller may see.
 pub(super) async fn registered<C: ConnectionTrait>(conn: &C, cx: &Cx, ids: SelectStatement, other_than: &str) -> Result<Vec<Deal>> {
     let states = registration::PENDING.iter().chain(&[State::Approved]).map(|state| i32::from(*state));
     let rows = documents::select::<Deals>(cx)
@@ -125,8 +126,8 @@ pub(super) async fn registered<C: ConnectionTrait>(conn: &C, cx: &Cx, ids: Selec
     documents::all(conn, rows).await
 }
 
-/// Whether a deal among `ids` of another partner was registered before `until`
-/// and not closed before `from`.
+/// Whether a deal of another partner, among `ids`, was registered before
+/// `until` and not closed by `from`.
 pub(super) async fn overlapping<C: ConnectionTrait>(
     conn: &C,
     cx: &Cx,

@@ -1,6 +1,5 @@
-//! What falls due by time. Rules compare with the instants themselves; the
-//! sweeps record what happened at them and tell the others. History is left
-//! alone.
+//! What falls due with time. Rules compare with the instants themselves; the
+//! sweeps record what happened at them and publish it. History is left alone.
 
 use sea_orm::Condition;
 use stoa_events::{Step, record};
@@ -14,12 +13,12 @@ use super::{
     store::{Column, Deals},
 };
 
-/// Records registrations that nobody decided in time.
+/// Returns the job that records the expiry of registrations that nobody decided in time.
 pub(crate) fn expiry_job(deps: &Deps) -> Job {
     due_job::<Deals, _>(deps, "deal-expiry", Column::DecideDueTime, Condition::all, expire)
 }
 
-/// Reminds of protections that end in 14, 7 and 1 days.
+/// Returns the job that records the reminders 14, 7 and 1 days before a protection ends.
 pub(crate) fn reminder_job(deps: &Deps) -> Job {
     due_job::<Deals, _>(deps, "deal-protection", Column::RemindTime, Condition::all, remind)
 }
@@ -33,7 +32,7 @@ async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
     Ok(1)
 }
 
-/// Gives every reminder of one deal that is still due, each at its instant.
+/// Records every reminder of one deal that is still due, each at its instant.
 async fn remind(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
     let Some(current) = documents::lock::<Deals>(tx, cx, id).await? else { return Ok(0) };
     let (mut steps, mut deal) = (Vec::new(), current.clone());

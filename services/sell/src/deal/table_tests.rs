@@ -7,8 +7,9 @@ use stoa_proto::sell::v1::{
 
 use super::{pipeline, protection, registration};
 
-/// What becomes of a registration of an open deal; `-` is refused. Late is past
-/// its due instant and not swept; history is taken from a CRM.
+/// The state of the registration of an open deal after each command; `-` is
+/// refused. `late` is past its due instant and not swept; `history` is imported
+/// from a CRM.
 const REGISTRATION: &str = "
 from                | submit       | conflict   | approve  | reject   | ask             | withdraw  | sweep   | take
 UNSPECIFIED         | SUBMITTED    | -          | -        | -        | -               | -         | -       | APPROVED
@@ -28,7 +29,7 @@ EXPIRED             | -            | -          | -        | -        | -       
 WITHDRAWN           | -            | -          | -        | -        | -               | -         | -       | -
 ";
 
-/// The same once the deal is won, lost or deleted.
+/// The state of the registration after each command once the deal is won, lost or deleted.
 const REGISTRATION_OF_CLOSED: &str = "
 from                | submit | conflict   | approve | reject   | ask | withdraw | sweep   | take
 UNSPECIFIED         | -      | -          | -       | -        | -   | -        | -       | APPROVED
@@ -48,7 +49,7 @@ EXPIRED             | -      | -          | -       | -        | -   | -        
 WITHDRAWN           | -      | -          | -       | -        | -   | -        | -       | -
 ";
 
-/// What becomes of the stage; `-` is refused.
+/// The stage after each command; `-` is refused.
 const PIPELINE: &str = "
 from            | PROSPECTING | ENGAGING | PROPOSING | NEGOTIATING | win | lose | correct to WON | correct to LOST | delete
 PROSPECTING     | -           | ENGAGING | PROPOSING | NEGOTIATING | WON | LOST | -              | -               | PROSPECTING
@@ -66,7 +67,7 @@ fn cx() -> Cx {
     Cx::service("t", "sell", &Clock::driven(NOW).0, "")
 }
 
-/// The cells of a table: from, command, expected.
+/// Returns the cells of a table: from, command, expected.
 fn cells(table: &str) -> Vec<(&str, &str, &str)> {
     let mut rows = table.trim().lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
     let head = rows.next().unwrap();
@@ -85,7 +86,7 @@ fn stage(name: &str) -> Stage {
     Stage::from_str_name(&format!("PIPELINE_STAGE_{name}")).unwrap()
 }
 
-/// An open deal whose registration stands as a row of the table says.
+/// Returns an open deal whose registration is in the state that a row of the table names.
 fn deal(from: &str) -> Deal {
     let (name, mark) = from.split_once(' ').unwrap_or((from, ""));
     let state = state(name);
@@ -119,23 +120,23 @@ fn command(deal: &Deal, command: &str) -> Option<Result<Deal>> {
         "withdraw" => registration::withdrawn(deal, NOW),
         "sweep" => return registration::expired(deal, NOW).map(|(deal, _)| Ok(deal)),
         "take" => registration::taken(deal, NOW.plus_days(-20), NOW),
-        other => panic!("{other} is no command"),
+        other => panic!("{other} is not a command"),
     })
 }
 
 fn check_registration(from: &str, deal: &Deal, column: &str, expected: &str) {
     match command(deal, column) {
         Some(Ok(next)) => {
-            assert_eq!(next.registration_state(), state(expected), "{column} of {from} was to give {expected}");
-            assert_eq!(next.pipeline_stage, deal.pipeline_stage, "the stage is no business of a registration");
+            assert_eq!(next.registration_state(), state(expected), "{column} of {from} should give {expected}");
+            assert_eq!(next.pipeline_stage, deal.pipeline_stage, "a registration does not change the stage");
             assert_eq!(next.conflict_source() != ConflictSource::Unspecified, expected == "CONFLICTED");
             assert_eq!(next.decide_due_time.is_some(), registration::is_pending(next.registration_state()));
-            assert_eq!(next.imported, deal.imported && column != "submit", "who registers here makes it no history");
+            assert_eq!(next.imported, deal.imported && column != "submit", "a deal that is submitted here is no longer history");
         }
         Some(Err(error)) => {
-            assert_eq!((expected, error.reason().as_str()), ("-", "STATE_INVALID"), "{column} of {from} was to give {expected}: {error}");
+            assert_eq!((expected, error.reason().as_str()), ("-", "STATE_INVALID"), "{column} of {from} should give {expected}: {error}");
         }
-        None => assert_eq!(expected, "-", "{column} of {from} was to give {expected}"),
+        None => assert_eq!(expected, "-", "{column} of {from} should give {expected}"),
     }
 }
 
@@ -194,8 +195,8 @@ fn every_stage_with_every_command() {
         };
         match result {
             Ok(next) => {
-                assert_eq!(next.pipeline_stage(), stage(expected), "{column} of {from} was to give {expected}");
-                assert_eq!(next.registration_state(), State::Draft, "the registration is no business of a stage");
+                assert_eq!(next.pipeline_stage(), stage(expected), "{column} of {from} should give {expected}");
+                assert_eq!(next.registration_state(), State::Draft, "a stage does not change the registration");
                 assert_eq!(next.delete_time.is_some(), column == "delete");
             }
             Err(error) => assert_eq!((expected, error.reason().as_str()), ("-", "STATE_INVALID"), "{column} of {from}: {error}"),
@@ -203,7 +204,8 @@ fn every_stage_with_every_command() {
     }
 }
 
-/// What a sequence of commands may do to an open deal, for the property tests.
+/// Returns the state that the tables expect after a command, for the property
+/// tests; `None` if the command is refused.
 pub(super) fn expected(deal: &Deal, column: &str, now: Timestamp) -> Option<State> {
     let stored = deal.registration_state();
     let late = registration::is_pending(stored) && registration::state_at(deal, now) == State::Expired;
@@ -223,7 +225,7 @@ pub(super) fn expected(deal: &Deal, column: &str, now: Timestamp) -> Option<Stat
 }
 
 #[test]
-fn protection_is_extended_where_an_open_deal_was_approved_here() {
+fn protection_is_extended_only_if_an_open_deal_was_approved_here() {
     for (from, column, _) in cells(REGISTRATION).into_iter().filter(|(_, column, _)| *column == "approve") {
         assert_eq!(column, "approve");
         let mut deal = deal(from);

@@ -1,4 +1,4 @@
-//! Any sequence of commands keeps what must hold for every deal.
+//! What must hold for every deal holds after any sequence of commands.
 
 use proptest::prelude::*;
 use stoa_kernel::{Clock, Money, etag, money};
@@ -60,7 +60,7 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 impl Command {
-    /// The column of the table of registrations that it stands in.
+    /// Returns the command's column in the table of registrations, if it has one.
     fn column(&self) -> Option<&'static str> {
         Some(match self {
             Self::Submit { .. } => "submit",
@@ -178,7 +178,7 @@ proptest! {
             match apply(&deal, &command, &cx) {
                 Ok(next) => {
                     let to = if matches!(command, Command::Submit { held: true }) { to.map(|_| Some(State::Conflicted)) } else { to };
-                    prop_assert!(to.is_none_or(|to| to == Some(next.registration_state())), "{command:?} was to give {to:?}");
+                    prop_assert!(to.is_none_or(|to| to == Some(next.registration_state())), "{command:?} should give {to:?}");
                     check_registration(&before, &next, &command, cx.now)?;
                     check_pipeline(&before, &next, &command)?;
                     check_protection(&before, &next, &command, cx.now)?;
@@ -186,7 +186,7 @@ proptest! {
                     deal = next;
                 }
                 Err(error) => {
-                    prop_assert!(to.is_none_or(|to| to.is_none()), "{command:?} was to give {to:?}: {error}");
+                    prop_assert!(to.is_none_or(|to| to.is_none()), "{command:?} should give {to:?}: {error}");
                     prop_assert!(["STATE_INVALID", "EXTENSION_LIMIT_REACHED"].contains(&error.reason().as_str()), "{}", error);
                 }
             }

@@ -1,13 +1,13 @@
-//! Link: which object of a CRM is which deal of ours, unique both ways. Nothing
-//! is ever matched by name.
+//! Link: which CRM object belongs to which of our deals, unique in both
+//! directions. Nothing is ever matched by name.
 
 pub(crate) mod table;
 
 use stoa_kernel::Timestamp;
 use stoa_proto::sell::v1::CrmRow;
 
-/// Which remote object a row is about: what the CRM calls such objects, and the
-/// id.
+/// Identifies the remote object of a row: the CRM's name for that kind of
+/// object, and the id.
 pub(crate) type RemoteKey = (String, String);
 
 pub(crate) fn remote_key(row: &CrmRow) -> RemoteKey {
@@ -15,7 +15,7 @@ pub(crate) fn remote_key(row: &CrmRow) -> RemoteKey {
     (kind, row.remote_id.clone())
 }
 
-/// When the CRM changed the object, in microseconds.
+/// Returns when the CRM changed the object, in microseconds.
 pub(crate) fn remote_time(row: &CrmRow) -> Option<i64> {
     Timestamp::micros_of(row.remote_time.as_ref())
 }

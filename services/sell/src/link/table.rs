@@ -1,5 +1,5 @@
-//! Rows of links: those of a group of rows are read at once, followed row by
-//! row, and written at once.
+//! Rows of links. The links of a group of CRM rows are read at once, updated in
+//! memory row by row, and written at once.
 
 use std::collections::BTreeMap;
 
@@ -42,8 +42,8 @@ mod row {
 pub(crate) use row::Model as Link;
 use row::{ActiveModel, Column, Entity};
 
-/// The link of a row that was taken. The row becomes the base that both sides
-/// agree on.
+/// Returns the link for a row that was applied. The row becomes the base that
+/// both sides agree on.
 pub(crate) fn of(cx: &Cx, connector: &str, row: &CrmRow, local_id: &str, findings: &[Finding]) -> Link {
     let (remote_object, remote_id) = remote_key(row);
     let findings: Vec<String> = findings.iter().map(|f| i32::from(*f).to_string()).collect();
@@ -62,12 +62,12 @@ pub(crate) fn of(cx: &Cx, connector: &str, row: &CrmRow, local_id: &str, finding
     }
 }
 
-/// What was odd about the row that the link was made of.
+/// Returns the findings of the row that the link was made from.
 pub(crate) fn findings(link: &Link) -> Vec<Finding> {
     link.findings.split(',').filter_map(|n| n.parse::<i32>().ok()).filter_map(|n| Finding::try_from(n).ok()).collect()
 }
 
-/// The links of a group of rows, as its rows leave them behind.
+/// The links of a group of rows, as the rows applied so far left them.
 pub(crate) struct Links(BTreeMap<RemoteKey, Known>);
 
 struct Known {
@@ -77,7 +77,7 @@ struct Known {
 }
 
 impl Links {
-    /// The links that a connector's rows have, locked until the transaction ends.
+    /// Reads the links of a connector's rows and locks them until the transaction ends.
     pub(crate) async fn of_rows(tx: &Tx, cx: &Cx, connector: &str, rows: &[CrmRow]) -> Result<Self> {
         let ids = rows.iter().map(|row| row.remote_id.as_str());
         let stored = Entity::find()
@@ -93,22 +93,22 @@ impl Links {
         Ok(Self(stored.all(tx.conn()).await.db()?.into_iter().map(known).collect()))
     }
 
-    /// The link of a row's object, if it has one.
+    /// Returns the link of a row's object, if it has one.
     pub(crate) fn get(&self, row: &CrmRow) -> Option<&Link> {
         self.0.get(&remote_key(row)).map(|known| &known.link)
     }
 
-    /// A link, new or in place of the one that the remote object had.
+    /// Sets the link of a remote object, in place of any that it had.
     pub(crate) fn put(&mut self, link: Link) {
         let key = (link.remote_object.clone(), link.remote_id.clone());
         let is_stored = self.0.get(&key).is_some_and(|known| known.is_stored);
         self.0.insert(key, Known { link, is_stored, is_changed: true });
     }
 
-    /// Writes what was put.
+    /// Writes the links that [`Self::put`] set.
     ///
     /// # Errors
-    /// ABORTED `CONTENTION` if another push linked one of the objects meanwhile.
+    /// ABORTED `CONTENTION` if another push linked one of the objects in the meantime.
     pub(crate) async fn write(self, tx: &Tx) -> Result<()> {
         let (changed, new): (Vec<Known>, Vec<Known>) =
             self.0.into_values().filter(|known| known.is_changed).partition(|known| known.is_stored);
@@ -139,15 +139,15 @@ impl Links {
 fn stored<T>(done: Result<T, DbErr>) -> Result<()> {
     match done {
         Err(e) if is_unique_violation(&e) => {
-            let message = "another push took this object at the same time; send the row again";
+            let message = "another push wrote this object at the same time. Send the row again.";
             Err(Error::new(Kind::Aborted, ErrorReason::Contention, message))
         }
         other => other.db().map(|_| ()),
     }
 }
 
-/// The condition on a column with the id of a deal: all of them for people; for
-/// a connector those that its registration is linked to.
+/// Condition on a column with deal ids: people see all deals, a connector only
+/// those that its registration is linked to.
 pub(crate) fn visible<C: ColumnTrait>(cx: &Cx, deal: C) -> Condition {
     if cx.caller.connector.is_empty() {
         return Condition::all();

@@ -34,13 +34,13 @@ fn deal() -> TableCreateStatement {
     )
 }
 
-/// One row a claim, to be locked: who registers first holds the customer.
+/// One row per claim, to be locked: the first to register holds the customer.
 fn deal_claim() -> TableCreateStatement {
     let key = ["tenant", "customer_key", "product_line"];
     table("deal_claim", key.map(text_key).to_vec(), &key)
 }
 
-/// Under which identifiers a deal is registered, or sold directly.
+/// The identifiers under which a deal is registered or sold directly.
 fn deal_key() -> TableCreateStatement {
     let key = ["tenant", "customer_key", "product_line", "deal"];
     table("deal_key", key.map(text_key).to_vec(), &key)

@@ -1,7 +1,7 @@
 use sea_orm_migration::MigrationTrait;
 use stoa_store::tables;
 
-/// Lists by something other than the id.
+/// Indexes for lists that are not ordered by id.
 pub(super) fn order() -> Box<dyn MigrationTrait> {
     tables::orders("sell_0002_order", &[("deal", "create_time")])
 }

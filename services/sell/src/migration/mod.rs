@@ -1,13 +1,13 @@
-//! The tables of sell. Every table starts with the tenant; `document` holds the
-//! encoded message, the other columns are what queries need.
+//! The tables of sell. The key of every table starts with the tenant.
+//! `document` holds the encoded message; the other columns serve queries.
 
 mod m0001_foundation;
 mod m0002_order;
 
 use sea_orm_migration::MigrationTrait;
 
-/// All migrations of the service's store, the event log's and the directory's
-/// included.
+/// Returns all migrations of the service's store, including those of the event
+/// log and the directory.
 #[must_use]
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     let mut all = stoa_events::migrations();

@@ -1,4 +1,4 @@
-//! Product line: what deals, certifications and authorizations name.
+//! Product line: what deals, certifications and authorizations refer to.
 
 mod api;
 mod operations;

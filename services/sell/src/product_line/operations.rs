@@ -1,4 +1,4 @@
-//! What happens to product lines by command.
+//! Commands on product lines.
 
 use stoa_events::created;
 use stoa_kernel::{Cx, Result, ids, names};

@@ -39,14 +39,14 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
         }
         Command::Import { what: Import::Crm { dir, place, mapping, json, .. } } => {
             let mapping = Mapping::load(mapping.as_deref())?;
-            let dir = dir.context("name the folder with the files")?;
+            let dir = dir.context("no folder is given. Name the folder with the files.")?;
             import_crm(file, &dir, &place, &mapping, json).await
         }
         Command::Report { what: Report::Quality { question, by, window_days } } => quality(file, &question, &by, window_days).await,
         Command::Report { what: Report::Allocation { question, cam_hours, mdf } } => allocation(file, &question, cam_hours, mdf).await,
         Command::Token { place, subject, role, partner, connector, ttl_s } => {
             let config = serve::settings(file, place.data.as_deref(), None, None)?;
-            let path = config.local_key_path().context("the local key is off (auth.local_key): ask your identity provider for a token")?;
+            let path = config.local_key_path().context("the local key is off (auth.local_key). Ask your identity provider for a token.")?;
             std::fs::create_dir_all(&config.data_dir)?;
             let request = TokenRequest { tenant: place.tenant, subject, roles: role, partner, connector, ttl_s };
             output::answer(&LocalKey::load_or_create(&path)?.sign(&request)?);
@@ -58,7 +58,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
             let _held = serve::hold(&config)?;
             let names = config.services().join(", ");
             Suite::migrate(config).await?;
-            output::note(&format!("the stores of {names} are at this version's schema"));
+            output::note(&format!("the stores of {names} now have this version's schema"));
             Ok(())
         }
         Command::Config { default: true } => {
@@ -87,7 +87,7 @@ async fn import_crm(file: Option<&PathBuf>, dir: &std::path::Path, place: &Place
     Ok(())
 }
 
-/// An instant, or a business date at its start in the tenant's zone.
+/// Parses an instant, or a business date as its start in the tenant's time zone.
 async fn instant(client: &Client, text: Option<&String>) -> Result<Option<prost_types::Timestamp>> {
     let Some(text) = text else { return Ok(None) };
     if let Ok(date) = text.parse::<jiff::civil::Date>()
@@ -160,11 +160,11 @@ async fn allocation(file: Option<&PathBuf>, question: &Question, cam_hours: i64,
 }
 
 async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: bool, json: bool, listen: Option<String>) -> Result<()> {
-    // Removed with the process; a folder of the user's own stays.
+    // A temporary folder is removed with the process. The user's own folder stays.
     let temporary = if data.is_none() { Some(tempfile::tempdir()?) } else { None };
     let dir = data.unwrap_or_else(|| temporary.as_ref().map(|t| t.path().to_owned()).unwrap_or_default());
     if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!("{} is not empty; a demo needs a fresh folder", dir.display());
+        bail!("{} is not empty. Choose an empty folder for the demo.", dir.display());
     }
     let config = serve::embedded(file, &dir, listen.as_deref())?;
     let telemetry = serve::telemetry(&config, true)?;
@@ -173,7 +173,7 @@ async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: b
     let day = 86_400_000_000;
     let today = Timestamp::from_micros(wall_now().micros().div_euclid(day) * day);
     let (clock, handle) = Clock::driven(today.plus_days(-i64::from(demo.months * 30)));
-    // The simulated days are settled by hand, so that a seed gives one report.
+    // The simulated days are settled by hand, so that a seed always gives the same report.
     let suite = Suite::start(config, Options { clock, by_hand: true, ..Options::default() }).await?;
     let request = TokenRequest {
         tenant: "default".into(),

@@ -18,17 +18,17 @@ struct Cli {
     command: Command,
 }
 
-/// What the embedded commands share.
+/// Arguments that the embedded commands share.
 #[derive(Args, Clone)]
 struct Place {
     /// Folder of the embedded stores.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Tenant to work for.
+    /// Tenant to work in.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// A running suite to talk to instead, for example http://127.0.0.1:8080;
-    /// needs --token.
+    /// Address of a running suite to use instead, for example
+    /// http://127.0.0.1:8080. Requires --token.
     #[arg(long, value_name = "URL", requires = "token")]
     server: Option<String>,
     /// Token for --server.
@@ -38,9 +38,9 @@ struct Place {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run services: all of them, or some by name.
+    /// Run all services, or some by name.
     Serve {
-        /// all, or some of onboard, enable, market, sell, incentivize, analytics, gateway.
+        /// all, or any of onboard, enable, market, sell, incentivize, analytics, gateway.
         #[arg(default_value = "all")]
         services: Vec<String>,
         /// Folder of the embedded stores.
@@ -50,21 +50,21 @@ enum Command {
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<String>,
     },
-    /// Simulate a network day by day through the API, report on it, keep serving.
+    /// Simulate a network day by day through the API, report on it, and keep serving.
     Demo {
         /// Partners to enroll.
         #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(10..=20_000))]
         partners: u32,
-        /// Months to live through, 30 days each.
+        /// Months to simulate, 30 days each.
         #[arg(long, default_value_t = 18, value_parser = clap::value_parser!(u32).range(2..=60))]
         months: u32,
-        /// Decides everything that happens.
+        /// Seed that determines everything that happens.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Fresh folder for the stores; a temporary one where not given.
+        /// Empty folder for the stores. A temporary folder if not given.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
-        /// End after the report instead of serving on.
+        /// Exit after the report instead of continuing to serve.
         #[arg(long)]
         exit: bool,
         /// Print the report as JSON.
@@ -74,7 +74,7 @@ enum Command {
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<String>,
     },
-    /// Take data from elsewhere.
+    /// Import data from other systems.
     Import {
         #[command(subcommand)]
         what: Import,
@@ -84,14 +84,14 @@ enum Command {
         #[command(subcommand)]
         what: Report,
     },
-    /// Make a token for development with the local key.
+    /// Create a token for development with the local key.
     Token {
         #[command(flatten)]
         place: Place,
-        /// Who: `persons/ann` or `ann`.
+        /// Subject of the token: `persons/ann` or `ann`.
         #[arg(long, default_value = "persons/developer")]
         subject: String,
-        /// Roles, with commas.
+        /// Roles, separated by commas.
         #[arg(long, default_value = "admin", value_delimiter = ',')]
         role: Vec<String>,
         /// Partner that the token is bound to.
@@ -100,22 +100,22 @@ enum Command {
         /// CRM connector that the token is bound to.
         #[arg(long)]
         connector: Option<String>,
-        /// Life in seconds.
+        /// Lifetime in seconds.
         #[arg(long, default_value_t = 3600)]
         ttl_s: u32,
     },
-    /// Bring the stores of services to this version's schema.
+    /// Migrate the stores of services to this version's schema.
     Migrate {
-        /// As for serve.
+        /// Services, as for `serve`.
         #[arg(default_value = "all")]
         services: Vec<String>,
         /// Folder of the embedded stores.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
-    /// Print the settings in force, secrets redacted.
+    /// Print the settings in force, with secrets redacted.
     Config {
-        /// Print the built-in defaults instead, with what each setting means.
+        /// Print the built-in defaults instead, with the meaning of each setting.
         #[arg(long)]
         default: bool,
     },
@@ -130,10 +130,10 @@ enum Import {
         dir: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
-        /// Rules that supply what the files lack.
+        /// File with rules that supply what the export lacks.
         #[arg(long, value_name = "FILE")]
         mapping: Option<PathBuf>,
-        /// Print the rules used by default, to change them.
+        /// Print the default rules, as a starting point for your own.
         #[arg(long)]
         print_mapping: bool,
         /// Print the summary as JSON.
@@ -154,17 +154,17 @@ enum By {
 struct Question {
     #[command(flatten)]
     place: Place,
-    /// Instant or business date at whose start to look, for example 2018-01-01;
-    /// now where not given.
+    /// Instant, or business date (its start), to report on, for example 2018-01-01.
+    /// Now if not given.
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// What was known at this instant; now where not given.
+    /// Report what was known at this instant. Now if not given.
     #[arg(long, value_name = "TIME")]
     known_at: Option<String>,
     /// Filter, for example `type = AGENT`.
     #[arg(long, default_value = "")]
     filter: String,
-    /// Print the message of the API as JSON.
+    /// Print the API message as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -175,7 +175,7 @@ enum Report {
     Quality {
         #[command(flatten)]
         question: Question,
-        /// Breakdowns, with commas.
+        /// Breakdowns, separated by commas.
         #[arg(long, value_enum, value_delimiter = ',')]
         by: Vec<By>,
         /// Days of the revenue window.

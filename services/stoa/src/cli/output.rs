@@ -1,6 +1,6 @@
 //! The two streams: answers on stdout, everything else on stderr.
 
-#![expect(clippy::print_stderr, reason = "this is where a command speaks")]
+#![expect(clippy::print_stderr, reason = "this is where commands print messages")]
 
 use std::io::Write;
 
@@ -8,24 +8,24 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use prost::{Message, Name};
 
-/// An answer. A reader that has gone, as `head` does, is no failure.
+/// Prints an answer. A closed pipe, as after `head`, is not a failure.
 pub(super) fn answer(text: &str) {
     writeln!(std::io::stdout(), "{}", text.trim_end()).ok();
 }
 
-/// A message of the API as canonical JSON.
+/// Prints an API message as canonical JSON.
 pub(super) fn json<M: Message + Name>(message: &M) -> Result<()> {
     let value = stoa_proto::json::to_value(message).map_err(anyhow::Error::msg)?;
     answer(&serde_json::to_string_pretty(&value)?);
     Ok(())
 }
 
-/// Something to know meanwhile.
+/// Prints a note.
 pub(super) fn note(text: &str) {
     eprintln!("{text}");
 }
 
-/// Why the command failed, with what led to it.
+/// Prints why the command failed, with the chain of causes.
 pub(super) fn failure(error: &anyhow::Error) {
     let chain: Vec<String> = error
         .chain()
@@ -37,7 +37,7 @@ pub(super) fn failure(error: &anyhow::Error) {
     eprintln!("error: {}", chain.join(": "));
 }
 
-/// A progress bar on stderr; silent where stderr is no terminal.
+/// Creates a progress bar on stderr, which is hidden if stderr is not a terminal.
 pub(super) fn progress(what: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} ({elapsed}, {eta} left)");

@@ -1,4 +1,4 @@
-//! Serving, and where the commands find a suite to talk to.
+//! Serving, and how the commands find a suite to talk to.
 
 use std::path::{Path, PathBuf};
 
@@ -15,16 +15,16 @@ use tokio::net::TcpListener;
 
 use super::{Place, output};
 
-/// Settings from file, environment and what the command line says.
+/// Loads the settings from file, environment and command line.
 pub(super) fn settings(file: Option<&PathBuf>, data: Option<&Path>, listen: Option<&str>, services: Option<&[String]>) -> Result<Config> {
     load(Sources::process().file(file.cloned()), data, listen, services)
 }
 
-/// As [`settings`], for a suite of all services on embedded stores, whatever the
-/// settings say about stores and bus: what a demo writes belongs nowhere else.
+/// Like [`settings`], for a suite of all services on embedded stores. Overrides the
+/// settings of store and bus, because the data of a demo belongs nowhere else.
 pub(super) fn embedded(file: Option<&PathBuf>, data: &Path, listen: Option<&str>) -> Result<Config> {
-    let own = [("store.backend", "sqlite"), ("store.url", ""), ("bus.kind", "embedded"), ("bus.url", ""), ("auth.local_key", "on")];
-    let sources = own.into_iter().fold(Sources::process().file(file.cloned()), |sources, (key, value)| sources.set_text(key, value));
+    let overrides = [("store.backend", "sqlite"), ("store.url", ""), ("bus.kind", "embedded"), ("bus.url", ""), ("auth.local_key", "on")];
+    let sources = overrides.into_iter().fold(Sources::process().file(file.cloned()), |sources, (key, value)| sources.set_text(key, value));
     load(sources, Some(data), listen, Some(&["all".to_owned()]))
 }
 
@@ -42,7 +42,8 @@ fn load(mut sources: Sources, data: Option<&Path>, listen: Option<&str>, service
     Ok(sources.load()?)
 }
 
-/// Logs and telemetry; `quiet` commands log only what is wrong.
+/// Starts logs and telemetry. With `quiet`, the default is to log only warnings and
+/// errors.
 pub(super) fn telemetry(config: &Config, quiet: bool) -> Result<Telemetry> {
     let endpoint = config.telemetry.otlp_endpoint.clone();
     let log_filter = if quiet && config.telemetry.log_filter == "info" { "warn".to_owned() } else { config.telemetry.log_filter.clone() };
@@ -58,8 +59,8 @@ pub(super) fn telemetry(config: &Config, quiet: bool) -> Result<Telemetry> {
     })
 }
 
-/// Holds the data folder of a suite that is all in this process, so that no
-/// other starts beside it and the commands find it.
+/// Locks the data folder if this process runs the whole suite or has embedded
+/// stores, so that no other suite starts on it and the commands find this one.
 pub(super) fn hold(config: &Config) -> Result<Option<Held>> {
     if !config.runs_all() && config.store.backend != Backend::Sqlite {
         return Ok(None);
@@ -67,7 +68,7 @@ pub(super) fn hold(config: &Config) -> Result<Option<Held>> {
     match data_dir::take(&config.data_dir)? {
         Owner::Us(held) => Ok(Some(held)),
         Owner::Other(address) => {
-            bail!("{} is in use by a running suite at {address}; stop it, or choose another folder with --data", config.data_dir.display())
+            bail!("{} is in use by a running suite at {address}. Stop it, or choose another folder with --data.", config.data_dir.display())
         }
     }
 }
@@ -81,7 +82,7 @@ pub(super) async fn serve(config: Config) -> Result<()> {
     serve_suite(suite, listeners, held, telemetry).await
 }
 
-/// The ports of a process, taken before anything that takes long.
+/// The ports of a process, bound before anything that takes long.
 pub(super) struct Listeners {
     api: TcpListener,
     management: TcpListener,
@@ -91,14 +92,14 @@ impl Listeners {
     pub(super) async fn open(config: &Config) -> Result<Self> {
         let (listen, port) = (config.listen, config.management_listen);
         let api =
-            TcpListener::bind(listen).await.with_context(|| format!("{listen} cannot be listened on; choose another with --listen"))?;
+            TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen} (choose another address with --listen)"))?;
         let management = TcpListener::bind(port)
             .await
-            .with_context(|| format!("the management port {port} cannot be listened on; set management_listen (STOA_MANAGEMENT_LISTEN)"))?;
+            .with_context(|| format!("cannot listen on the management port {port} (set management_listen or STOA_MANAGEMENT_LISTEN)"))?;
         Ok(Self { api, management })
     }
 
-    /// Where the API answers.
+    /// Address of the API.
     pub(super) fn address(&self) -> Result<String> {
         Ok(format!("http://{}", self.api.local_addr()?))
     }
@@ -137,7 +138,7 @@ async fn stop_signal() {
     }
 }
 
-/// A suite that a command talks to: a running one, or one of its own.
+/// The suite that a command talks to: a running one, or one of its own.
 pub(super) struct Session {
     pub(super) client: Client,
     own: Option<(Suite, Held)>,
@@ -159,12 +160,12 @@ impl Session {
         };
         match data_dir::take(&config.data_dir)? {
             Owner::Other(address) => {
-                let path = config.local_key_path().context("the local key is off; pass --server and --token")?;
+                let path = config.local_key_path().context("the local key is off. Pass --server and --token.")?;
                 let token = LocalKey::load_or_create(&path)?.sign(&request)?;
                 Ok(Self { client: Client::connect(&address, &token).await?, own: None })
             }
             Owner::Us(_) if config.store.backend != Backend::Sqlite => {
-                bail!("the stores are on PostgreSQL and no suite of this folder runs: name one by --server and --token")
+                bail!("the stores are on PostgreSQL and no suite is running on this folder. Name one with --server and --token.")
             }
             Owner::Us(held) => {
                 telemetry(&config, true)?;
@@ -175,7 +176,7 @@ impl Session {
         }
     }
 
-    /// Lets everything that was written reach the reports.
+    /// Delivers everything that was written, so that reports include it.
     pub(super) async fn settle(&self) -> Result<()> {
         match &self.own {
             Some((suite, _)) => suite.settle().await,
@@ -183,7 +184,7 @@ impl Session {
         }
     }
 
-    /// Ends the suite that the command started.
+    /// Stops the suite that the command started.
     pub(super) async fn close(self) {
         if let Some((suite, held)) = self.own {
             suite.stop().await;
@@ -192,7 +193,7 @@ impl Session {
     }
 }
 
-/// How to go on with a suite that serves.
+/// Prints how to call the suite that is being served.
 pub(super) fn how_to_call(address: &str, token: &str) {
     output::note(&format!(
         "\nServing on {address}. Try:\n  TOKEN='{token}'\n  curl -H \"Authorization: Bearer $TOKEN\" '{address}/v1/partners?pageSize=3'\n  \

@@ -1,4 +1,4 @@
-//! What the schedule's actions are in terms of the API.
+//! Performs the actions of the schedule through the API.
 
 use anyhow::Result;
 use stoa_kernel::Timestamp;
@@ -17,14 +17,15 @@ use crate::client::Client;
 
 /// The one program of the demo.
 const PROGRAM: &str = "programs/channel";
-/// CAMs that look after the partners.
+/// Number of CAMs that the partners are assigned to.
 const CAMS: usize = 8;
 
 fn usd(whole: i64) -> Option<Money> {
     Some(Money { minor_units: whole * 100, currency_code: "USD".to_owned() })
 }
 
-/// Settings, program, tiers, products, courses, rates, rules and budgets.
+/// Creates settings, program, tiers, CAMs, products, courses, rates, rules and
+/// budgets.
 pub(super) async fn set_up(client: &Client, first: Timestamp, span: u32) -> Result<()> {
     let program = onboard::Program { display_name: "Channel program".into(), descendants_visible: true, ..Default::default() };
     let request = onboard::CreateProgramRequest { program_id: "channel".into(), program: Some(program), ..Default::default() };
@@ -84,7 +85,7 @@ async fn products(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Rates by month, one commission rule, and a budget a quarter.
+/// Creates monthly rates, one commission rule and one MDF budget.
 async fn money(client: &Client, first: Timestamp, span: u32) -> Result<()> {
     for (base, rate) in [("EUR", 1_084_000_000), ("GBP", 1_271_000_000)] {
         for month in 0..=span / 30 {
@@ -124,7 +125,7 @@ async fn money(client: &Client, first: Timestamp, span: u32) -> Result<()> {
     Ok(())
 }
 
-/// All looks at the portal of one day, in one batch.
+/// Records the portal views of one day in batches.
 pub(super) async fn browse(world: &World, day: Timestamp, views: Vec<(usize, &'static str)>) -> Result<()> {
     for chunk in views.chunks(1000) {
         let entries = chunk.iter().enumerate().map(|(i, (index, element))| {
@@ -143,7 +144,7 @@ pub(super) async fn browse(world: &World, day: Timestamp, views: Vec<(usize, &'s
     Ok(())
 }
 
-/// Does one action.
+/// Performs one action.
 pub(super) async fn perform(world: &World, index: usize, action: &Action, day: Timestamp) -> Result<(), Status> {
     let (client, o) = (&world.client, &world.network[index]);
     match action {
@@ -184,7 +185,7 @@ pub(super) async fn perform(world: &World, index: usize, action: &Action, day: T
             };
             client.call(request).await.map(drop)
         }
-        // Looks at the portal are sent in one batch a day.
+        // Portal views are recorded in batches, after the other actions of the day.
         Action::Portal(_) => Ok(()),
         Action::Course(..) | Action::Certify(..) => learn(client, o, action).await,
         Action::CampaignSubmit(..) | Action::CampaignDeploy(_) | Action::CampaignResults(..) => campaign(client, o, action, day).await,
@@ -281,7 +282,7 @@ async fn campaign(client: &Client, o: &Organization, action: &Action, day: Times
         }
         Action::CampaignDeploy(id) => {
             client.call(market::ApproveMarketingCampaignRequest { name: name(id), ..Default::default() }).await?;
-            // It deploys by itself at noon.
+            // The campaign is deployed automatically at noon.
             let schedule_time = Some(day.plus_hours(12).proto());
             let request = market::ScheduleMarketingCampaignRequest { name: name(id), schedule_time, ..Default::default() };
             client.call(request).await.map(drop)

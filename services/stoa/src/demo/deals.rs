@@ -1,4 +1,4 @@
-//! What becomes of deals in terms of the API.
+//! Performs the deal actions of the schedule through the API.
 
 use stoa_kernel::Timestamp;
 use stoa_proto::{common::v1::Money, sell::v1 as sell};
@@ -33,7 +33,7 @@ pub(super) async fn perform(world: &World, o: &Organization, action: &Action, da
             let request = sell::RejectDealRegistrationRequest {
                 name: name(id),
                 closure_code: sell::ClosureCode::Duplicate as i32,
-                reason: "registered before".into(),
+                reason: "already registered".into(),
                 ..Default::default()
             };
             client.call(request).await.map(drop)

@@ -1,5 +1,5 @@
-//! The simulation: days pass, everybody does what is scheduled, and the suite
-//! settles every night.
+//! The simulation: days pass, partners act as scheduled, and the suite settles every
+//! night.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{client::Client, suite::Suite};
 
-/// Partners that act at the same time.
+/// Number of partners that act at the same time.
 const PARTNERS_AT_ONCE: usize = 24;
 /// Hour of the business day at which people act.
 const HOUR: i64 = 10;
@@ -29,22 +29,22 @@ const HOUR: i64 = 10;
 pub struct Demo {
     /// Partners to enroll.
     pub partners: usize,
-    /// Months to live through, 30 days each.
+    /// Months to simulate, 30 days each.
     pub months: u32,
-    /// Decides everything that happens.
+    /// Seed that determines everything that happens.
     pub seed: u64,
 }
 
-/// First instant of a simulation that ends at `today`.
+/// Returns the first instant of a simulation that ends at `today`.
 #[must_use]
 pub fn start(demo: Demo, today: Timestamp) -> Timestamp {
     today.plus_days(-i64::from(demo.months * 30))
 }
 
-/// Lives through the whole time; the clock stands at `today` when it ends.
+/// Simulates the whole period. The clock is at `today` when it ends.
 ///
 /// # Errors
-/// The first call that fails for another reason than the rules of the network.
+/// The first call that fails for a reason other than the rules of the network.
 pub async fn simulate(
     suite: &Suite,
     client: Client,
@@ -60,15 +60,15 @@ pub async fn simulate(
     let world = Arc::new(World::new(client, network));
     progress.set_length(u64::from(span));
     clock.set(first);
-    actions::set_up(&world.client, first, span).await.context("the program cannot be set up")?;
+    actions::set_up(&world.client, first, span).await.context("cannot set up the program")?;
     suite.settle().await?;
     for (number, entries) in days.into_iter().enumerate() {
         let day = first.plus_days(number as i64);
-        // What came due over night happens before anybody acts.
+        // What came due overnight happens before anyone acts.
         clock.set(day);
         suite.run_jobs().await?;
         clock.set(day.plus_hours(HOUR));
-        live(&world, day, entries).await?;
+        simulate_day(&world, day, entries).await?;
         suite.settle().await?;
         progress.inc(1);
     }
@@ -78,15 +78,15 @@ pub async fn simulate(
     Ok(())
 }
 
-/// One day. Partners act at the same time, each in its own order; what depends
-/// on the order among partners comes last, one by one.
-async fn live(world: &Arc<World>, day: Timestamp, entries: Vec<Entry>) -> Result<()> {
+/// Simulates one day. Partners act at the same time, each in its own order. Actions
+/// that depend on the order among partners come last, one by one.
+async fn simulate_day(world: &Arc<World>, day: Timestamp, entries: Vec<Entry>) -> Result<()> {
     let mut by_partner: BTreeMap<usize, Vec<Action>> = BTreeMap::new();
     let mut ordered = Vec::new();
     let mut portal = Vec::new();
     let mut behind: BTreeSet<usize> = BTreeSet::new();
     for (index, action) in entries {
-        // What a partner does after an ordered action waits with it.
+        // Actions of a partner after an ordered one wait with it.
         if action.is_ordered() || behind.contains(&index) {
             behind.insert(index);
             ordered.push((index, action));
@@ -112,15 +112,15 @@ async fn live(world: &Arc<World>, day: Timestamp, entries: Vec<Entry>) -> Result
     actions::browse(world, day, portal).await
 }
 
-/// What the rules may refuse because somebody left, or lost a conflict,
-/// meanwhile; that is part of the game. Anything else ends the simulation.
-const PART_OF_THE_GAME: [&str; 3] = ["STATE_INVALID", "PARTNER_NOT_ENROLLED", "REFERENCE_NOT_FOUND"];
+/// Reasons for which the rules may refuse an action, because a partner has left or
+/// lost a conflict in the meantime. Any other failure ends the simulation.
+const EXPECTED_REASONS: [&str; 3] = ["STATE_INVALID", "PARTNER_NOT_ENROLLED", "REFERENCE_NOT_FOUND"];
 
-/// Does one action.
+/// Performs one action.
 async fn act(world: &World, index: usize, action: &Action, day: Timestamp) -> Result<()> {
     match actions::perform(world, index, action, day).await {
         Ok(()) => Ok(()),
-        Err(status) if is_rule(&status) => {
+        Err(status) if is_expected(&status) => {
             let (partner, message) = (&world.network[index].id, status.message());
             tracing::debug!(partner, ?action, message, "refused");
             Ok(())
@@ -129,6 +129,6 @@ async fn act(world: &World, index: usize, action: &Action, day: Timestamp) -> Re
     }
 }
 
-fn is_rule(status: &Status) -> bool {
-    status.code() == Code::FailedPrecondition && PART_OF_THE_GAME.contains(&stoa_rpc::error(status).reason().as_str())
+fn is_expected(status: &Status) -> bool {
+    status.code() == Code::FailedPrecondition && EXPECTED_REASONS.contains(&stoa_rpc::error(status).reason().as_str())
 }

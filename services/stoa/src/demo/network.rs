@@ -1,11 +1,11 @@
-//! A plausible partner network, made up from a seed. Pure: the same seed makes
-//! the same network.
+//! A plausible partner network, generated from a seed. Pure: the same seed gives the
+//! same network.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use rand_distr::{Distribution, Exp, LogNormal, Pareto};
 use stoa_proto::onboard::v1::PartnerType;
 
-/// Territories with the currency that their customers pay in.
+/// Territories with their country and the currency of their customers.
 pub const TERRITORIES: [(&str, &str, &str); 6] = [
     ("us-east", "US", "USD"),
     ("us-west", "US", "USD"),
@@ -16,10 +16,10 @@ pub const TERRITORIES: [(&str, &str, &str); 6] = [
 ];
 /// Verticals.
 pub const VERTICALS: [&str; 5] = ["healthcare", "manufacturing", "financial-services", "retail", "public-sector"];
-/// Product lines with the size of a typical deal in whole units.
+/// Product lines with the size of a typical deal in whole currency units.
 pub const PRODUCT_LINES: [(&str, &str, f64); 3] =
     [("endpoint", "Endpoint Protection", 9_000.0), ("cloud", "Cloud Platform", 22_000.0), ("network", "Secure Network", 14_000.0)];
-/// Tiers with rank and revenue threshold in whole units.
+/// Tiers with rank and revenue threshold in whole currency units.
 pub const TIERS: [(&str, &str, i32, i64); 4] = [
     ("registered", "Registered", 1, 0),
     ("silver", "Silver", 2, 50_000),
@@ -65,7 +65,7 @@ const SECOND: [&str; 16] = [
 /// One organization and what it will do.
 #[derive(Debug, Clone)]
 pub struct Organization {
-    /// Id, the same as prospect and as partner.
+    /// ID, the same for the prospect and the partner.
     pub id: String,
     /// Name.
     pub name: String,
@@ -75,28 +75,28 @@ pub struct Organization {
     pub territory: usize,
     /// Index into [`VERTICALS`].
     pub vertical: usize,
-    /// Distributor above it.
+    /// Parent distributor.
     pub parent: Option<String>,
-    /// Day on which it is enrolled; nothing where recruitment fails.
+    /// Day on which it is enrolled; `None` if recruitment fails.
     pub enroll_day: Option<u32>,
-    /// Day on which it is found as a prospect.
+    /// Day on which it is identified as a prospect.
     pub identify_day: u32,
-    /// Days from enrollment to the first commercial activity; nothing where it
-    /// never becomes active.
+    /// Days from enrollment to the first commercial activity; `None` if it never
+    /// becomes active.
     pub activation_days: Option<u32>,
     /// Days from the first activity until it falls silent.
     pub active_days: u32,
-    /// Terminates when it falls silent.
+    /// Whether it terminates when it falls silent.
     pub terminates: bool,
-    /// Deals registered in 30 days while active.
+    /// Deals registered per 30 days while active.
     pub deals_per_month: f64,
     /// Factor on the size of its deals.
     pub deal_scale: f64,
     /// Share of its deals that are won.
     pub win_rate: f64,
-    /// Portal days in 30 days while engaged.
+    /// Portal days per 30 days while engaged.
     pub portal_per_month: f64,
-    /// Runs marketing campaigns.
+    /// Whether it runs marketing campaigns.
     pub markets: bool,
 }
 
@@ -111,17 +111,17 @@ fn pick<T: Copy>(rng: &mut StdRng, weighted: &[(T, f64)]) -> Option<T> {
     weighted.last().map(|(value, _)| *value)
 }
 
-/// A sample rounded down to days, within bounds.
+/// Draws a number of days, rounded down, from 0 to `max`.
 fn days<D: Distribution<f64>>(rng: &mut StdRng, from: &D, max: f64) -> u32 {
-    // Within bounds by the clamp.
+    // The clamp keeps the value within the range of `u32`.
     from.sample(rng).clamp(0.0, max) as u32
 }
 
-/// Makes `partners` organizations that are enrolled within `span` days, and
-/// the prospects that are lost on the way.
+/// Generates `partners` organizations that are enrolled within `span` days, and the
+/// prospects that are lost.
 ///
 /// # Errors
-/// Never for the parameters below; the distributions check theirs.
+/// Never for the parameters below, which the distributions check.
 pub fn make(seed: u64, partners: usize, span: u32) -> anyhow::Result<Vec<Organization>> {
     let mut rng = StdRng::seed_from_u64(seed);
     let activation = Exp::new(1.0 / 38.0)?;
@@ -132,12 +132,12 @@ pub fn make(seed: u64, partners: usize, span: u32) -> anyhow::Result<Vec<Organiz
     let mut distributors: Vec<(usize, String)> = Vec::new();
     let lost = partners / 5;
     for i in 0..partners + lost {
-        // Distributors come first, so that others can stand below them.
+        // Distributors come first, so that others can be below them.
         let kind = if i < partners / 40 { Some(PartnerType::Distributor) } else { pick(&mut rng, &TYPES[..8]) };
         let kind = kind.unwrap_or(PartnerType::Reseller);
         let territory = rng.random_range(0..TERRITORIES.len());
         let is_lost = i >= partners;
-        // Two fifths of the network exist from the start; the rest joins evenly.
+        // Two fifths of the network join at the start, the rest evenly over time.
         let enroll_day = if kind == PartnerType::Distributor || rng.random_bool(0.4) {
             rng.random_range(20..40)
         } else {
@@ -183,21 +183,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_makes_the_same_network() {
+    fn the_same_seed_gives_the_same_network() {
         let text = |seed| format!("{:?}", make(seed, 100, 500).unwrap());
         assert_eq!(text(1), text(1));
         assert_ne!(text(1), text(2));
     }
 
     #[test]
-    fn everyone_asked_for_is_enrolled_within_the_span() {
+    fn all_requested_partners_are_enrolled_within_the_span() {
         let network = make(7, 200, 300).unwrap();
         let enrolled: Vec<u32> = network.iter().filter_map(|o| o.enroll_day).collect();
         assert_eq!(enrolled.len(), 200);
         assert!(enrolled.iter().all(|d| *d < 300));
         for organization in network.iter().filter(|o| o.parent.is_some()) {
             let parent = network.iter().find(|o| Some(&o.id) == organization.parent.as_ref()).unwrap();
-            assert!(parent.enroll_day < organization.enroll_day, "a parent stands before those below it");
+            assert!(parent.enroll_day < organization.enroll_day, "a parent is enrolled before its children");
         }
     }
 }

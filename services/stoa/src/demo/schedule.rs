@@ -1,14 +1,14 @@
-//! What everybody does on which day. Pure: decided before the first call.
+//! What happens on which day. Pure: decided before the first call.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, LogNormal, Poisson};
 
 use super::network::{Organization, PRODUCT_LINES, TERRITORIES, VERTICALS};
 
-/// A deal as it will go.
+/// The planned course of a deal.
 #[derive(Debug, Clone)]
 pub struct DealPlan {
-    /// Id.
+    /// ID.
     pub id: String,
     /// Index into [`PRODUCT_LINES`].
     pub line: usize,
@@ -16,7 +16,7 @@ pub struct DealPlan {
     pub vertical: usize,
     /// Number of the customer.
     pub customer: u32,
-    /// Several partners work on this customer.
+    /// Whether several partners work on this customer.
     pub shared: bool,
     /// Amount in minor units of the territory's currency.
     pub amount: i64,
@@ -24,18 +24,18 @@ pub struct DealPlan {
     pub close_day: u32,
 }
 
-/// Something that somebody does.
+/// Something that an organization does, or that happens to it.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// A prospect is found, and reaches QUALIFIED on a later day.
+    /// A prospect is identified.
     Identify,
     /// A prospect is qualified.
     Qualify,
     /// A prospect is lost to a competitor.
     Lose,
-    /// Agreement signed and enrolled, with a CAM.
+    /// The agreement is signed, and the partner is enrolled and assigned to a CAM.
     Enroll,
-    /// Looks at the portal: element and number of views.
+    /// The partner views an element of the portal.
     Portal(&'static str),
     /// A person completes the course of a product line.
     Course(u32, usize),
@@ -43,21 +43,21 @@ pub enum Action {
     Certify(u32, usize),
     /// A marketing campaign is drafted and submitted.
     CampaignSubmit(String, usize),
-    /// It is approved and deployed.
+    /// The campaign is approved and deployed.
     CampaignDeploy(String),
-    /// It is completed, with results: audience, responses, leads.
+    /// The campaign is completed, with results: audience, responses, leads.
     CampaignResults(String, i64, i64, i64),
-    /// MDF is asked for, for a campaign: amount.
+    /// MDF is requested for a campaign: amount.
     MdfRequest(String, i64),
-    /// The request is approved and started.
+    /// The MDF request is approved and started.
     MdfApprove(String),
-    /// What was spent is claimed, approved and paid: amount.
+    /// The spending is claimed, approved and paid: amount.
     MdfClaim(String, i64),
     /// A deal is created and submitted for registration.
     DealSubmit(DealPlan),
     /// The registration is approved.
     DealApprove(String),
-    /// The registration is refused as a duplicate.
+    /// The registration is rejected as a duplicate.
     DealReject(String),
     /// The partner withdraws the registration.
     DealWithdraw(String),
@@ -67,7 +67,7 @@ pub enum Action {
     DealWin(String),
     /// The deal is lost.
     DealLose(String),
-    /// The tier is raised by hand: index into the tiers.
+    /// The tier is raised by hand: index in the tiers.
     Tier(usize),
     /// The kick-off took place.
     KickOff,
@@ -76,25 +76,26 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether the order among partners decides what becomes of it.
+    /// Whether the outcome depends on the order among partners.
     #[must_use]
     pub fn is_ordered(&self) -> bool {
         matches!(self, Self::DealSubmit(deal) if deal.shared)
     }
 }
 
-/// An action with whose it is: an index into the network.
+/// An action with the index of its organization in the network.
 pub type Entry = (usize, Action);
 
-/// All actions by day, `span` days; the order within a partner is kept.
+/// Generates all actions of `span` days, by day. The order of a partner's actions is
+/// kept.
 ///
 /// # Errors
-/// Never for the parameters below; the distributions check theirs.
+/// Never for the parameters below, which the distributions check.
 pub fn make(seed: u64, network: &[Organization], span: u32) -> anyhow::Result<Vec<Vec<Entry>>> {
     let mut days: Vec<Vec<Entry>> = vec![Vec::new(); span as usize];
     for (index, organization) in network.iter().enumerate() {
-        // A generator of its own for everyone: one partner's plan does not
-        // depend on another's.
+        // Every organization has its own generator, so that one partner's plan does
+        // not depend on another's.
         let mut rng = StdRng::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(index as u64));
         let mut plan = Plan { index, organization, span, days: &mut days };
         plan.whole(&mut rng)?;
@@ -131,7 +132,7 @@ impl Plan<'_> {
             Some(wait) => (enrolled + wait, enrolled + wait + o.active_days),
             None => (self.span, self.span),
         };
-        // Those who never become active look around for a while and stop.
+        // Partners that never become active look around for a while and stop.
         let engaged_to = if o.activation_days.is_some() { active_to } else { enrolled + rng.random_range(5..70) };
         self.learn(rng, enrolled, engaged_to);
         self.browse(rng, enrolled, engaged_to);
@@ -140,7 +141,7 @@ impl Plan<'_> {
             if o.markets {
                 self.market(rng, active_from, active_to);
             }
-            self.rise(active_from, active_to);
+            self.promote(active_from, active_to);
             if o.terminates && active_to < self.span {
                 let reasons = ["margins too low", "moved to a competitor's program", "left the market", "acquired"];
                 self.at(active_to + 30, Action::Terminate(reasons[rng.random_range(0..reasons.len())]));
@@ -184,7 +185,7 @@ impl Plan<'_> {
         let mut number = 0;
         let mut month = from;
         while month < to.min(self.span) {
-            // The first month has a deal: it is what activates the partner.
+            // The first month has at least one deal, which activates the partner.
             let wanted = (per_month.sample(rng) as u32).max(u32::from(month == from)).min(12);
             for _ in 0..wanted {
                 let day = if number == 0 { from } else { month + rng.random_range(0..30) };
@@ -200,7 +201,7 @@ impl Plan<'_> {
                     amount: (whole / 10.0).round() as i64 * 1000,
                     close_day: day + rng.random_range(20..110),
                 };
-                self.follow(rng, day, deal);
+                self.plan_deal(rng, day, deal);
                 number += 1;
             }
             month += 30;
@@ -208,8 +209,8 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// What becomes of a deal after its registration.
-    fn follow(&mut self, rng: &mut StdRng, day: u32, deal: DealPlan) {
+    /// Schedules the course of a deal, from its submission on.
+    fn plan_deal(&mut self, rng: &mut StdRng, day: u32, deal: DealPlan) {
         let (id, close_day) = (deal.id.clone(), deal.close_day);
         self.at(day, Action::DealSubmit(deal));
         if rng.random_bool(0.02) {
@@ -256,8 +257,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Partners that sell more are raised to a higher tier in time.
-    fn rise(&mut self, from: u32, to: u32) {
+    /// Schedules promotions: partners that sell more reach higher tiers over time.
+    fn promote(&mut self, from: u32, to: u32) {
         let pace = self.organization.deals_per_month * self.organization.deal_scale * self.organization.win_rate;
         let reached = if pace > 3.0 {
             3
@@ -275,7 +276,7 @@ impl Plan<'_> {
     }
 }
 
-/// Currency of a partner's deals.
+/// Returns the currency of a partner's deals.
 #[must_use]
 pub fn currency(organization: &Organization) -> &'static str {
     TERRITORIES[organization.territory].2
@@ -286,7 +287,7 @@ mod tests {
     use super::{super::network, *};
 
     #[test]
-    fn the_same_seed_makes_the_same_schedule() {
+    fn the_same_seed_gives_the_same_schedule() {
         let network = network::make(3, 60, 400).unwrap();
         let text = |seed| format!("{:?}", make(seed, &network, 400).unwrap());
         assert_eq!(text(3), text(3));
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_does_anything_commercial_before_enrollment() {
+    fn no_partner_acts_commercially_before_enrollment() {
         let network = network::make(5, 80, 400).unwrap();
         for (day, entries) in make(5, &network, 400).unwrap().iter().enumerate() {
             for (index, action) in entries {

@@ -10,11 +10,12 @@ use stoa_kernel::Timestamp;
 use super::network::{Organization, PRODUCT_LINES};
 use crate::client::Client;
 
-/// The suite, the network that acts in it, and what became of it.
+/// A client of the suite, the network that acts in it, and the lost deals.
 pub(super) struct World {
     pub(super) client: Client,
     pub(super) network: Vec<Organization>,
-    /// Deals whose registration lost a conflict: nothing more happens to them.
+    /// Deals whose registration was rejected, was withdrawn or lost a conflict. Nothing
+    /// more happens to them.
     lost: Mutex<BTreeSet<String>>,
 }
 

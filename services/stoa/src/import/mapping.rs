@@ -11,30 +11,30 @@ use serde::Deserialize;
 use stoa_kernel::Timestamp;
 use stoa_proto::sell::v1::PipelineStage;
 
-/// The rules that an import uses unless it is given others.
+/// The rules that an import uses unless others are given.
 pub const DEFAULT_MAPPING: &str = include_str!("crm-mapping.toml");
 
 /// How a CRM export is read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
-    /// Id of the connector registration.
+    /// ID of the connector registration.
     pub connector: String,
-    /// What the CRM is called.
+    /// Name of the CRM.
     pub system: String,
-    /// ISO 4217 code of the amounts, which the files do not name.
+    /// ISO 4217 code of the amounts. The files do not contain it.
     pub currency: String,
     /// Business date from which all organizations count as enrolled.
     pub enrollment_effective: String,
-    /// Program that they are enrolled in.
+    /// Program in which they are enrolled.
     pub program: String,
-    /// Its name.
+    /// Display name of the program.
     pub program_name: String,
     /// Tiers of the program, the entry tier first.
     pub tiers: Vec<TierRule>,
-    /// How dates are written, as `strptime` reads them.
+    /// Format of dates, in the notation of `strptime`.
     pub date_format: String,
-    /// Stages of the export.
+    /// Pipeline stages, by the stages of the export.
     pub stages: BTreeMap<String, String>,
     /// Spellings of products that differ from the product list.
     pub product_spellings: BTreeMap<String, String>,
@@ -46,13 +46,13 @@ pub struct Mapping {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TierRule {
-    /// Id.
+    /// ID.
     pub id: String,
     /// Name.
     pub name: String,
     /// Rank, 1 for the entry tier.
     pub rank: i32,
-    /// Revenue of 365 days that it asks for, in whole units of the currency.
+    /// Required revenue over 365 days, in whole units of the currency.
     pub revenue_threshold: i64,
 }
 
@@ -60,41 +60,42 @@ impl Mapping {
     /// Reads the rules from a file, or the default ones.
     ///
     /// # Errors
-    /// Where the file cannot be read or holds an unknown or missing key.
+    /// If the file cannot be read, or a key or value in it is invalid.
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let text = match file {
-            Some(path) => std::fs::read_to_string(path).with_context(|| format!("the mapping {} cannot be read", path.display()))?,
+            Some(path) => std::fs::read_to_string(path).with_context(|| format!("cannot read the mapping {}", path.display()))?,
             None => DEFAULT_MAPPING.to_owned(),
         };
         let mapping: Self = Figment::from(Toml::string(&text))
             .extract()
-            .context("the mapping cannot be understood; compare it with `stoa import crm --print-mapping`")?;
+            .context("the mapping is invalid (compare it with `stoa import crm --print-mapping`)")?;
         mapping.effective("UTC")?;
         for (theirs, ours) in &mapping.stages {
             if Self::pipeline_stage(ours).is_none() {
-                bail!("stages.{theirs}: `{ours}` is not a pipeline stage; use PROSPECTING, ENGAGING, PROPOSING, NEGOTIATING, WON or LOST");
+                bail!("stages.{theirs}: `{ours}` is not a pipeline stage. Use PROSPECTING, ENGAGING, PROPOSING, NEGOTIATING, WON or LOST.");
             }
         }
         Ok(mapping)
     }
 
-    /// First instant enrolled: the date's 00:00 in the tenant's time zone.
+    /// Returns the instant from which organizations are enrolled: 00:00 on the date in
+    /// the tenant's time zone.
     ///
     /// # Errors
-    /// Where the date is not `YYYY-MM-DD`.
+    /// If the date is not `YYYY-MM-DD`.
     pub fn effective(&self, zone: &str) -> Result<Timestamp> {
         let date: jiff::civil::Date = self.enrollment_effective.parse().context("enrollment_effective must be a date YYYY-MM-DD")?;
         Ok(Timestamp::start_of(date, zone)?)
     }
 
-    /// A pipeline stage by its short name.
+    /// Returns a pipeline stage by its short name.
     #[must_use]
     pub fn pipeline_stage(name: &str) -> Option<PipelineStage> {
         PipelineStage::from_str_name(&format!("PIPELINE_STAGE_{name}")).filter(|s| *s != PipelineStage::Unspecified)
     }
 
-    /// The date of a text of the export as its 00:00 in the tenant's time zone,
-    /// empty for none.
+    /// Parses a date of the export as 00:00 on that date in the tenant's time zone.
+    /// `None` if the text is empty.
     ///
     /// # Errors
     /// What is wrong with the text.
@@ -102,13 +103,14 @@ impl Mapping {
         if text.is_empty() {
             return Ok(None);
         }
-        let wrong = |e: jiff::Error| format!("`{text}` is not a date of the form {}: {e}", self.date_format);
+        let wrong = |e: jiff::Error| format!("`{text}` is not a date in the format {}: {e}", self.date_format);
         let date = jiff::civil::Date::strptime(&self.date_format, text).map_err(wrong)?;
         Timestamp::start_of(date, zone).map(Some).map_err(|e| e.message().to_owned())
     }
 }
 
-/// An id from a name: lower-case letters and digits, the rest as hyphens.
+/// Derives an ID from a name: lowercase letters and digits, with hyphens for the
+/// rest.
 #[must_use]
 pub fn slug(name: &str) -> String {
     let mut id = String::new();
@@ -127,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_mapping_is_sound() {
+    fn the_default_mapping_is_valid() {
         let mapping = Mapping::load(None).unwrap();
         assert_eq!(mapping.effective("UTC").unwrap().to_string(), "2016-10-20T00:00:00Z");
         assert_eq!(mapping.effective("America/New_York").unwrap().to_string(), "2016-10-20T04:00:00Z");
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn slugs_are_ids() {
+    fn slugs_are_valid_ids() {
         assert_eq!(slug("Mei-Mei Johns"), "mei-mei-johns");
         assert_eq!(slug("  GTX Plus (Pro) "), "gtx-plus-pro");
     }

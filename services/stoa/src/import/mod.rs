@@ -1,6 +1,6 @@
-//! `stoa import crm DIR`: a CRM export becomes partners, deals and their
-//! history, through the public API. Run twice it changes nothing the second
-//! time, because every row is known by its id and a digest of its contents.
+//! `stoa import crm DIR`: imports a CRM export as partners, deals and their history,
+//! through the public API. A second run changes nothing, because every row is
+//! identified by its ID and a digest of its contents.
 
 mod mapping;
 mod rows;

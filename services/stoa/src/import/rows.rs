@@ -1,4 +1,4 @@
-//! The files of an export, read into rows. Pure but for reading the files.
+//! Reads the files of an export into rows. Pure apart from reading the files.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -25,7 +25,7 @@ pub struct Agent {
 pub struct Product {
     /// Name.
     pub product: String,
-    /// Series, the product line.
+    /// Series, which is the product line.
     pub series: String,
 }
 
@@ -36,7 +36,7 @@ pub struct Account {
     pub account: String,
     /// Sector.
     pub sector: String,
-    /// Number of people.
+    /// Number of employees.
     pub employees: String,
 }
 
@@ -53,19 +53,19 @@ struct Opportunity {
     close_value: String,
 }
 
-/// A row to push, or why the line cannot be understood; with its line.
+/// A line of the pipeline, with the row to push or the reason why it is invalid.
 pub struct Line {
-    /// Line in the file, the header being line 1.
+    /// Line number in the file. The header is line 1.
     pub number: u64,
-    /// Id of the opportunity, as far as it could be read.
+    /// ID of the opportunity. Empty if it could not be read.
     pub id: String,
-    /// Product line of its product, where the mapping knows it.
+    /// Product line of its product. Empty if unknown.
     pub product_line: String,
     /// The row, or the reason.
     pub row: Result<CrmRow, String>,
 }
 
-/// All that an export holds.
+/// The contents of an export.
 pub struct Export {
     /// Sales agents.
     pub agents: Vec<Agent>,
@@ -77,15 +77,15 @@ pub struct Export {
 fn read<T: for<'a> Deserialize<'a>>(dir: &Path, file: &str) -> Result<Vec<T>> {
     let path = dir.join(file);
     let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    reader.deserialize().collect::<Result<Vec<T>, _>>().with_context(|| format!("{} cannot be understood", path.display()))
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    reader.deserialize().collect::<Result<Vec<T>, _>>().with_context(|| format!("cannot parse {}", path.display()))
 }
 
 impl Export {
     /// Reads the files that the pipeline refers to.
     ///
     /// # Errors
-    /// Where one is missing or malformed.
+    /// If a file is missing or malformed.
     pub fn load(dir: &Path) -> Result<Self> {
         let accounts: Vec<Account> = read(dir, "accounts.csv")?;
         Ok(Self {
@@ -95,8 +95,8 @@ impl Export {
         })
     }
 
-    /// Lines of `sales_teams.csv` by the id of agent or office; an office stands
-    /// on several and has the first.
+    /// Returns line numbers in `sales_teams.csv` by the ID of the agent or office. An
+    /// office is on several lines and has the number of the first.
     #[must_use]
     pub fn agent_lines(&self) -> BTreeMap<String, u64> {
         let mut lines = BTreeMap::new();
@@ -107,29 +107,28 @@ impl Export {
         lines
     }
 
-    /// The product line of a product as the export spells it.
+    /// Returns the product line of a product, which is spelled as in the export.
     #[must_use]
     pub fn product_line(&self, product: &str, mapping: &Mapping) -> Option<&str> {
         let listed = mapping.product_spellings.get(product).map_or(product, String::as_str);
         self.products.iter().find(|p| p.product == listed).map(|p| p.series.as_str())
     }
 
-    /// Every line of the pipeline, understood or not; dates are days in a time
-    /// zone.
+    /// Reads every line of the pipeline, valid or not. Dates are days in a time zone.
     ///
     /// # Errors
-    /// Where the file cannot be read at all.
+    /// If the file cannot be read at all.
     pub fn lines(&self, dir: &Path, mapping: &Mapping, zone: &str) -> Result<Vec<Line>> {
         let path = dir.join("sales_pipeline.csv");
         let builder = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&path);
-        let mut reader = builder.with_context(|| format!("{} cannot be read", path.display()))?;
-        let headers = reader.headers().with_context(|| format!("{} has no header", path.display()))?.clone();
+        let mut reader = builder.with_context(|| format!("cannot read {}", path.display()))?;
+        let headers = reader.headers().with_context(|| format!("cannot read the header of {}", path.display()))?.clone();
         let mut lines = Vec::new();
         for (index, record) in reader.records().enumerate() {
             let fallback = index as u64 + 2;
             lines.push(match record {
                 Ok(record) => {
-                    // A record's own position is the end of the line before it.
+                    // A record's own position is the end of the previous line.
                     let number = record.position().map_or(fallback, |p| p.line().max(fallback));
                     let id = record.get(0).unwrap_or_default().to_owned();
                     let row = record.deserialize(Some(&headers)).map_err(|e| e.to_string());
@@ -157,7 +156,7 @@ impl Export {
         let closed = mapping.date(&line.close_date, zone).map_err(|e| format!("close_date {e}"))?;
         let closes = matches!(stage.as_str(), "WON" | "LOST");
         if closes && closed.is_none() {
-            return Err(format!("close_date is empty, though the deal is {}", line.deal_stage));
+            return Err(format!("close_date is empty, although the deal is {}", line.deal_stage));
         }
         let deal = DealRow {
             display_name: format!("{} {}", line.account, line.product).trim().to_owned(),
@@ -208,7 +207,7 @@ fn size_segment(employees: &str) -> &'static str {
     }
 }
 
-/// The amount in minor units; nothing where the field is empty.
+/// Parses the amount in minor units. `None` if the field is empty.
 fn amount(text: &str, mapping: &Mapping) -> Result<Option<i64>, String> {
     if text.is_empty() {
         return Ok(None);
@@ -216,7 +215,7 @@ fn amount(text: &str, mapping: &Mapping) -> Result<Option<i64>, String> {
     let currency = stoa_kernel::money::currency("currency", &mapping.currency).map_err(|e| e.message().to_owned())?;
     let digits = stoa_kernel::money::exponent(currency) as usize;
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let wrong = || format!("close_value `{text}` is not an amount with at most {digits} decimals, or is negative");
+    let wrong = || format!("close_value `{text}` is not a non-negative amount with at most {digits} decimals");
     if part.len() > digits || !part.bytes().all(|b| b.is_ascii_digit()) {
         return Err(wrong());
     }

@@ -23,8 +23,8 @@ use crate::client::Client;
 /// Imports the export in a directory.
 ///
 /// # Errors
-/// Where a file is missing or the suite refuses the set-up; refused rows are in
-/// the summary instead.
+/// If a file is missing or the suite refuses the setup. Refused rows are in the
+/// summary instead.
 pub async fn crm(client: &Client, dir: &Path, mapping: &Mapping, progress: &ProgressBar) -> Result<Summary> {
     let export = Export::load(dir)?;
     let settings = onboard::GetTenantSettingsRequest { name: "tenantSettings".into() };
@@ -41,7 +41,7 @@ pub async fn crm(client: &Client, dir: &Path, mapping: &Mapping, progress: &Prog
     Ok(summary)
 }
 
-/// 1 where something was created, 0 where it exists.
+/// Returns 1 if something was created, 0 if it already exists.
 fn created<T>(result: Result<T, Status>) -> Result<u64> {
     match result {
         Ok(_) => Ok(1),
@@ -50,7 +50,8 @@ fn created<T>(result: Result<T, Status>) -> Result<u64> {
     }
 }
 
-/// Settings, program, tiers, product lines and the connector registration.
+/// Creates the program, tiers, product lines and the connector registration. Returns
+/// the number of changes.
 async fn set_up(client: &Client, export: &Export, mapping: &Mapping) -> Result<u64> {
     let mut changes = 0;
     let program = onboard::Program { display_name: mapping.program_name.clone(), ..Default::default() };
@@ -75,8 +76,7 @@ async fn set_up(client: &Client, export: &Export, mapping: &Mapping) -> Result<u
     Ok(changes)
 }
 
-/// Registers the connector, or changes its registration where the mapping is
-/// another one now.
+/// Registers the connector, or updates its registration if the mapping has changed.
 async fn register(client: &Client, connector: sell::CrmConnector) -> Result<u64> {
     let name = connector.name.clone();
     let crm_connector_id = stoa_kernel::names::last(&name).to_owned();
@@ -122,8 +122,8 @@ fn connector(export: &Export, mapping: &Mapping) -> sell::CrmConnector {
     }
 }
 
-/// Regional offices become distributors, sales agents agents under them. What
-/// is refused is told and holds up nobody.
+/// Enrolls regional offices as distributors and sales agents as agents below them.
+/// Refused organizations are reported and do not hold up the others.
 async fn enroll(client: &Client, export: &Export, mapping: &Mapping, zone: &str, summary: &mut Summary) -> Result<()> {
     let rows = organizations(export, mapping, zone)?;
     let expected = rows.len();
@@ -145,7 +145,7 @@ async fn enroll(client: &Client, export: &Export, mapping: &Mapping, zone: &str,
         }
     }
     if answered != expected {
-        bail!("{answered} of {expected} organizations were answered; run the import again");
+        bail!("only {answered} of {expected} organizations were answered. Run the import again.");
     }
     Ok(())
 }
@@ -183,11 +183,11 @@ fn organizations(export: &Export, mapping: &Mapping, zone: &str) -> Result<Vec<o
         };
         row(slug(&agent.sales_agent), partner)
     });
-    // Offices first: an agent refers to its office.
+    // Offices come first, because an agent refers to its office.
     Ok(distributors.chain(agents).collect())
 }
 
-/// Managers become persons and CAMs of their agents.
+/// Creates managers as persons and assigns them to their agents as CAMs.
 async fn assign_cams(client: &Client, export: &Export, summary: &mut Summary) -> Result<u64> {
     let mut changes = 0;
     for manager in export.agents.iter().map(|a| a.manager.as_str()).collect::<BTreeSet<_>>() {
@@ -206,7 +206,7 @@ async fn assign_cams(client: &Client, export: &Export, summary: &mut Summary) ->
         let request = onboard::AssignCamRequest { partner: format!("partners/{id}"), person, ..Default::default() };
         match client.call(request).await {
             Ok(_) => changes += 1,
-            // Its partner was refused before.
+            // The partner was refused before.
             Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument | Code::NotFound) => {
                 let error = stoa_rpc::error(&status);
                 summary.refuse_partner(index as u64 + 2, &id, error.reason().as_str(), error.message().to_owned());
@@ -217,7 +217,7 @@ async fn assign_cams(client: &Client, export: &Export, summary: &mut Summary) ->
     Ok(changes)
 }
 
-/// A person's id says nothing about the person.
+/// Derives a person's ID, which reveals nothing about the person.
 fn person_id(name: &str) -> String {
     ids::derived(&["crm-export", "person", name])
 }
@@ -241,13 +241,13 @@ async fn push(client: &Client, lines: Vec<Line>, mapping: &Mapping, summary: &mu
     let mut answered = 0;
     while let Some(answer) = answers.next().await {
         let answer = answer?;
-        let result = answer.result.context("an answer came without a result")?;
+        let result = answer.result.context("an answer has no result")?;
         summary.count(&places[answered], &result);
         answered += 1;
         progress.inc(1);
     }
     if answered != places.len() {
-        bail!("{answered} of {} rows were answered; run the import again, it goes on where it stopped", places.len());
+        bail!("only {answered} of {} rows were answered. Run the import again to continue where it stopped.", places.len());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What an import did, for people and for programs.
+//! The summary of an import, as text and as JSON.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -8,15 +8,15 @@ use stoa_proto::sell::v1::{CrmFindingKind, CrmRowOutcome, CrmRowResult};
 const PIPELINE_FILE: &str = "sales_pipeline.csv";
 const TEAMS_FILE: &str = "sales_teams.csv";
 
-/// Notes of one sort that the text shows; JSON has them all.
+/// Maximum number of rejections in the text. JSON has all of them.
 const SHOWN_MAX: usize = 20;
-/// Overlaps that the text shows.
+/// Maximum number of overlaps in the text.
 const OVERLAPS_SHOWN_MAX: usize = 5;
 
-/// Where a row that is pushed comes from, and what it is about.
+/// Origin and subject of a pushed row.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Line in the file, the header being line 1.
+    /// Line number in the file. The header is line 1.
     pub line: u64,
     /// Name of the account.
     pub customer: String,
@@ -24,32 +24,32 @@ pub struct Place {
     pub product_line: String,
 }
 
-/// A line with something to know about it.
+/// A note about a line.
 #[derive(Debug, Clone, Serialize)]
 pub struct Note {
     /// The file.
     pub file: &'static str,
-    /// Line in the file, the header being line 1.
+    /// Line number in the file. The header is line 1.
     pub line: u64,
-    /// Id of the row in the CRM.
+    /// ID of the row in the CRM.
     pub id: String,
     /// Kind of finding, or reason of the refusal.
     pub kind: String,
-    /// What it means.
+    /// Description of the finding or the refusal.
     pub message: String,
 }
 
-/// A row among others of the same kind.
+/// A row that overlaps with another partner's.
 #[derive(Debug, Clone, Serialize)]
 pub struct OverlapRow {
-    /// Line in the pipeline.
+    /// Line number in the pipeline.
     pub line: u64,
-    /// Id of the row in the CRM.
+    /// ID of the row in the CRM.
     pub id: String,
 }
 
-/// A customer whom several partners were registered for with the same product
-/// line at the same time.
+/// A customer for whom several partners were registered at the same time with the
+/// same product line.
 #[derive(Debug, Clone, Serialize)]
 pub struct Overlap {
     /// Name of the account.
@@ -58,49 +58,49 @@ pub struct Overlap {
     pub product_line: String,
     /// Rows that overlap with another partner's.
     pub count: u64,
-    /// The first of their lines.
+    /// Number of the first of their lines.
     pub first_line: u64,
-    /// The last of their lines.
+    /// Number of the last of their lines.
     pub last_line: u64,
-    /// All of them.
+    /// All of these rows.
     pub rows: Vec<OverlapRow>,
 }
 
 /// Counts and notes of an import.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
-    /// Lines of the pipeline, the header not counted.
+    /// Lines of the pipeline, without the header.
     pub rows: u64,
     /// Rows that are in the suite now: created, updated or unchanged.
     pub taken: u64,
-    /// Rows that made a new deal.
+    /// Rows that created a deal.
     pub created: u64,
     /// Rows that changed a deal.
     pub updated: u64,
-    /// Rows that the suite had already.
+    /// Rows that the suite already had.
     pub unchanged: u64,
-    /// Rows that contradict what is final.
+    /// Rows that contradict a final state.
     pub conflicts: u64,
-    /// Rows that could not be understood.
+    /// Rows that were invalid or rejected.
     pub rejected: u64,
     /// Partners enrolled by this run.
     pub partners_enrolled: u64,
-    /// Partners that could not be enrolled, or not be assigned to their CAM.
+    /// Partners that could not be enrolled or assigned to their CAM.
     pub partners_rejected: u64,
-    /// Everything that this run changed, partners included; 0 when run again.
+    /// Everything that this run changed, including partners. 0 if run again.
     pub changes: u64,
-    /// Rows with findings by kind, overlaps included.
+    /// Number of findings by kind, including overlaps.
     pub finding_counts: BTreeMap<String, u64>,
-    /// Rows that were taken with something odd about them but an overlap.
+    /// Findings other than overlaps.
     pub findings: Vec<Note>,
-    /// Overlaps by customer and product line, the most frequent first.
+    /// Overlaps by customer and product line, most frequent first.
     pub overlaps: Vec<Overlap>,
-    /// Rows that were refused, with file, line and reason.
+    /// Refused rows, with file, line and reason.
     pub rejections: Vec<Note>,
 }
 
 impl Summary {
-    /// Counts a line that cannot be understood.
+    /// Counts a line that is invalid or was rejected.
     pub fn refuse(&mut self, line: u64, id: &str, reason: &str, message: String) {
         self.rejected += 1;
         self.rejections.push(Note { file: PIPELINE_FILE, line, id: id.to_owned(), kind: reason.to_owned(), message });
@@ -159,14 +159,14 @@ impl Summary {
         });
     }
 
-    /// Puts the notes into the order in which they are read.
+    /// Sorts the notes into reading order.
     pub(super) fn finish(&mut self) {
         let key = |o: &Overlap| (std::cmp::Reverse(o.count), o.customer.clone(), o.product_line.clone());
         self.overlaps.sort_by_cached_key(key);
         self.rejections.sort_by(|a, b| (a.file, a.line).cmp(&(b.file, b.line)));
     }
 
-    /// For people.
+    /// Returns the summary as text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!(
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overlaps_are_told_by_customer_and_product_line() {
+    fn overlaps_are_grouped_by_customer_and_product_line() {
         let mut summary = Summary::default();
         let finding = CrmFinding { kind: CrmFindingKind::Overlap.into(), message: String::new() };
         for (line, customer) in [(2, "Isdom"), (9, "Cancity"), (5, "Cancity")] {

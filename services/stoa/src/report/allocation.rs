@@ -5,7 +5,7 @@ use stoa_proto::analytics::v1::{Allocation, AllocationResource, InvestmentSegmen
 
 use super::text::{bar, minor};
 
-/// Partners that are listed.
+/// Maximum number of partners in the table.
 const PARTNERS_MAX: usize = 20;
 
 /// The whole plan as text.
@@ -25,7 +25,7 @@ pub fn allocation(plan: &Allocation) -> String {
         row.extend(partner.unit_counts.iter().zip(&plan.plans).map(|(units, p)| units_text(*units, p)));
         table.add_row(row);
     }
-    text + &format!("\nFirst partners of {}\n{table}\n", if plan.next_page_token.is_empty() { "all" } else { "several pages" })
+    text + &format!("\nPartners{}\n{table}\n", if plan.next_page_token.is_empty() { "" } else { " (first page)" })
 }
 
 fn resource_plan(plan: &ResourcePlan) -> String {
@@ -43,10 +43,10 @@ fn resource_plan(plan: &ResourcePlan) -> String {
     }
     let mut text = format!("\n{}: {}\n{table}\n", resource_name(plan.resource()), units_text(plan.unit_count, plan));
     if plan.left_count > 0 {
-        text += &format!("left: {} ({})\n", units_text(plan.left_count, plan), plan.left_reason().as_str_name());
+        text += &format!("not allocated: {} ({})\n", units_text(plan.left_count, plan), plan.left_reason().as_str_name());
     }
     if let (Some(here), Some(uniform)) = (plan.misallocation, plan.uniform_misallocation) {
-        text += &format!("distance from the segments' share of value: {:.1} % (uniform {:.1} %)\n", here * 100.0, uniform * 100.0);
+        text += &format!("distance from the segments' revenue shares: {:.1} % (uniform {:.1} %)\n", here * 100.0, uniform * 100.0);
     }
     text
 }

@@ -39,8 +39,8 @@ fn table(header: &[&str]) -> Table {
 fn headline(figures: &QualityFigures, currency: &str) -> String {
     let mut table = table(&["metric", "value", ""]);
     let ratio = figures.active_ratio.as_ref();
-    let of = ratio.map(|r| format!("{} active of {} enrolled", r.numerator, r.denominator)).unwrap_or_default();
-    table.add_row(vec!["active partner ratio".to_owned(), percent(ratio), format!("{}  {of}", bar(share(ratio)))]);
+    let counts = ratio.map(|r| format!("{} active of {} enrolled", r.numerator, r.denominator)).unwrap_or_default();
+    table.add_row(vec!["active partner ratio".to_owned(), percent(ratio), format!("{}  {counts}", bar(share(ratio)))]);
     table.add_row(vec!["engaged (training in 60 d)".to_owned(), figures.engaged_count.to_string(), String::new()]);
     let revenue = figures.channel_revenue.clone().unwrap_or_default();
     table.add_row(vec![
@@ -53,7 +53,7 @@ fn headline(figures: &QualityFigures, currency: &str) -> String {
             amount(revenue.from_left.as_ref())
         ),
     ]);
-    let no_rate = |of: &str| format!("{of}, no rate on or before the day");
+    let no_rate = |source: &str| format!("{source}, no rate on or before the day");
     for rest in &revenue.unconverted {
         table.add_row(vec!["not converted".to_owned(), minor(rest.minor_units, &rest.currency_code), no_rate("channel")]);
     }
@@ -76,8 +76,8 @@ fn headline(figures: &QualityFigures, currency: &str) -> String {
     ]);
     let activation = figures.activation.unwrap_or_default();
     let ratio = activation.ratio.as_ref();
-    let of = ratio.map(|r| format!("{} of {} matured, {} not yet", r.numerator, r.denominator, activation.immature_count));
-    table.add_row(vec!["90-day activation".to_owned(), percent(ratio), format!("{}  {}", bar(share(ratio)), of.unwrap_or_default())]);
+    let counts = ratio.map(|r| format!("{} of {} matured, {} not yet", r.numerator, r.denominator, activation.immature_count));
+    table.add_row(vec!["90-day activation".to_owned(), percent(ratio), format!("{}  {}", bar(share(ratio)), counts.unwrap_or_default())]);
     format!("{table}\n")
 }
 

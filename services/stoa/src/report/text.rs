@@ -1,4 +1,4 @@
-//! Figures as people read them.
+//! Human-readable figures.
 
 use stoa_kernel::{Money, money};
 use stoa_proto::{analytics::v1::Ratio, common::v1 as common};
@@ -29,12 +29,12 @@ pub(super) fn share(ratio: Option<&Ratio>) -> f64 {
     ratio.and_then(|r| r.value).unwrap_or_default()
 }
 
-/// An amount as people read it.
+/// A human-readable amount.
 pub(super) fn amount(money: Option<&common::Money>) -> String {
     money.and_then(|m| Money::from_proto("amount", m).ok()).map_or_else(|| "–".to_owned(), Money::human)
 }
 
-/// An amount of minor units as people read it.
+/// A human-readable amount of minor units.
 pub(super) fn minor(units: i64, code: &str) -> String {
     match money::currency("currency", code) {
         Ok(currency) => Money { minor: units, currency }.human(),

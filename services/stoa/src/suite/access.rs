@@ -1,4 +1,4 @@
-//! Who may call: keys, issuers and roles of a process.
+//! Access to a process: its keys, issuers and roles.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use stoa_kernel::{Clock, page::PageKey};
 
 /// The keys of a process.
 pub struct Keys {
-    /// Signs tokens for development; none where it is off.
+    /// Signs tokens for development; `None` if it is off.
     pub local: Option<LocalKey>,
     /// Signs page tokens.
     pub page_key: PageKey,
@@ -18,11 +18,11 @@ pub struct Keys {
 
 impl Keys {
     pub(super) fn load(config: &Config) -> Result<Self> {
-        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("the folder {} cannot be made", config.data_dir.display()))?;
+        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("cannot create the folder {}", config.data_dir.display()))?;
         let local = config.local_key_path().map(|path| LocalKey::load_or_create(&path)).transpose()?;
         let (path, may_create) = config.service_key_path();
         let service = if may_create { ServiceKey::load_or_create(&path)? } else { ServiceKey::load(&path)? };
-        // Every replica must read the page tokens of every other.
+        // Every replica must be able to read the page tokens of the others.
         let page_key = PageKey::new(&service.derive("page tokens")?);
         Ok(Self { local, page_key, service: Arc::new(service) })
     }
@@ -31,17 +31,17 @@ impl Keys {
         ServiceSigner::new(self.service.clone(), service)
     }
 
-    /// A token for development.
+    /// Signs a token for development.
     ///
     /// # Errors
-    /// Where the local key is off or the request is not sound.
+    /// If the local key is off or the request is invalid.
     pub fn token(&self, request: &TokenRequest) -> Result<String> {
-        let key = self.local.as_ref().context("the local key is off (auth.local_key): ask your identity provider for a token")?;
+        let key = self.local.as_ref().context("the local key is off (auth.local_key). Ask your identity provider for a token.")?;
         Ok(key.sign(request)?)
     }
 }
 
-/// The access layer over the rules of the API.
+/// Creates the access layer from the rules of the API.
 pub(super) fn layer(config: &Config, keys: &Keys, clock: &Clock, services: &[&str], suspension: Option<Suspension>) -> Result<AccessLayer> {
     let roles = Arc::new(Roles::with(&config.auth.roles)?);
     let mut verifier = Verifier::new(config.auth.issuers.clone(), &roles)?.with_services(ServiceVerifier::new(&keys.service, services)?);

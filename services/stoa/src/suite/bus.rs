@@ -1,4 +1,4 @@
-//! The way of events in a process: embedded, or over JetStream.
+//! Delivery of events in a process: embedded, or over JetStream.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use super::{
 type Logs = BTreeMap<&'static str, EventLog>;
 type Subscriptions = Vec<(&'static str, Vec<Subscription>)>;
 
-/// The connection to JetStream, where events go that way.
+/// Connects to JetStream if events are delivered over it.
 pub(super) async fn connect(config: &Config) -> Result<Option<Bus>> {
     if config.bus.kind == BusKind::Embedded {
         return Ok(None);
@@ -37,7 +37,7 @@ pub(super) async fn connect(config: &Config) -> Result<Option<Bus>> {
     Ok(Some(bus))
 }
 
-/// What the way of events is made of.
+/// What the delivery of events is built from.
 pub(super) struct Wiring<'a> {
     pub(super) config: &'a Config,
     pub(super) options: &'a Options,
@@ -47,13 +47,13 @@ pub(super) struct Wiring<'a> {
 }
 
 impl Wiring<'_> {
-    /// All that moves events in this process.
+    /// Creates everything that moves events in this process.
     pub(super) async fn pumps(&self, bus: Option<&Bus>, subscriptions: Subscriptions) -> Result<Vec<Arc<Named>>> {
         let mut pumps = Vec::new();
         let mut logs = BTreeMap::new();
         for (service, store) in self.stores {
             let relay = Relay::new(store.clone(), service);
-            // Readers in this process wake when there are positions, not at every commit.
+            // Readers in this process wake up when positions are assigned, not at every commit.
             logs.insert(*service, relay.event_log());
             pumps.push(Named { service, name: "relay".to_owned(), pump: Pump::Relay(relay, store.commits()) });
         }
@@ -90,7 +90,7 @@ impl Wiring<'_> {
             all.into_iter().for_each(|s| by_source.entry(s.source).or_default().push(s));
             for (source, of_source) in by_source {
                 let (store, clock) = (self.stores[service].clone(), self.options.clock.clone());
-                // What the stream has forgotten is read from its owner's log.
+                // Events that the stream no longer has are read from their owner's log.
                 let archive: Arc<dyn Source> = match logs.get(source) {
                     Some(log) => Arc::new(log.clone()),
                     None => Arc::new(remote_log(service, source, self.callers[service].clone(), clock.clone())),

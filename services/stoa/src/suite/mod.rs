@@ -1,6 +1,6 @@
 //! A suite: the services that one process runs, wired together by the
-//! configuration. The same code runs one service on PostgreSQL and JetStream,
-//! and all of them on embedded files.
+//! configuration. The same code runs a single service on PostgreSQL and JetStream,
+//! or all of them on embedded files.
 
 mod access;
 mod bus;
@@ -32,24 +32,24 @@ pub const PILLARS: [&str; 6] = ["onboard", "enable", "market", "sell", "incentiv
 /// What differs between a server, a demo and a test.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// Business time; wall time where nothing drives it.
+    /// Business time; wall time unless driven.
     pub clock: Clock,
-    /// Makes the embedded bus shuffle, delay and duplicate by this seed.
+    /// Seed by which the embedded bus shuffles, delays and duplicates events.
     pub shuffle_seed: Option<u64>,
-    /// Nothing runs by itself: relays, subscribers and jobs run when asked.
+    /// Nothing runs by itself: relays, subscribers and jobs run only when called.
     pub by_hand: bool,
-    /// Who sees the statements of each service's store.
+    /// Observers of the statements of each service's store.
     pub observers: Option<Observers>,
 }
 
-/// Gives the observer of a service's store.
+/// Returns the observer of a service's store.
 pub type Observers = Arc<dyn Fn(&'static str) -> Observer + Send + Sync>;
 
 /// A running suite.
 pub struct Suite {
-    /// What it was configured with.
+    /// Configuration of the suite.
     pub config: Config,
-    /// Keys that tokens are made with.
+    /// Keys that sign tokens.
     pub keys: Keys,
     /// Everything behind the server stack, callable in this process.
     pub stack: Channel,
@@ -57,9 +57,9 @@ pub struct Suite {
     pumps: Vec<Arc<Named>>,
     jobs: Vec<(&'static str, Vec<Job>)>,
     bus: Option<Bus>,
-    /// The process was told to stop.
+    /// Canceled when the process is told to stop.
     stop: CancellationToken,
-    /// The last request was answered.
+    /// Canceled when the last request has been answered.
     ended: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -77,11 +77,11 @@ fn build(name: &str, deps: Deps, frame_bytes_max: u64) -> Option<Service> {
 }
 
 impl Suite {
-    /// Opens the stores, migrates embedded ones, and starts everything that the
-    /// configuration names. Ready when it returns.
+    /// Opens and migrates the stores, and starts everything that the configuration
+    /// names. The suite is ready when this returns.
     ///
     /// # Errors
-    /// Where a store, the bus or a key cannot be had.
+    /// If a store, the bus or a key is not available.
     pub async fn start(config: Config, options: Options) -> Result<Self> {
         stoa_auth::check_crypto()?;
         stoa_proto::validate::prepare();
@@ -91,11 +91,11 @@ impl Suite {
         let mut services = Vec::new();
         let (mut stores, mut callers) = (BTreeMap::new(), BTreeMap::new());
         for name in names {
-            let store = stores::open(&config, name, &options).await.with_context(|| format!("the store of {name} cannot be opened"))?;
+            let store = stores::open(&config, name, &options).await.with_context(|| format!("cannot open the store of {name}"))?;
             let peers = peers(&config, &keys, name, &place)?;
             callers.insert(name, peers.clone());
             let deps = Deps { service: name, store: store.clone(), clock: options.clock.clone(), page_key: keys.page_key.clone(), peers };
-            let service = build(name, deps, config.limits.frame_bytes_max).with_context(|| format!("no service {name}"))?;
+            let service = build(name, deps, config.limits.frame_bytes_max).with_context(|| format!("unknown service {name}"))?;
             stores.insert(name, store);
             services.push(service);
         }
@@ -117,26 +117,26 @@ impl Suite {
         Ok(suite)
     }
 
-    /// Brings the stores of the services that a process is to run to this
-    /// version's schema, and starts nothing.
+    /// Migrates the stores of the configured services to this version's schema, and
+    /// starts nothing.
     ///
     /// # Errors
-    /// Where a store cannot be opened or migrated.
+    /// If a store cannot be opened or migrated.
     pub async fn migrate(config: Config) -> Result<()> {
         let keys = Keys::load(&config)?;
         for name in PILLARS.into_iter().filter(|s| config.runs(s)) {
             let store = stores::open(&config, name, &Options::default()).await;
-            let store = store.with_context(|| format!("the store of {name} cannot be opened"))?;
+            let store = store.with_context(|| format!("cannot open the store of {name}"))?;
             let peers = Peers::new(keys.signer(name));
             let deps = Deps { service: name, store: store.clone(), clock: Clock::default(), page_key: keys.page_key.clone(), peers };
-            let service = build(name, deps, config.limits.frame_bytes_max).with_context(|| format!("no service {name}"))?;
+            let service = build(name, deps, config.limits.frame_bytes_max).with_context(|| format!("unknown service {name}"))?;
             stores::migrate(&config, &BTreeMap::from([(name, store.clone())]), &mut [service]).await?;
             store.close().await;
         }
         Ok(())
     }
 
-    /// Lets a suite that was driven by hand run by itself from now on.
+    /// Starts the background work. From now on, the suite runs by itself.
     pub fn go_on(&mut self) {
         for pump in &self.pumps {
             self.tasks.spawn(pump::keep_running(pump.clone(), self.stop.clone()));
@@ -153,7 +153,7 @@ impl Suite {
     /// Runs relays and subscribers until nothing is left to deliver.
     ///
     /// # Errors
-    /// The first failure that is not the event's own.
+    /// The first failure that is not caused by an event itself.
     pub async fn settle(&self) -> Result<()> {
         loop {
             let mut moved = 0;
@@ -171,7 +171,7 @@ impl Suite {
         }
     }
 
-    /// Does what is due by the clock, once.
+    /// Runs the jobs that are due by the clock, once.
     ///
     /// # Errors
     /// The first failure.
@@ -183,10 +183,10 @@ impl Suite {
         Ok(done)
     }
 
-    /// Events that could not be delivered.
+    /// Returns the number of events that could not be applied.
     ///
     /// # Errors
-    /// Where a store cannot be read.
+    /// If a store cannot be read.
     pub async fn parked_count(&self) -> Result<u64> {
         let mut parked = 0;
         for named in &self.pumps {
@@ -195,11 +195,11 @@ impl Suite {
         Ok(parked)
     }
 
-    /// The stack of this process; where it is the gateway's, with the services
-    /// that run elsewhere behind it.
+    /// Returns the stack of this process. If the process runs the gateway, the stack
+    /// includes the services that run elsewhere.
     ///
     /// # Errors
-    /// Where the address of such a service cannot be used.
+    /// If the address of such a service is invalid.
     pub fn front(&self) -> Result<Channel> {
         if !self.config.runs("gateway") {
             return Ok(self.stack.clone());
@@ -210,7 +210,7 @@ impl Suite {
         Ok(stoa_rpc::pass_through(self.stack.clone(), elsewhere, &limits(&self.config)))
     }
 
-    /// The gateway in front of the services, here or elsewhere.
+    /// Returns the gateway in front of the services, here or elsewhere.
     ///
     /// # Errors
     /// As [`Suite::front`].
@@ -226,15 +226,15 @@ impl Suite {
         }))
     }
 
-    /// Serves until told to stop, then lets what is under way finish.
+    /// Serves until told to stop, then lets requests in progress finish.
     ///
     /// # Errors
-    /// Where a listener fails.
+    /// If a listener fails.
     pub async fn serve(&mut self, listener: TcpListener, management: Option<(TcpListener, axum::Router)>) -> Result<()> {
         let http = self.config.runs("gateway").then(|| self.http()).transpose()?;
         let config = ServeConfig { limits: limits(&self.config), cors_origins: self.config.gateway.cors_origins.clone(), http };
         if let Some((listener, router)) = management {
-            // It answers until the last request is done: «stopping», and metrics.
+            // It answers "stopping" and serves metrics until the last request is done.
             let ended = self.ended.clone();
             self.tasks.spawn(async move {
                 let served = axum::serve(listener, router).with_graceful_shutdown(ended.cancelled_owned()).await;
@@ -248,13 +248,13 @@ impl Suite {
         served
     }
 
-    /// The store of a service that this process runs.
+    /// Returns the store of a service that this process runs.
     #[must_use]
     pub fn store(&self, service: &str) -> Option<&Store> {
         self.stores.get(service)
     }
 
-    /// What the management port checks for readiness.
+    /// Returns the readiness checks of the management port.
     #[must_use]
     pub fn checks(&self) -> Vec<Check> {
         let check = |(name, store): (&&'static str, &Store)| {
@@ -275,13 +275,13 @@ impl Suite {
         self.stores.iter().map(check).chain(bus).collect()
     }
 
-    /// Cancels when the suite is told to stop.
+    /// Returns a token that is canceled when the suite is told to stop.
     #[must_use]
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// A context for calls of this process' own, with all rights of a tenant.
+    /// Creates a context for this process's own calls, with all rights in a tenant.
     #[must_use]
     pub fn clock_cx(&self, tenant: &str, clock: &Clock) -> Cx {
         Cx::service(tenant, "stoa", clock, "")
@@ -320,15 +320,15 @@ fn stack(
     let events = EventsApi::new(known.collect(), keys.page_key.clone(), stoa_rpc::status);
     let mut shared = tonic::service::Routes::builder();
     shared.add_service(EventServiceServer::new(events));
-    // Onboard's own where it runs here: it knows first.
+    // Onboard's own if it runs here, because it knows first.
     let suspension = services.iter().find_map(|s| s.suspension.clone());
     let routes = services.into_iter().map(|s| s.routes).chain([shared.routes()]);
     let access = access::layer(config, keys, clock, &stores.keys().copied().collect::<Vec<_>>(), suspension)?;
     Ok(stoa_rpc::stack(stoa_rpc::merge(routes)?, StackConfig { access, limits: limits(config) }))
 }
 
-/// The other services as one reaches them: in this process where it runs them,
-/// at their address otherwise.
+/// Returns how a service reaches the others: in this process if it runs them,
+/// otherwise at their addresses.
 fn peers(config: &Config, keys: &Keys, service: &'static str, place: &LocalStack) -> Result<Peers> {
     let mut peers = Peers::new(keys.signer(service));
     for other in PILLARS {

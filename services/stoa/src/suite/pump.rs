@@ -1,5 +1,5 @@
-//! What moves events on: relays, publishers, subscribers and consumers, all of
-//! them driven the same way.
+//! Pumps, which move events: relays, publishers, subscribers and consumers, all
+//! driven in the same way.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -12,19 +12,18 @@ use stoa_kernel::Result;
 use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-/// How long a pump waits for a wake-up before it looks by itself: another
+/// How long a pump waits for a wake-up before it checks by itself, because another
 /// process may have written.
 const POLL: Duration = Duration::from_millis(500);
-/// Time between two measurements of what waits.
+/// Time between two measurements of the lag.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
-static LAG: LazyLock<Gauge<u64>> = LazyLock::new(|| {
-    global::meter("stoa_events").u64_gauge("events.lag").with_description("Events that wait, by what they wait for").build()
-});
+static LAG: LazyLock<Gauge<u64>> =
+    LazyLock::new(|| global::meter("stoa_events").u64_gauge("events.lag").with_description("Events that wait, by store and pump").build());
 static PARKED: LazyLock<Gauge<u64>> =
     LazyLock::new(|| global::meter("stoa_events").u64_gauge("events.parked").with_description("Events that could not be applied").build());
 
-/// What one of them does, and for which service.
+/// Something that moves events.
 #[expect(clippy::large_enum_variant, reason = "a process has a few dozen of them, each behind an Arc")]
 pub(super) enum Pump {
     Relay(Relay, watch::Receiver<u64>),
@@ -43,10 +42,11 @@ impl Pump {
         }
     }
 
-    /// Waits for what is on its way to this pump, and takes it; 0 where nothing is.
+    /// Waits for events on their way to this pump, and applies them. Returns 0 if there
+    /// are none.
     pub(super) async fn await_rest(&self) -> Result<u64> {
         match self {
-            // What failed for a while comes again after a pause.
+            // Events that failed temporarily are redelivered after a pause.
             Self::Consumer(consumer) if consumer.lag().await? > 0 => Ok(consumer.wait_and_run(POLL).await?.max(1)),
             _ => Ok(0),
         }
@@ -78,7 +78,7 @@ impl Pump {
         }
     }
 
-    /// Lets another process go on at once.
+    /// Lets another process continue at once.
     async fn release(&self) -> Result<()> {
         match self {
             Self::Relay(relay, _) => relay.release().await,
@@ -87,8 +87,8 @@ impl Pump {
         }
     }
 
-    /// Does work and waits for more. It is never dropped halfway: what was
-    /// fetched from the bus would come again only after a minute.
+    /// Works, and waits for more work. It is never dropped halfway, because events that
+    /// were fetched from the bus would be redelivered only after a minute.
     async fn step(&self, wake: Option<&mut watch::Receiver<u64>>, stop: &CancellationToken) -> Result<()> {
         if let Self::Consumer(consumer) = self {
             consumer.wait_and_run(POLL).await?;
@@ -97,7 +97,7 @@ impl Pump {
         if self.run_once().await? == 0
             && let Some(wake) = wake
         {
-            // A wake-up that never comes is what the poll is for.
+            // The poll covers wake-ups that never come.
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = tokio::time::timeout(POLL, wake.changed()) => {}
@@ -107,17 +107,17 @@ impl Pump {
     }
 }
 
-/// A pump and what it is called in metrics and logs.
+/// A pump and its name in metrics and logs.
 pub(super) struct Named {
-    /// Service whose store it works in.
+    /// Service whose store it works on.
     pub(super) service: &'static str,
-    /// Which of the service's pumps it is.
+    /// Name among the service's pumps.
     pub(super) name: String,
     pub(super) pump: Pump,
 }
 
-/// Runs a pump until told to stop. A failure is logged and tried again: the
-/// store or the bus may be back.
+/// Runs a pump until told to stop. A failure is logged and retried, because the
+/// store or the bus may be available again.
 pub(super) async fn keep_running(named: Arc<Named>, stop: CancellationToken) {
     let pump = &named.pump;
     let mut wake = pump.wake();
@@ -132,11 +132,11 @@ pub(super) async fn keep_running(named: Arc<Named>, stop: CancellationToken) {
         }
     }
     if let Err(error) = pump.release().await {
-        tracing::warn!(service = named.service, pump = named.name, %error, "the lease stays until it ends by itself");
+        tracing::warn!(service = named.service, pump = named.name, %error, "the lease stays until it expires");
     }
 }
 
-/// Measures what waits and what is parked until told to stop.
+/// Measures lag and parked events until told to stop.
 pub(super) async fn keep_measuring(pumps: Vec<Arc<Named>>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(MEASURE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -153,7 +153,7 @@ pub(super) async fn keep_measuring(pumps: Vec<Arc<Named>>, stop: CancellationTok
                     LAG.record(lag, &labels);
                     PARKED.record(parked, &labels);
                 }
-                (Err(error), _) | (_, Err(error)) => tracing::warn!(service, pump = name, %error, "what waits cannot be measured"),
+                (Err(error), _) | (_, Err(error)) => tracing::warn!(service, pump = name, %error, "cannot measure the lag"),
             }
         }
     }

@@ -19,23 +19,23 @@ pub(super) async fn open(config: &Config, service: &'static str, options: &Optio
         group_max: config.store.group_max,
         read_connections_max: config.store.read_connections_max,
         connections_max: config.store.connections_max,
-        observer: options.observers.as_ref().map(|of| of(service)),
+        observer: options.observers.as_ref().map(|observer| observer(service)),
         ..StoreConfig::postgres("")
     };
     if config.store.backend == Backend::Sqlite {
-        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("the folder {} cannot be made", config.data_dir.display()))?;
+        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("cannot create the folder {}", config.data_dir.display()))?;
     }
     Ok(Store::open(&settings).await?)
 }
 
-/// Brings the stores to this version's schema. Migrations take a lock, so that
-/// several processes may do this at once; they are run again without effect.
+/// Migrates the stores to this version's schema. Migrations take a lock, so several
+/// processes may run them at once. Running them again has no effect.
 pub(super) async fn migrate(config: &Config, stores: &BTreeMap<&'static str, Store>, services: &mut [Service]) -> Result<()> {
     for service in services {
         if let Some(store) = stores.get(service.name) {
             let migrations = std::mem::take(&mut service.migrations);
-            store.migrate(migrations).await.with_context(|| format!("the store of {} cannot be migrated", service.name))?;
-            tracing::debug!(service = service.name, backend = ?config.store.backend, "the store is at this version's schema");
+            store.migrate(migrations).await.with_context(|| format!("cannot migrate the store of {}", service.name))?;
+            tracing::debug!(service = service.name, backend = ?config.store.backend, "the store has this version's schema");
         }
     }
     Ok(())

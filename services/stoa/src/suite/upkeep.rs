@@ -1,5 +1,5 @@
-//! What keeps the stores small: answers kept for retries, events that the log
-//! and the inbox need not hold any longer.
+//! Jobs that keep the stores small: they delete answers kept for retries, and events
+//! that the log and the inbox no longer need.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,12 +14,12 @@ use super::pump::{Named, Pump};
 
 /// Seconds between two runs.
 const EVERY_S: u64 = 600;
-/// Rows that one transaction deletes.
+/// Maximum number of rows that one transaction deletes.
 const ROWS_MAX: u64 = 5_000;
-/// Transactions of one run; the next run goes on.
+/// Maximum number of transactions per run. The next run continues.
 const BATCHES_MAX: usize = 20;
 
-/// The jobs of one service's store.
+/// Returns the jobs of one service's store.
 pub(super) fn jobs(config: &Config, service: &'static str, store: &Store, clock: &Clock, pumps: &[Arc<Named>]) -> Vec<Job> {
     let mut jobs = vec![forget_answers(store.clone(), config.events.idempotency_retention_hours)];
     if config.bus.kind == BusKind::Jetstream {
@@ -70,7 +70,7 @@ fn prune_log(log: EventLog, clock: Clock, days: u32, pumps: Vec<Arc<Named>>) -> 
     Job { name: "events.prune_log", every_s: EVERY_S, run: Arc::new(run) }
 }
 
-/// Only what every reader has had goes, however old it is.
+/// Deletes only events that every reader has had, however old they are.
 async fn prune(log: EventLog, before: Timestamp, pumps: Vec<Arc<Named>>) -> Result<u64> {
     let mut through = i64::MAX;
     for named in pumps {

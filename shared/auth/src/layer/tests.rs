@@ -26,7 +26,7 @@ fn layer(suspension: Option<Suspension>) -> (AccessLayer, Arc<ServiceKey>) {
     (AccessLayer::new(rules, roles, Arc::new(verifier), Clock::system(), suspension), key)
 }
 
-/// What comes of a request: the context that the service saw, or the refusal.
+/// The outcome of a request: the context that the service saw, or the refusal.
 async fn call(layer: &AccessLayer, path: &str, headers: &[(&str, &str)]) -> Result<Option<Cx>, Status> {
     let inner = tower::service_fn(|request: http::Request<Opaque>| async move {
         assert!(!request.headers().contains_key(AUTHORIZATION), "the token must not get past the layer");
@@ -88,7 +88,7 @@ async fn a_caller_with_the_permission_gets_a_context() {
 }
 
 #[tokio::test]
-async fn refusals_are_finished_responses_with_a_reason() {
+async fn refusals_are_complete_responses_with_a_reason() {
     let (layer, _) = layer(None);
     let invalid = (Code::Unauthenticated, "TOKEN_INVALID".to_owned());
     assert_eq!(reason(&call(&layer, GET_PARTNER, &[]).await.unwrap_err()), invalid);
@@ -104,7 +104,7 @@ async fn refusals_are_finished_responses_with_a_reason() {
 }
 
 #[tokio::test]
-async fn what_has_no_rule_is_refused_whoever_asks() {
+async fn methods_without_a_rule_are_refused_for_everyone() {
     let (layer, _) = layer(None);
     let token = bearer_of("roles", json!(["cam"]));
     for path in
@@ -166,7 +166,7 @@ async fn a_suspended_partner_is_refused() {
 }
 
 #[tokio::test]
-async fn the_key_for_development_signs_for_everybody() {
+async fn the_development_key_signs_for_everybody() {
     let roles = Arc::new(Roles::standard());
     let key = LocalKey::generate().unwrap();
     let verifier = Verifier::new(Vec::new(), &roles).unwrap().with_local_key(&key, &roles).unwrap();
@@ -185,7 +185,7 @@ async fn the_key_for_development_signs_for_everybody() {
 }
 
 #[test]
-fn timeouts_are_read_as_the_specification_has_them() {
+fn timeouts_are_read_as_specified() {
     let read = |text: &str| timeout(&HeaderMap::from_iter([(http::HeaderName::from_static("grpc-timeout"), text.parse().unwrap())]));
     assert_eq!(read("1H"), Some(Duration::from_secs(3600)));
     assert_eq!(read("99999999m"), Some(Duration::from_millis(99_999_999)));

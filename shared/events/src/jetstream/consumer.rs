@@ -26,23 +26,26 @@ use crate::{
     subscription::Subscription,
 };
 
-/// Events that one transaction applies.
+/// Maximum number of events that one transaction applies.
 pub(super) const EVENTS_PER_RUN_MAX: usize = 256;
-/// Events given out and not acknowledged, for all replicas together.
+/// Maximum number of events delivered and not acknowledged, for all replicas
+/// together.
 const EVENTS_PENDING_MAX: i64 = 4096;
-/// When the server takes a replica for gone and gives its events to another.
+/// Time after which the server considers a replica gone and gives its events to
+/// another.
 const ACK_WAIT: Duration = Duration::from_secs(60);
-/// The pause after a first failure that may pass.
+/// The pause after a first transient failure.
 const BACKOFF_MS: u64 = 100;
-/// How long the server may take to send the next message of a batch. It is kept
-/// here and not in the request: with `expires`, the server keeps a request open
-/// that finds no event, so that an event that comes alone would wait that long.
+/// How long the server may take to send the next message of a batch. The limit
+/// is kept here and not in the request: with `expires`, the server keeps a
+/// request open that finds no event, so that a single event would wait that
+/// long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Inbox rows that one call prunes.
+/// Maximum number of inbox rows that one call deletes.
 const ROWS_PER_PRUNE_MAX: u64 = 10_000;
 
-/// Applies what a service's subscriptions take from one source. All replicas of
-/// the service share one durable consumer.
+/// Applies the events that a service's subscriptions take from one source. All
+/// replicas of the service share one durable consumer.
 pub struct Consumer {
     pub(super) bus: Bus,
     pub(super) store: Store,
@@ -56,22 +59,22 @@ pub struct Consumer {
     answer_within: Duration,
 }
 
-/// A message and what it holds.
+/// A message and its event.
 struct Delivery {
     message: Message,
     event: Event,
-    /// How often the server gave it out, for whatever reason.
+    /// How often the server delivered it, for whatever reason.
     delivered: i64,
 }
 
 impl Consumer {
-    /// The consumer of `service` for its subscriptions to `source`. `retention`
-    /// is how long the inbox remembers events.
+    /// Creates the consumer of `service` for its subscriptions to `source`.
+    /// `retention` is how long the inbox remembers events.
     ///
     /// # Errors
-    /// FAILED_PRECONDITION `INBOX_RETENTION_TOO_SHORT` where the stream keeps
-    /// events for as long or longer: it could deliver one that the inbox has
-    /// forgotten. UNAVAILABLE where the server refuses.
+    /// FAILED_PRECONDITION `INBOX_RETENTION_TOO_SHORT` if the stream keeps
+    /// events for as long or longer, because it could then deliver an event
+    /// that the inbox has forgotten. UNAVAILABLE if the server refuses.
     pub async fn new(
         bus: Bus,
         store: Store,
@@ -84,7 +87,7 @@ impl Consumer {
         let max_age = bus.max_age().await?;
         if max_age.is_zero() || retention <= max_age {
             let message = format!(
-                "the inbox of {service} keeps events for {} s and stream {} for {} s (0: for ever); let the inbox keep them longer",
+                "the inbox of {service} keeps events for {} s and stream {} for {} s (0: forever). Let the inbox keep them longer.",
                 retention.as_secs(),
                 bus.config.stream,
                 max_age.as_secs()
@@ -98,7 +101,7 @@ impl Consumer {
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
             max_ack_pending: EVENTS_PENDING_MAX,
-            // Parking is ours: the server never gives up.
+            // We park events ourselves: the server never gives up.
             max_deliver: -1,
             ..Default::default()
         };
@@ -109,44 +112,44 @@ impl Consumer {
         Ok(Self { bus, store, source, pull, appliers, refusals, gaps, retention, backoff_ms: BACKOFF_MS, answer_within: ANSWER_WITHIN })
     }
 
-    /// The same consumer with the log behind the stream: events that the stream
-    /// lost, or forgot before they were applied, are read from there.
+    /// Adds the log behind the stream. Events that the stream lost, or deleted
+    /// before they were applied, are read from there.
     #[must_use]
     pub fn with_archive(mut self, archive: Arc<dyn Source>) -> Self {
         self.gaps = Some(Gaps::new(archive));
         self
     }
 
-    /// The same consumer with another pause after a first failure.
+    /// Sets another pause after a first failure.
     #[must_use]
     pub const fn backoff_ms(mut self, base: u64) -> Self {
         self.backoff_ms = base;
         self
     }
 
-    /// The same consumer with another limit on the time that the server may
-    /// take to send the next message of a batch.
+    /// Sets another limit on the time that the server may take to send the next
+    /// message of a batch.
     #[must_use]
     pub const fn answer_within(mut self, limit: Duration) -> Self {
         self.answer_within = limit;
         self
     }
 
-    /// Applies what the stream has for us now; returns how many events were
-    /// delivered, also where some will be delivered again.
+    /// Applies what the stream has for us now. Returns how many events were
+    /// delivered, including those that will be delivered again.
     ///
     /// # Errors
-    /// UNAVAILABLE where the stream cannot be read; as the store answers.
+    /// UNAVAILABLE if the stream cannot be read, and the errors of the store.
     pub async fn run_once(&self) -> Result<u64> {
         let supplied = self.close_gaps_when_due().await;
         let messages = self.pull.fetch().max_messages(EVENTS_PER_RUN_MAX).messages().await.map_err(Error::unavailable)?;
         Ok(supplied + self.take(messages, Vec::new()).await?)
     }
 
-    /// As [`Self::run_once`], but waits for an event first.
+    /// Like [`Self::run_once`], but waits for an event first.
     ///
     /// # Errors
-    /// As [`Self::run_once`].
+    /// As for [`Self::run_once`].
     pub async fn wait_and_run(&self, wait: Duration) -> Result<u64> {
         let supplied = self.close_gaps_when_due().await;
         if supplied > 0 {
@@ -159,19 +162,20 @@ impl Consumer {
         self.take(more, vec![message]).await
     }
 
-    /// Events that the stream has for us and that are not acknowledged.
+    /// Number of events that the stream has for us and that are not
+    /// acknowledged.
     ///
     /// # Errors
-    /// UNAVAILABLE where the server does not answer.
+    /// UNAVAILABLE if the server does not answer.
     pub async fn lag(&self) -> Result<u64> {
         let info = self.pull.get_info().await.map_err(Error::unavailable)?;
         Ok(info.num_pending + info.num_ack_pending as u64)
     }
 
-    /// Parked events of all subscriptions.
+    /// Number of parked events of all subscriptions.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn parked_count(&self) -> Result<u64> {
         let mut total = 0;
         for applier in &self.appliers {
@@ -180,18 +184,19 @@ impl Consumer {
         Ok(total)
     }
 
-    /// Forgets events that the stream cannot deliver any more; returns how many
-    /// rows went.
+    /// Forgets events that the stream can no longer deliver. Returns the number
+    /// of rows deleted.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn prune(&self) -> Result<u64> {
         let retention = i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX);
         inbox::prune(&self.store, wall_now().plus_micros(-retention), ROWS_PER_PRUNE_MAX).await
     }
 
-    /// Adds what a batch supplies, until it ends. It never does by itself once
-    /// its end was lost: with the connection, or with the stream's leader.
+    /// Adds the messages of a batch until it ends. A batch never ends on its
+    /// own if its end was lost, with the connection or with the stream's
+    /// leader.
     async fn receive(&self, mut batch: pull::Batch, messages: &mut Vec<Message>) -> Result<()> {
         loop {
             match timeout(self.answer_within, batch.next()).await {
@@ -201,7 +206,11 @@ impl Consumer {
                     return Err(Error::unavailable(format!("stream {} has not answered in time", self.bus.config.stream)));
                 }
                 Err(_) => {
-                    tracing::warn!(source = self.source, received = messages.len(), "the stream did not end a batch; applying what came");
+                    tracing::warn!(
+                        source = self.source,
+                        received = messages.len(),
+                        "the stream did not end a batch; applying what has arrived"
+                    );
                     return Ok(());
                 }
             }
@@ -221,7 +230,8 @@ impl Consumer {
         let events: Vec<&Event> = deliveries.iter().map(|delivery| &delivery.event).collect();
         let result = self.apply(0, &events).await;
         for (i, delivery) in deliveries.iter().enumerate() {
-            // Nothing of a batch is acknowledged before its transactions committed.
+            // Nothing of a batch is acknowledged before its transactions have
+            // committed.
             let attempt = match &result {
                 Ok(failed) => failed.get(&i).copied(),
                 Err(_) => Some(delivery.delivered),
@@ -233,9 +243,9 @@ impl Consumer {
         result.map(|_| count)
     }
 
-    /// Applies all to every subscription, and notes how far this brings us
-    /// where nothing up to `from` is missing; returns which must come again, and
-    /// how often they have been tried.
+    /// Applies all events to every subscription, and notes how far this brings
+    /// us if nothing up to `from` is missing. Returns the events that must be
+    /// delivered again, by their index, and how often they have been tried.
     pub(super) async fn apply(&self, from: i64, events: &[&Event]) -> Result<BTreeMap<usize, i64>> {
         let mut failed = BTreeMap::new();
         for applier in &self.appliers {
@@ -262,9 +272,9 @@ impl Consumer {
         Ok(failed)
     }
 
-    /// Applies one event; returns the attempt where it must come again. Only
-    /// what the handler refused counts as one: the server also delivers again
-    /// what our own store could not take.
+    /// Applies one event. Returns the attempt if the event must be delivered
+    /// again. Only a refusal by the handler counts as an attempt: the server
+    /// also delivers again what our own store could not take.
     async fn apply_one(&self, applier: &Applier, event: &Event) -> Result<Option<i64>> {
         let attempt = 1 + self.refusals.of(applier.key(), &event.event_id);
         match applier.step(event.clone(), Mark::Inbox, attempt).await? {
@@ -280,8 +290,8 @@ impl Consumer {
     }
 }
 
-/// Reads a message. One that is no event of ours is taken off the consumer: it
-/// would come for ever.
+/// Reads a message. A message that is not an event of ours is taken off the
+/// consumer, which would otherwise receive it forever.
 async fn open(message: Message) -> Result<Option<Delivery>> {
     let delivered = message.info().map_err(Error::unavailable)?.delivered;
     match envelope::event(message.headers.as_ref(), &message.payload) {
@@ -290,7 +300,7 @@ async fn open(message: Message) -> Result<Option<Delivery>> {
             tracing::error!(
                 subject = message.subject.as_str(),
                 cause = error.cause(),
-                "a message of the stream is no event and is dropped"
+                "a message of the stream is not an event and is dropped"
             );
             message.ack_with(AckKind::Term).await.map_err(Error::unavailable)?;
             Ok(None)

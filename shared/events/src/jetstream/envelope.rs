@@ -1,5 +1,5 @@
 //! An event as a message: CloudEvents 1.0, binary mode. The attributes are
-//! headers, the event's data is the payload.
+//! headers, and the event's data is the payload.
 
 use std::fmt::Write;
 
@@ -9,11 +9,11 @@ use stoa_proto::events::v1::Event;
 
 use crate::entity::{join_fields, split_fields};
 
-/// Partitions of the stream. Fixed when a stream is created: an aggregate's
-/// events stay in one partition.
+/// Number of partitions of the stream. Fixed when a stream is created: an
+/// aggregate's events stay in one partition.
 pub const PARTITIONS: u64 = 16;
 
-/// The partition of an aggregate: FNV-1a, the same in every version and
+/// The partition of an aggregate, by FNV-1a: the same in every version and
 /// language.
 #[must_use]
 pub fn partition(tenant: &str, aggregate: &str) -> u64 {
@@ -26,7 +26,7 @@ pub(super) fn subject(prefix: &str, event: &Event) -> String {
     format!("{prefix}.{}.{}", partition(&event.tenant, &event.aggregate), event.subject)
 }
 
-/// What a durable consumer of one service's events filters by.
+/// The subject filter of a durable consumer of one service's events.
 pub(super) fn filter(prefix: &str, service: &str) -> String {
     format!("{prefix}.*.{service}.>")
 }
@@ -69,11 +69,11 @@ pub(super) fn headers(event: &Event) -> HeaderMap {
 /// The event in a message.
 ///
 /// # Errors
-/// INTERNAL where a header is missing or damaged.
+/// INTERNAL if a header is missing or damaged.
 pub(super) fn event(headers: Option<&HeaderMap>, data: &[u8]) -> Result<Event> {
     let headers = headers.ok_or_else(|| Error::internal("a message of the stream has no headers"))?;
     let optional = |name: &str| headers.get(name).map(|value| decode(value.as_str())).unwrap_or_default();
-    let bad = |name: &str| Error::internal(format!("a message of the stream has no sound header {name}"));
+    let bad = |name: &str| Error::internal(format!("a message of the stream has no valid header {name}"));
     let text = |name: &str| Some(optional(name)).filter(|value| !value.is_empty()).ok_or_else(|| bad(name));
     let number = |name: &str| text(name)?.parse::<i64>().map_err(|_| bad(name));
     let time = |name: &str| Ok::<_, Error>(Some(text(name)?.parse::<Timestamp>().map_err(|_| bad(name))?.proto()));
@@ -98,8 +98,8 @@ pub(super) fn event(headers: Option<&HeaderMap>, data: &[u8]) -> Result<Event> {
     })
 }
 
-/// Percent-encoding as CloudEvents has it for headers: whatever is not visible
-/// ASCII, and the quote and percent signs. A line break in a request id must
+/// Percent-encodes as CloudEvents requires for headers: whatever is not visible
+/// ASCII, and the quote and percent signs. A line break in a request ID must
 /// not end a header.
 fn encode(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_survives_the_way() {
+    fn an_event_survives_the_transport() {
         let event = Event {
             event_id: "e-1".into(),
             tenant: "acme".into(),

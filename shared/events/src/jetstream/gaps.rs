@@ -1,5 +1,5 @@
-//! Events that the stream does not supply: a durable consumer that starts, or
-//! resumes, behind the stream's first message would never know of them.
+//! Events that the stream does not supply: a durable consumer that starts or
+//! resumes before the stream's first message would never learn of them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{ahead, source::Source};
 
-/// Time between two comparisons of what was applied with what there is.
+/// Time between two comparisons of what was applied with what exists.
 const COMPARE_EVERY: Duration = Duration::from_secs(300);
 
-/// What finds and closes gaps.
+/// Finds and closes gaps.
 pub(super) struct Gaps {
     archive: Arc<dyn Source>,
     state: Mutex<State>,
@@ -25,9 +25,9 @@ pub(super) struct Gaps {
 
 #[derive(Default)]
 struct State {
-    /// When the next comparison is due; at once after a start.
+    /// When the next comparison is due. `None` means at once, after a start.
     due: Option<Instant>,
-    /// What was applied without a gap at the last comparison.
+    /// The position up to which everything was applied at the last comparison.
     through: Option<i64>,
 }
 
@@ -38,22 +38,23 @@ impl Gaps {
 }
 
 impl Consumer {
-    /// The position up to which everything of the source was applied or parked;
-    /// 0 for a consumer without an archive.
+    /// The position up to which everything from the source was applied or
+    /// parked. 0 for a consumer without an archive.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn applied(&self) -> Result<i64> {
         ahead::through(self.store.read(), self.source).await
     }
 
-    /// Compares what was applied with what the stream can supply, and reads from
-    /// the archive what it cannot; returns how many events came from there.
-    /// Missing is what lies before the stream's first event, and what has not
-    /// come since the last comparison.
+    /// Compares what was applied with what the stream can supply, and reads the
+    /// rest from the archive. Returns how many events came from there. An event
+    /// is missing if it is before the stream's first event, or if it has not
+    /// arrived since the last comparison.
     ///
     /// # Errors
-    /// UNAVAILABLE where stream or archive cannot be read; as the store answers.
+    /// UNAVAILABLE if the stream or the archive cannot be read, and the errors
+    /// of the store.
     pub async fn close_gaps(&self) -> Result<u64> {
         let Some(gaps) = &self.gaps else { return Ok(0) };
         let mut state = gaps.state.lock().await;
@@ -79,15 +80,16 @@ impl Consumer {
         match self.close_gaps().await {
             Ok(supplied) => supplied,
             Err(error) => {
-                // What the stream has goes on; the next comparison tries again.
-                tracing::warn!(source = self.source, cause = error.cause(), %error, "gaps of the stream cannot be looked for");
+                // The stream's events go on, and the next comparison tries
+                // again.
+                tracing::warn!(source = self.source, cause = error.cause(), %error, "the search for gaps of the stream failed");
                 0
             }
         }
     }
 
-    /// Applies the archive's events from the first missing one on, until they
-    /// meet what the stream supplied, or the end.
+    /// Applies the archive's events from the first missing one until they meet
+    /// what the stream supplied, or until the end.
     async fn read_archive(&self, archive: &dyn Source) -> Result<u64> {
         let mut supplied = 0;
         loop {
@@ -96,7 +98,7 @@ impl Consumer {
             let positions: Vec<i64> = batch.iter().map(|event| event.position).collect();
             let (Some(first), Some(last)) = (positions.iter().min(), positions.iter().max()) else { return Ok(supplied) };
             if *first > through + 1 {
-                tracing::error!(source = self.source, from = through + 1, to = first - 1, "the log keeps these events no longer");
+                tracing::error!(source = self.source, from = through + 1, to = first - 1, "the log no longer keeps these events");
             }
             let known = ahead::among(self.store.read(), self.source, &positions).await?;
             let missing: Vec<&Event> = batch.iter().filter(|event| !known.contains(&event.position)).collect();
@@ -109,12 +111,12 @@ impl Consumer {
         }
     }
 
-    /// Position of the first event of the source that the stream has.
+    /// Position of the first event from the source that the stream has.
     async fn first_in_stream(&self) -> Result<Option<i64>> {
         let stream = self.bus.context.get_stream(&self.bus.config.stream).await.map_err(Error::unavailable)?;
         let subject = envelope::filter(&self.bus.config.prefix, self.source);
         match stream.get_first_raw_message_by_subject(subject, 1).await {
-            // What is no event of ours supplies none.
+            // A message that is not an event of ours has no position.
             Ok(message) => Ok(envelope::event(Some(&message.headers), &message.payload).ok().map(|event| event.position)),
             Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
             Err(error) => Err(Error::unavailable(error)),

@@ -1,8 +1,8 @@
-//! The way of events between processes: NATS JetStream, 2.9 or later.
+//! The transport of events between processes: NATS JetStream, 2.9 or later.
 //!
-//! The stream is transport with a short retention. The log is the archive: what
-//! the stream lost, or forgot before a consumer took it, the consumer reads from
-//! the owner's log ([`Consumer::with_archive`]).
+//! The stream is a transport with a short retention. The log is the archive: a
+//! consumer reads what the stream lost, or deleted before the consumer took it,
+//! from the owner's log ([`Consumer::with_archive`]).
 
 mod consumer;
 mod envelope;
@@ -22,32 +22,34 @@ pub use consumer::Consumer;
 pub use envelope::{PARTITIONS, partition};
 pub use publisher::Publisher;
 
-/// How long an answer of the server may take.
+/// Maximum time for an answer of the server.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the stream remembers event ids. It must exceed the longest pause
+/// How long the stream remembers event IDs. It must exceed the longest pause
 /// between two attempts to publish the same event.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
 
 /// Where the stream is and what it keeps.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Address of the server, `nats://host:4222`, or several with commas.
+    /// Address of the server, `nats://host:4222`, or several separated by
+    /// commas.
     pub url: String,
-    /// File with the credentials, where the server wants some.
+    /// File with the credentials, if the server requires any.
     pub credentials: Option<PathBuf>,
     /// Name of the stream.
     pub stream: String,
-    /// First part of all subjects; of its own for each installation that shares
-    /// a server.
+    /// First part of all subjects. Each installation that shares a server needs
+    /// its own.
     pub prefix: String,
-    /// Copies that a cluster keeps.
+    /// Number of copies that a cluster keeps.
     pub replicas: usize,
     /// How long the stream keeps events.
     pub max_age: Duration,
 }
 
 impl Config {
-    /// Stream `STOA` with subjects `stoa.>`, one copy, seven days.
+    /// Creates a configuration: stream `STOA` with subjects `stoa.>`, one copy,
+    /// seven days.
     #[must_use]
     pub fn new(url: &str) -> Self {
         Self {
@@ -68,10 +70,10 @@ pub struct Bus {
     config: Config,
 }
 
-/// Connects. The connection restores itself when it is lost later.
+/// Connects to the server. The connection restores itself if it is lost later.
 ///
 /// # Errors
-/// UNAVAILABLE where the server cannot be reached or refuses.
+/// UNAVAILABLE if the server cannot be reached or refuses.
 pub async fn connect(config: Config) -> Result<Bus> {
     let mut options = ConnectOptions::new().name("stoa");
     if let Some(file) = &config.credentials {
@@ -83,11 +85,11 @@ pub async fn connect(config: Config) -> Result<Bus> {
     Ok(Bus { context, config })
 }
 
-/// Creates the stream unless it exists; one that exists keeps its settings,
+/// Creates the stream unless it exists. An existing stream keeps its settings,
 /// because operators tune them.
 ///
 /// # Errors
-/// UNAVAILABLE where the server refuses.
+/// UNAVAILABLE if the server refuses.
 pub async fn ensure_stream(bus: &Bus) -> Result<()> {
     let config = stream::Config {
         name: bus.config.stream.clone(),
@@ -107,7 +109,7 @@ impl Bus {
     /// Whether the server answers.
     ///
     /// # Errors
-    /// UNAVAILABLE where it does not.
+    /// UNAVAILABLE if it does not.
     pub async fn ping(&self) -> Result<()> {
         self.context.get_stream(&self.config.stream).await.map_err(Error::unavailable)?;
         Ok(())
@@ -116,12 +118,12 @@ impl Bus {
     /// Sends what is in the buffers and closes the connection.
     ///
     /// # Errors
-    /// UNAVAILABLE where the connection is gone already.
+    /// UNAVAILABLE if the connection is already gone.
     pub async fn close(&self) -> Result<()> {
         self.context.client().drain().await.map_err(Error::unavailable)
     }
 
-    /// How long the stream keeps events, as the server says.
+    /// How long the stream keeps events, according to the server.
     async fn max_age(&self) -> Result<Duration> {
         let stream = self.context.get_stream(&self.config.stream).await.map_err(Error::unavailable)?;
         Ok(stream.cached_info().config.max_age)

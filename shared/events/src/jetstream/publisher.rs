@@ -14,12 +14,12 @@ use tokio::sync::watch;
 use super::{Bus, envelope};
 use crate::{cursor, fence::Fence, log::EventLog, source::Source};
 
-/// Events in flight; below the client's limit, or collecting their
-/// acknowledgments would wait for ever.
+/// Maximum number of events in flight. It must be below the client's limit, or
+/// collecting their acknowledgments would wait forever.
 const EVENTS_PER_RUN_MAX: u64 = 500;
 const CURSOR: &str = "jetstream";
 
-/// The publisher of a service. Any number may run; one works.
+/// The publisher of a service. Any number may run, but only one works.
 pub struct Publisher {
     bus: Bus,
     store: Store,
@@ -28,23 +28,24 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// The publisher of the service that the store belongs to.
+    /// Creates the publisher of the service that the store belongs to.
     #[must_use]
     pub fn new(bus: Bus, store: Store, log: EventLog) -> Self {
         Self { fence: Fence::new(store.clone(), "events.publisher"), bus, store, log }
     }
 
-    /// Changes when there may be something to publish.
+    /// A value that changes when there may be something to publish.
     #[must_use]
     pub fn wake(&self) -> watch::Receiver<u64> {
         Source::wake(&self.log)
     }
 
-    /// Publishes the next events; returns how many the stream has acknowledged.
-    /// What another run published already, the stream drops.
+    /// Publishes the next events. Returns how many the stream has acknowledged.
+    /// The stream drops what another run has already published.
     ///
     /// # Errors
-    /// UNAVAILABLE where the stream acknowledged none; as the store answers.
+    /// UNAVAILABLE if the stream acknowledged none, and the errors of the
+    /// store.
     pub async fn run_once(&self) -> Result<u64> {
         let from = cursor::read(self.store.read(), CURSOR).await?;
         let events = self.log.read(from, EVENTS_PER_RUN_MAX).await?;
@@ -63,7 +64,7 @@ impl Publisher {
         match failure {
             Some(error) if count == 0 => Err(error),
             Some(error) => {
-                tracing::warn!(cause = error.cause(), "not all events could be published; the rest follows");
+                tracing::warn!(cause = error.cause(), "not all events could be published; the rest will follow");
                 Ok(count)
             }
             None => Ok(count),
@@ -73,30 +74,30 @@ impl Publisher {
     /// The position up to which the stream has everything.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn published(&self) -> Result<i64> {
         cursor::read(self.store.read(), CURSOR).await
     }
 
-    /// Events that are not published yet.
+    /// Number of events that are not published yet.
     ///
     /// # Errors
-    /// As the store answers.
+    /// The errors of the store.
     pub async fn lag(&self) -> Result<u64> {
         let from = self.published().await?;
         Ok(u64::try_from(self.log.head().await? - from).unwrap_or_default())
     }
 
-    /// Lets another publisher take over at once: the end of a graceful stop.
+    /// Lets another publisher take over at once, at the end of a graceful stop.
     ///
     /// # Errors
-    /// As the store answers; the other one waits some seconds then.
+    /// The errors of the store. The other publisher then waits a few seconds.
     pub async fn release(&self) -> Result<()> {
         self.fence.release().await
     }
 
-    /// Publishes in order, many in flight; tells how far the stream has
-    /// everything.
+    /// Publishes in order, many in flight. Returns the position up to which the
+    /// stream has everything.
     async fn publish(&self, events: &[Event], from: i64) -> (i64, u64, Option<Error>) {
         let mut acks = Vec::with_capacity(events.len());
         let mut failure = None;
@@ -112,7 +113,8 @@ impl Publisher {
         let (mut to, mut count) = (from, 0);
         for (event, ack) in events.iter().zip(acks) {
             if let Err(error) = ack.await {
-                // An earlier event came first: the rest would fail alike.
+                // The stream must have everything up to `to`, so the rest does
+                // not count.
                 failure = Some(Error::unavailable(error));
                 break;
             }

@@ -1,16 +1,18 @@
-//! How often handlers refused events that will come again.
+//! Counts how often handlers refused events that will come again.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
-/// Refused events that are remembered. Beyond, the oldest are forgotten and
-/// start again: they are tried more often before they are parked.
+/// Maximum number of refused events that are remembered. Beyond it, the oldest
+/// are forgotten and start again, so they are tried more often before they are
+/// parked.
 const EVENTS_REFUSED_MAX: usize = 10_000;
 
 /// Counts in memory, for this process: after a restart, and in another replica,
-/// an event starts again. By event id, which grows with time, and subscription.
+/// an event starts again. The key is the event ID, which grows with time, and
+/// the subscription.
 #[derive(Default)]
 pub(super) struct Refusals(Mutex<BTreeMap<(String, String), i64>>);
 
@@ -53,7 +55,7 @@ mod tests {
         refusals.count("onboard/copy", "010000");
         assert_eq!(refusals.of("onboard/copy", "000000"), 0);
         assert_eq!((refusals.of("onboard/copy", "000001"), refusals.of("onboard/copy", "010000")), (1, 2));
-        assert_eq!(refusals.of("onboard/ledger", "010000"), 0, "each subscription counts by itself");
+        assert_eq!(refusals.of("onboard/ledger", "010000"), 0, "each subscription counts separately");
         refusals.forget("onboard/copy", "010000");
         assert_eq!(refusals.of("onboard/copy", "010000"), 0);
     }

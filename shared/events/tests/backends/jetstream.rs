@@ -1,5 +1,5 @@
-//! Events over a real nats-server, which `TEST_NATS_URL` names, between
-//! stores on PostgreSQL: what a distributed installation runs on.
+//! Events over a real nats-server, which `TEST_NATS_URL` names, between stores
+//! on PostgreSQL: the basis of a distributed installation.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{postgres, suite, suite::*};
 const MAX_AGE: Duration = Duration::from_secs(600);
 const RETENTION: Duration = Duration::from_secs(900);
 
-/// A stream of its own for each test.
+/// A separate stream for each test.
 struct JetStream {
     bus: Bus,
     stream: String,
@@ -77,7 +77,7 @@ impl Way for JetStream {
     }
 }
 
-/// Runs a case, and takes away what it needed.
+/// Runs a case and removes what it needed.
 async fn run(case: impl AsyncFnOnce(Rig)) {
     with_bus(async |_, rig| case(rig).await).await;
 }
@@ -100,28 +100,28 @@ async fn a_copy_equals_the_original() {
 }
 
 #[tokio::test]
-async fn a_failing_event_is_parked_and_its_neighbours_go_on() {
-    run(suite::a_failing_event_is_parked_and_its_neighbours_go_on).await;
+async fn a_failing_event_is_parked_and_its_neighbors_continue() {
+    run(suite::a_failing_event_is_parked_and_its_neighbors_continue).await;
 }
 
 #[tokio::test]
-async fn later_events_of_an_aggregate_park_behind() {
-    run(suite::later_events_of_an_aggregate_park_behind).await;
+async fn later_events_of_an_aggregate_are_parked_behind_it() {
+    run(suite::later_events_of_an_aggregate_are_parked_behind_it).await;
 }
 
 #[tokio::test]
-async fn what_fails_for_a_while_takes_effect_once() {
-    run(suite::what_fails_for_a_while_takes_effect_once).await;
+async fn an_event_that_fails_for_a_while_takes_effect_once() {
+    run(suite::an_event_that_fails_for_a_while_takes_effect_once).await;
 }
 
 #[tokio::test]
-async fn what_fails_every_time_is_parked_in_the_end() {
-    run(suite::what_fails_every_time_is_parked_in_the_end).await;
+async fn an_event_that_always_fails_is_parked_in_the_end() {
+    run(suite::an_event_that_always_fails_is_parked_in_the_end).await;
 }
 
 #[tokio::test]
-async fn a_panic_in_a_handler_parks() {
-    run(suite::a_panic_in_a_handler_parks).await;
+async fn a_panic_in_a_handler_parks_the_event() {
+    run(suite::a_panic_in_a_handler_parks_the_event).await;
 }
 
 #[tokio::test]
@@ -135,8 +135,8 @@ async fn a_new_subscriber_starts_at_the_beginning() {
 }
 
 #[tokio::test]
-async fn other_subjects_are_passed_over() {
-    run(suite::other_subjects_are_passed_over).await;
+async fn other_subjects_are_skipped() {
+    run(suite::other_subjects_are_skipped).await;
 }
 
 #[tokio::test]
@@ -150,12 +150,12 @@ async fn positions_are_gap_free_with_two_relays() {
 }
 
 #[tokio::test]
-async fn what_is_delivered_again_has_no_effect() {
+async fn an_event_that_is_delivered_again_has_no_effect() {
     with_bus(async |bus, rig| {
         let make = async |service| consumer(&bus, &rig, &rig.consumer, service, copy("copy", OnFailure::Park, &Plan::default())).await;
         rig.write_concurrently(1, 20, 2).await;
         rig.settle(&[&make("one").await]).await;
-        // A durable consumer of another name gets the whole stream again.
+        // A durable consumer with another name gets the whole stream again.
         let again = make("two").await;
         assert_eq!(again.lag().await.unwrap(), 40);
         rig.settle(&[&again]).await;
@@ -182,7 +182,7 @@ async fn replicas_share_the_work() {
 }
 
 #[tokio::test]
-async fn what_is_published_again_is_dropped() {
+async fn an_event_that_is_published_again_is_dropped() {
     with_bus(async |bus, rig| {
         rig.write_concurrently(1, 10, 1).await;
         rig.relay().await;
@@ -219,7 +219,7 @@ async fn stream_of(rig_stream: &str) -> async_nats::jetstream::stream::Stream {
 }
 
 #[tokio::test]
-async fn what_the_stream_forgot_is_read_from_the_log() {
+async fn events_that_the_stream_deleted_are_read_from_the_log() {
     with_stream(async |bus, stream, rig| {
         rig.write_concurrently(1, 20, 2).await;
         rig.relay().await;
@@ -233,7 +233,7 @@ async fn what_the_stream_forgot_is_read_from_the_log() {
         assert_eq!(state(&rig.consumer).await, state(&rig.owner).await);
         assert_eq!((effects(&rig.consumer).await.len(), first.applied().await.unwrap()), (40, 40));
 
-        // It resumes behind a stream that lost everything.
+        // It resumes with a stream that has lost everything.
         rig.write_concurrently(1, 300, 1).await;
         rig.relay().await;
         stream_of(&stream).await.purge().await.unwrap();
@@ -246,7 +246,7 @@ async fn what_the_stream_forgot_is_read_from_the_log() {
 }
 
 #[tokio::test]
-async fn an_event_that_does_not_come_is_read_from_the_log_after_a_while() {
+async fn an_event_that_does_not_arrive_is_read_from_the_log_after_a_while() {
     with_stream(async |bus, stream, rig| {
         rig.write_concurrently(1, 20, 1).await;
         rig.relay().await;
@@ -257,7 +257,7 @@ async fn an_event_that_does_not_come_is_read_from_the_log_after_a_while() {
         let consumer = made.with_archive(Arc::new(rig.log()));
         rig.settle(&[&consumer]).await;
         assert_eq!((effects(&rig.consumer).await.len(), consumer.applied().await.unwrap()), (19, 4));
-        assert_eq!(consumer.close_gaps().await.unwrap(), 0, "it may still come");
+        assert_eq!(consumer.close_gaps().await.unwrap(), 0, "it may still arrive");
         assert_eq!(consumer.close_gaps().await.unwrap(), 1);
         assert_eq!((effects(&rig.consumer).await.len(), consumer.applied().await.unwrap()), (20, 20));
         assert_eq!(consumer.close_gaps().await.unwrap(), 0, "nothing is left");
@@ -266,7 +266,7 @@ async fn an_event_that_does_not_come_is_read_from_the_log_after_a_while() {
 }
 
 #[tokio::test]
-async fn what_the_log_keeps_no_longer_is_passed_over() {
+async fn events_that_the_log_no_longer_keeps_are_skipped() {
     with_stream(async |bus, stream, rig| {
         rig.write_concurrently(1, 20, 1).await;
         rig.relay().await;
@@ -280,10 +280,10 @@ async fn what_the_log_keeps_no_longer_is_passed_over() {
     .await;
 }
 
-/// The server counts every delivery; an event that our own store could not take
+/// The server counts every delivery. An event that our own store could not take
 /// for a while has not been tried.
 #[tokio::test]
-async fn only_refusals_of_the_handler_count() {
+async fn only_refusals_by_the_handler_count() {
     with_stream(async |bus, stream, rig| {
         let plan = Plan::default();
         plan.fail("programs/a", 1, 1, away());
@@ -301,7 +301,7 @@ async fn only_refusals_of_the_handler_count() {
         }
         rig.settle(&[&consumer]).await;
         assert_eq!(effects(&rig.consumer).await, [("programs/a".to_owned(), 1)]);
-        assert_eq!(consumer.parked_count().await.unwrap(), 1, "only what its handler refuses every time");
+        assert_eq!(consumer.parked_count().await.unwrap(), 1, "only the event that its handler always refuses");
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! The embedded way between stores on a PostgreSQL server, which
+//! The embedded path between stores on a PostgreSQL server, which
 //! `TEST_POSTGRES_URL` names.
 
 use futures::future::BoxFuture;
@@ -19,7 +19,7 @@ async fn admin() -> DatabaseConnection {
     Database::connect(options).await.unwrap()
 }
 
-/// Runs a case on databases of its own, and drops them.
+/// Runs a case on separate databases, and drops them.
 pub(crate) async fn with_rig(way: impl Way + 'static, case: impl AsyncFnOnce(Rig)) {
     let prefix = format!("events_{}", ids::new_id().replace('-', ""));
     let open = {
@@ -56,28 +56,28 @@ async fn a_copy_equals_the_original() {
 }
 
 #[tokio::test]
-async fn a_failing_event_is_parked_and_its_neighbours_go_on() {
-    run(suite::a_failing_event_is_parked_and_its_neighbours_go_on).await;
+async fn a_failing_event_is_parked_and_its_neighbors_continue() {
+    run(suite::a_failing_event_is_parked_and_its_neighbors_continue).await;
 }
 
 #[tokio::test]
-async fn later_events_of_an_aggregate_park_behind() {
-    run(suite::later_events_of_an_aggregate_park_behind).await;
+async fn later_events_of_an_aggregate_are_parked_behind_it() {
+    run(suite::later_events_of_an_aggregate_are_parked_behind_it).await;
 }
 
 #[tokio::test]
-async fn what_fails_for_a_while_takes_effect_once() {
-    run(suite::what_fails_for_a_while_takes_effect_once).await;
+async fn an_event_that_fails_for_a_while_takes_effect_once() {
+    run(suite::an_event_that_fails_for_a_while_takes_effect_once).await;
 }
 
 #[tokio::test]
-async fn what_fails_every_time_is_parked_in_the_end() {
-    run(suite::what_fails_every_time_is_parked_in_the_end).await;
+async fn an_event_that_always_fails_is_parked_in_the_end() {
+    run(suite::an_event_that_always_fails_is_parked_in_the_end).await;
 }
 
 #[tokio::test]
-async fn a_panic_in_a_handler_parks() {
-    run(suite::a_panic_in_a_handler_parks).await;
+async fn a_panic_in_a_handler_parks_the_event() {
+    run(suite::a_panic_in_a_handler_parks_the_event).await;
 }
 
 #[tokio::test]
@@ -91,8 +91,8 @@ async fn a_new_subscriber_starts_at_the_beginning() {
 }
 
 #[tokio::test]
-async fn other_subjects_are_passed_over() {
-    run(suite::other_subjects_are_passed_over).await;
+async fn other_subjects_are_skipped() {
+    run(suite::other_subjects_are_skipped).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What holds whatever way the events take.
+//! What holds whichever way the events take.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -34,7 +34,7 @@ pub(crate) async fn a_copy_equals_the_original(rig: Rig) {
     assert_eq!(effects(&rig.consumer).await.len(), 4 * 7 * 3 + 2 * 9 * 2, "each event took effect once");
 }
 
-pub(crate) async fn a_failing_event_is_parked_and_its_neighbours_go_on(rig: Rig) {
+pub(crate) async fn a_failing_event_is_parked_and_its_neighbors_continue(rig: Rig) {
     let plan = Plan::default();
     let subscription = copy("copy", OnFailure::Park, &plan);
     let worker = rig.worker(subscription.clone()).await;
@@ -62,7 +62,7 @@ pub(crate) async fn a_failing_event_is_parked_and_its_neighbours_go_on(rig: Rig)
     assert_eq!(state(&rig.consumer).await, state(&rig.owner).await);
 }
 
-pub(crate) async fn later_events_of_an_aggregate_park_behind(rig: Rig) {
+pub(crate) async fn later_events_of_an_aggregate_are_parked_behind_it(rig: Rig) {
     let plan = Plan::default();
     let subscription = copy("ledger", OnFailure::ParkAggregate, &plan);
     let worker = rig.worker(subscription.clone()).await;
@@ -79,7 +79,7 @@ pub(crate) async fn later_events_of_an_aggregate_park_behind(rig: Rig) {
     assert_eq!((versions(&done, "programs/a"), versions(&done, "programs/b")), (vec![1], vec![1, 2, 3, 4]));
     assert_eq!(worker.parked_count().await.unwrap(), 3);
 
-    // One that is not first cannot be replayed, whoever names it.
+    // An event that is not the first cannot be replayed, whoever names it.
     let last = parked_events(&rig).await.into_iter().filter_map(|p| p.event).find(|e| e.version == 4).unwrap();
     plan.mend();
     assert_eq!(replay(&rig, &subscription, &[last.event_id]).await, (0, 1));
@@ -94,7 +94,7 @@ pub(crate) async fn later_events_of_an_aggregate_park_behind(rig: Rig) {
     assert_eq!(state(&rig.consumer).await, state(&rig.owner).await);
 }
 
-pub(crate) async fn what_fails_for_a_while_takes_effect_once(rig: Rig) {
+pub(crate) async fn an_event_that_fails_for_a_while_takes_effect_once(rig: Rig) {
     let plan = Plan::default();
     let worker = rig.worker(copy("copy", OnFailure::Park, &plan)).await;
     plan.fail("programs/a", 1, 5, away());
@@ -107,7 +107,7 @@ pub(crate) async fn what_fails_for_a_while_takes_effect_once(rig: Rig) {
     assert_eq!(worker.parked_count().await.unwrap(), 0);
 }
 
-pub(crate) async fn what_fails_every_time_is_parked_in_the_end(rig: Rig) {
+pub(crate) async fn an_event_that_always_fails_is_parked_in_the_end(rig: Rig) {
     let plan = Plan::default();
     let worker = rig.worker(copy("copy", OnFailure::Park, &plan)).await;
     plan.fail("programs/a", 1, u32::MAX, away());
@@ -118,7 +118,7 @@ pub(crate) async fn what_fails_every_time_is_parked_in_the_end(rig: Rig) {
     assert_eq!(i64::from(parked_events(&rig).await[0].attempts), DELIVERIES_MAX);
 }
 
-pub(crate) async fn a_panic_in_a_handler_parks(rig: Rig) {
+pub(crate) async fn a_panic_in_a_handler_parks_the_event(rig: Rig) {
     let handler = handling(|_, event| Box::pin(async move { if event.version == 1 { panic!("planned") } else { Ok(()) } }));
     let subscription = Subscription { handler, ..copy("copy", OnFailure::Park, &Plan::default()) };
     let worker = rig.worker(subscription).await;
@@ -146,7 +146,7 @@ pub(crate) async fn a_new_subscriber_starts_at_the_beginning(rig: Rig) {
     assert_eq!(state(&rig.consumer).await, state(&rig.owner).await);
 }
 
-pub(crate) async fn other_subjects_are_passed_over(rig: Rig) {
+pub(crate) async fn other_subjects_are_skipped(rig: Rig) {
     let created = Subscription { subjects: &["onboard.program.created"], ..copy("created", OnFailure::Park, &Plan::default()) };
     let nothing = Subscription { subjects: &["onboard.partner."], ..copy("nothing", OnFailure::Park, &Plan::default()) };
     let (created, nothing) = (rig.worker(created).await, rig.worker(nothing).await);

@@ -1,5 +1,5 @@
-//! One suite for every way that events take: `embedded.rs` and `jetstream.rs`
-//! run each of these tests.
+//! One suite for every way that events take: `embedded.rs`, `postgres.rs` and
+//! `jetstream.rs` run each of these tests.
 
 mod cases;
 mod rig;

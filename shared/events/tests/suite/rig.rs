@@ -49,7 +49,7 @@ impl Documents for Programs {
 
 pub(crate) const TENANT: &str = "acme";
 
-/// Something that applies events.
+/// A worker that applies events.
 pub(crate) trait Worker: Send + Sync {
     fn run_once(&self) -> BoxFuture<'_, Result<u64>>;
     fn lag(&self) -> BoxFuture<'_, Result<u64>>;
@@ -82,9 +82,9 @@ impl Worker for jetstream::Consumer {
 
 /// The way of events from the owner's log to a worker.
 pub(crate) trait Way: Send + Sync {
-    /// Brings the log's events to where the workers find them.
+    /// Moves the log's events to where the workers find them.
     fn pump<'a>(&'a self, rig: &'a Rig) -> BoxFuture<'a, Result<()>>;
-    /// A worker for a subscription, as a start of the process makes it.
+    /// Creates a worker for a subscription, as a start of the process does.
     fn worker<'a>(&'a self, rig: &'a Rig, store: &'a Store, subscription: Subscription) -> BoxFuture<'a, Box<dyn Worker>>;
 }
 
@@ -102,7 +102,7 @@ impl Way for Embedded {
     }
 }
 
-/// Opens the store of a name, empty.
+/// Opens an empty store with a name.
 pub(crate) type OpenStore = Box<dyn Fn(String) -> BoxFuture<'static, Store> + Send + Sync>;
 
 pub(crate) struct Rig {
@@ -130,7 +130,7 @@ impl Rig {
         self.relay.event_log()
     }
 
-    /// The store of one more service.
+    /// The store of another service.
     pub(crate) async fn another_store(&self, name: &str) -> Store {
         with_tables((self.open)(name.to_owned()).await).await
     }
@@ -151,7 +151,8 @@ impl Rig {
         }
     }
 
-    /// Concurrent writers, each over all programs: versions interleave.
+    /// Runs concurrent writers, each over all programs, so that versions
+    /// interleave.
     pub(crate) async fn write_concurrently(&self, writers: usize, programs: usize, rounds: usize) {
         let writer = |w: usize| async move {
             for round in 0..rounds {
@@ -240,7 +241,7 @@ async fn upsert(tx: &Tx, tenant: &str, program: &Program, version: i64) -> Resul
     Ok(())
 }
 
-/// What a store holds: version and text by program.
+/// The state in a store: version and text by program.
 pub(crate) async fn state(store: &Store) -> BTreeMap<String, (i64, String)> {
     let rows = store.read().query_all_raw(sql(store.backend(), "SELECT * FROM state", [])).await.unwrap();
     let read = |row: sea_orm::QueryResult| {
@@ -249,13 +250,13 @@ pub(crate) async fn state(store: &Store) -> BTreeMap<String, (i64, String)> {
     rows.into_iter().map(read).collect()
 }
 
-/// What handlers did, in order: program and version.
+/// The effects of handlers, in order: program and version.
 pub(crate) async fn effects(store: &Store) -> Vec<(String, i64)> {
     let rows = store.read().query_all_raw(sql(store.backend(), "SELECT * FROM effect ORDER BY n", [])).await.unwrap();
     rows.into_iter().map(|row| (row.try_get("", "aggregate").unwrap(), row.try_get("", "version").unwrap())).collect()
 }
 
-/// Failures that a test plans: (program, version) → how often, and how.
+/// Failures that a test plans: (program, version) → how often, and which.
 #[derive(Clone, Default)]
 pub(crate) struct Plan(Arc<Mutex<Failures>>);
 
@@ -286,8 +287,8 @@ pub(crate) fn handling(function: impl for<'a> Fn(&'a Tx, &'a Event) -> BoxFuture
     Arc::new(function)
 }
 
-/// Keeps a copy of the state and notes every run. It fails, as planned, after
-/// it has written: a failure must take the writes with it.
+/// Keeps a copy of the state and notes every run. If it is to fail, it does so
+/// after it has written: a failure must undo the writes.
 pub(crate) fn copy(name: &'static str, on_failure: OnFailure, plan: &Plan) -> Subscription {
     let plan = plan.clone();
     let handler = handling(move |tx, event| {
@@ -307,12 +308,12 @@ pub(crate) fn copy(name: &'static str, on_failure: OnFailure, plan: &Plan) -> Su
     Subscription { name, source: "onboard", subjects: &["onboard.program."], on_failure, handler }
 }
 
-/// A failure that does not pass.
+/// A permanent failure.
 pub(crate) fn broken() -> Error {
-    Error::precondition(ErrorReason::StateInvalid, "the handler cannot take this one")
+    Error::precondition(ErrorReason::StateInvalid, "the handler cannot take this event")
 }
 
-/// A failure that may pass.
+/// A transient failure.
 pub(crate) fn away() -> Error {
-    Error::unavailable("the handler's peer is away")
+    Error::unavailable("the handler's peer is down")
 }

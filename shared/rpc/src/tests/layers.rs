@@ -15,10 +15,10 @@ async fn a_request_passes_with_context_trace_and_id() {
     assert_eq!((event.tenant.as_str(), event.actor.as_str(), event.request_id.as_str()), ("acme", "persons/ann", "order-7"));
     assert_eq!(event.traceparent[3..35], CALLER[3..35], "the caller's trace");
     assert_ne!(event.traceparent[36..52], CALLER[36..52], "in a span of its own");
-    assert!((1..=30_000).contains(&event.version), "the limit is the deadline where the caller sets none: {}", event.version);
+    assert!((1..=30_000).contains(&event.version), "the limit is the deadline if the caller sets none: {}", event.version);
 }
 
-/// Whatever id arrival took, the log of the write has the same one.
+/// Whatever ID the request gets, the log of the write has the same one.
 #[tokio::test]
 async fn the_context_carries_the_id_of_the_answer() {
     let suite = Suite::new();
@@ -26,14 +26,14 @@ async fn the_context_carries_the_id_of_the_answer() {
         let mut request = suite.request("echo");
         request.metadata_mut().insert("x-request-id", given.parse().unwrap());
         let response = suite.client().list_events(request).await.unwrap();
-        let told = response.metadata().get("x-request-id").unwrap().to_str().unwrap();
-        assert_eq!(response.get_ref().events[0].request_id, told);
-        assert_eq!(told == given, given == "order/7:{a}", "{told}");
+        let answered = response.metadata().get("x-request-id").unwrap().to_str().unwrap();
+        assert_eq!(response.get_ref().events[0].request_id, answered);
+        assert_eq!(answered == given, given == "order/7:{a}", "{answered}");
     }
 }
 
 #[tokio::test]
-async fn a_panic_is_a_finished_answer() {
+async fn a_panic_is_a_complete_answer() {
     let suite = Suite::new();
     let status = suite.list("panics").await.unwrap_err();
     assert_eq!((status.code(), reason(&status)), (Code::Internal, "INTERNAL"));
@@ -41,7 +41,7 @@ async fn a_panic_is_a_finished_answer() {
     let id = status.metadata().get("x-request-id").unwrap().to_str().unwrap().to_owned();
     assert_eq!(status.get_error_details().request_info().unwrap().request_id, id);
     assert!(status.message().contains(&id));
-    // The stack goes on.
+    // The stack keeps working.
     assert!(suite.list("echo").await.is_ok());
 }
 
@@ -82,7 +82,7 @@ async fn the_deadline_is_kept() {
 }
 
 #[tokio::test]
-async fn too_large_a_message_is_refused() {
+async fn a_message_that_is_too_large_is_refused() {
     let suite = Suite::with(Limits { message_bytes_max: 1000, ..Limits::default() });
     let mut request = suite.request("echo");
     request.get_mut().filter = "x".repeat(1500);

@@ -29,7 +29,7 @@ impl Served {
         Self::with(suite, stack, limits).await
     }
 
-    /// Serves a stack that stands for the suite's own.
+    /// Serves a stack in place of the suite's own.
     pub(super) async fn with(suite: Suite, stack: Channel, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -44,7 +44,7 @@ impl Served {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
     }
 
-    /// One HTTP/1.1 request, to the end of the connection.
+    /// Sends one HTTP/1.1 request and reads to the end of the connection.
     pub(super) async fn raw(&self, head: &str, body: &[u8]) -> Vec<u8> {
         let mut socket = TcpStream::connect(&self.address).await.unwrap();
         let head = format!("{head}\r\nhost: stoa\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -73,7 +73,7 @@ async fn reflection_lists_the_services_to_callers() {
 }
 
 #[tokio::test]
-async fn failures_arrive_whole_over_the_network() {
+async fn failures_arrive_complete_over_the_network() {
     let served = Served::start(Limits::default()).await;
     let mut client = EventServiceClient::new(served.channel().await);
     let status = client.list_events(served.suite.request("NOT VALID")).await.unwrap_err();
@@ -110,8 +110,8 @@ async fn grpc_web_works_over_http_1() {
     assert!(refused.contains("grpc-status: 16") && refused.contains("access-control-allow-origin"), "{refused}");
 }
 
-/// The HTTP server has a timer of its own for the same header, and answers
-/// CANCELLED; ours has to be first.
+/// The HTTP server has its own timer for the same header and answers CANCELLED.
+/// Ours has to be first.
 #[tokio::test]
 async fn the_deadline_is_answered_by_us() {
     let served = Served::start(Limits::default()).await;
@@ -121,7 +121,7 @@ async fn the_deadline_is_answered_by_us() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_are_not_let_in() {
+async fn pages_of_other_origins_are_refused() {
     let served = Served::start(Limits::default()).await;
     let preflight = async |origin: &str| {
         let head = format!(
@@ -159,7 +159,7 @@ async fn a_stop_lets_requests_finish_and_then_ends() {
     while changes.message().await.unwrap().unwrap().status() != ServingStatus::NotServing {}
     assert_eq!(health.check(check()).await.unwrap().into_inner().status(), ServingStatus::NotServing, "it still answers");
     let ended = tokio::time::timeout(Duration::from_secs(5), served.server).await;
-    ended.expect("the grace period is the end").unwrap().unwrap();
+    ended.expect("the server ends with the grace period").unwrap().unwrap();
     assert!(TcpStream::connect(&served.address).await.is_err(), "nobody listens any more");
     stuck.abort();
 }
@@ -175,7 +175,7 @@ async fn origins_are_checked_at_start() {
 }
 
 #[tokio::test]
-async fn a_star_lets_every_origin_in() {
+async fn a_star_allows_every_origin() {
     let suite = Suite::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,5 @@
-//! Two processes: a gateway that runs no service, and the one that runs them.
+//! Two processes: a gateway that runs no service, and the process that runs
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,8 @@ use super::{
     *,
 };
 
-/// A method whose request and answers are streams: it answers each row as it
-/// comes.
+/// A method whose request and answers are streams. It answers each row as it
+/// arrives.
 pub(super) fn enrollments() -> Routes {
     let each = |request: Request<Streaming<BulkEnrollRequest>>| async {
         let caller = request.extensions().get::<stoa_kernel::Cx>().unwrap().caller.subject.clone();
@@ -33,7 +34,8 @@ pub(super) fn enrollments() -> Routes {
     axum::Router::new().route("/stoa.onboard.v1.EnrollmentService/BulkEnroll", axum::routing::post(handle)).into()
 }
 
-/// The process with the services, and in front of it the one with the gateway.
+/// The process with the services, and the process with the gateway in front of
+/// it. The gateway comes first.
 async fn split() -> (Served, Served) {
     let back = Served::start(Limits::default()).await;
     let own = Suite::new();
@@ -47,7 +49,7 @@ async fn split() -> (Served, Served) {
 }
 
 #[tokio::test]
-async fn calls_pass_with_their_token_and_come_back_whole() {
+async fn calls_pass_with_their_token_and_return_complete() {
     let (front, back) = split().await;
     let mut client = EventServiceClient::new(front.channel().await);
     let mut request = back.suite.request("sell");
@@ -59,7 +61,8 @@ async fn calls_pass_with_their_token_and_come_back_whole() {
     assert_eq!((event.actor.as_str(), event.request_id.as_str()), ("persons/ann", "order-7"));
     assert_eq!(event.traceparent[3..35], CALLER[3..35], "one trace through both processes");
 
-    // The services judge, and their refusals arrive with all details.
+    // The services authorize the call, and their refusals arrive with all
+    // details.
     let stranger = client.list_events(front.suite.request("sell")).await.unwrap_err();
     assert_eq!((stranger.code(), reason(&stranger)), (Code::Unauthenticated, "TOKEN_INVALID"));
     let mut invalid = back.suite.request("sell");
@@ -69,7 +72,7 @@ async fn calls_pass_with_their_token_and_come_back_whole() {
 }
 
 #[tokio::test]
-async fn what_is_for_this_process_stays() {
+async fn calls_for_this_process_stay() {
     let (front, back) = split().await;
     let mut client = EventServiceClient::new(front.channel().await);
     let event = client.list_events(front.suite.request("echo")).await.unwrap().into_inner().events.remove(0);
@@ -93,7 +96,7 @@ async fn streams_pass_row_by_row_in_both_directions() {
     let mut answers = client.bulk_enroll(request).await.unwrap().into_inner();
     let first = answers.message().await.unwrap().unwrap();
     assert_eq!((first.row_id.as_str(), first.enrollment.as_str()), ("one", "persons/ann"));
-    // The second row is sent when the first has been answered.
+    // The second row is sent once the first has been answered.
     rows.send(row("two")).await.unwrap();
     assert_eq!(answers.message().await.unwrap().unwrap().row_id, "two");
     rows.send(row("NOT AN ID")).await.unwrap();
@@ -109,7 +112,7 @@ async fn grpc_web_is_translated_in_front() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_away_is_unavailable() {
+async fn a_service_that_is_down_is_unavailable() {
     let own = Suite::new();
     let peers = Peers::new(ServiceSigner::new(own.services.clone(), "gateway")).remote("sell", "http://127.0.0.1:1").unwrap();
     let stack = pass_through(own.stack.clone(), BTreeMap::from([("sell".to_owned(), peers.as_caller("sell"))]), &Limits::default());

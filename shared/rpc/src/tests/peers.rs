@@ -40,7 +40,7 @@ async fn a_call_in_process_acts_for_the_user() {
 }
 
 #[tokio::test]
-async fn a_peer_over_the_network_is_called_alike() {
+async fn a_peer_over_the_network_is_called_the_same_way() {
     let suite = Suite::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -55,7 +55,7 @@ async fn a_peer_over_the_network_is_called_alike() {
     assert_eq!((event.actor.as_str(), event.on_behalf_of.as_str()), ("services/sell", "persons/ann"));
     assert_eq!(event.request_id, "order-7");
 
-    // Internal methods are open to it where it acts by itself; streams, too.
+    // It may call internal methods, also streams, when it acts on its own.
     let cx = Cx::service("", "sell", &Clock::system(), "");
     let mut client = EventServiceClient::new(peers.channel("enable", &cx));
     let request = ReadEventsRequest { service: "enable".to_owned(), position: 4 };
@@ -72,7 +72,7 @@ async fn a_peer_over_the_network_is_called_alike() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_called_is_answered() {
+async fn calls_that_cannot_be_made_are_answered() {
     let suite = Suite::new();
     let signer = || ServiceSigner::new(suite.services.clone(), "sell");
     let list = async |peers: Peers, cx: &Cx| EventServiceClient::new(peers.channel("enable", cx)).list_events(echo()).await.unwrap_err();

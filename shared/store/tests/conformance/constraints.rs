@@ -1,4 +1,4 @@
-//! Database errors have a class, and their text stays out of the answer.
+//! Database errors have a class, and their text does not reach the caller.
 
 use sea_orm::{ConnectionTrait, EntityTrait};
 use stoa_kernel::{Error, Kind, Result};
@@ -10,7 +10,7 @@ async fn run(store: &Store, sql: &'static str) -> Result<()> {
     store.write((), move |tx, ()| Box::pin(async move { tx.conn().execute_unprepared(sql).await.db().map(|_| ()) })).await
 }
 
-fn told(e: &Error) -> String {
+fn shown(e: &Error) -> String {
     format!("{} {:?} {:?}", e.message(), e.fields(), e.metadata()).to_lowercase()
 }
 
@@ -37,7 +37,7 @@ async fn violations_have_a_class() {
             let e = run(&db.store, sql).await.unwrap_err();
             assert_eq!((e.kind(), e.reason().as_str()), (kind, reason), "{sql}: {:?}", e.cause());
             for word in ["select", "insert", "item", "constraint", "nowhere", "secret"] {
-                assert!(!told(&e).contains(word), "{sql}: {}", told(&e));
+                assert!(!shown(&e).contains(word), "{sql}: {}", shown(&e));
             }
         }
         run(&db.store, "INSERT INTO part VALUES ('t', 'p', 'a')").await.unwrap();
@@ -79,7 +79,7 @@ async fn a_closed_store_is_unavailable() {
 }
 
 #[tokio::test]
-async fn opening_fails_without_a_trace() {
+async fn a_failed_opening_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let missing = stoa_store::StoreConfig::sqlite(&folder.path().join("no/such/folder.db"));
     assert_eq!(Store::open(&missing).await.unwrap_err().fields()[0].field, "url");
@@ -94,7 +94,7 @@ async fn opening_fails_without_a_trace() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_reopening() {
+async fn acknowledged_writes_are_there_after_reopening() {
     each(async |db| {
         put(&db.store, item("a")).await.unwrap();
         db.store.close().await;

@@ -32,7 +32,7 @@ impl Documents for item::Entity {
     }
 }
 
-/// A list as requests ask for it.
+/// A list request.
 #[derive(Clone, Default)]
 struct List {
     parent: &'static str,
@@ -87,7 +87,7 @@ async fn list(store: &Store, cx: &Cx, request: &List) -> stoa_kernel::Result<(Ve
 }
 
 #[tokio::test]
-async fn a_document_is_written_once_a_version() {
+async fn a_document_is_written_once_per_version() {
     each(async |db| {
         let mut gold = tier("gold", "Gold", 3);
         insert(&db.store, gold.clone()).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_document_is_written_once_a_version() {
 }
 
 #[tokio::test]
-async fn lists_stand_below_their_parent_and_refuse_other_orders() {
+async fn lists_are_limited_to_their_parent_and_refuse_other_orders() {
     each(async |db| {
         insert(&db.store, tier("a", "A", 1)).await.unwrap();
         let of = async |parent| list(&db.store, &cx(), &List { parent, ..List::default() }).await.map(|(found, _)| found.len());

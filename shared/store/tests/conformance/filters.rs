@@ -22,10 +22,10 @@ const FIELDS: [Field; 8] = [
     Field::state::<TierCause>("state", is).column("kind"),
 ];
 
-/// The instant of all filters.
+/// The instant that all filters are for.
 const NOW: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
-/// What is due is PIN, whatever was recorded.
+/// An item that is due is PIN, whatever was recorded.
 fn is(state: i32, now: Timestamp) -> Condition {
     let due = item::Column::DueTime.lte(now.micros());
     if state == TierCause::Pin as i32 {
@@ -68,7 +68,7 @@ const FOUND: [(&str, &str); 49] = [
     ("key = a", "a"),
     ("key = \"a\"", "a"),
     ("key != a", "Dbc"),
-    // The order of bytes: upper case first.
+    // Byte order: upper case first.
     ("key < \"a\"", "D"),
     ("key >= \"b\"", "bc"),
     ("key > \"Z\" AND key <= b", "ab"),
@@ -159,7 +159,7 @@ async fn filters_find_rows() {
 }
 
 #[test]
-fn what_is_not_listed_is_refused() {
+fn invalid_filters_are_refused() {
     let long = format!("key = \"{}\"", "x".repeat(CHARS_MAX));
     let many = vec!["key = a"; TERMS_MAX + 1].join(" OR ");
     let deep = format!("{}key = a{}", "(".repeat(500), ")".repeat(500));
@@ -173,7 +173,7 @@ fn what_is_not_listed_is_refused() {
     }
 }
 
-/// Pieces of filters, so that many of what is made are nearly right.
+/// Pieces of filters, so that many generated filters are nearly valid.
 fn pieces() -> impl Strategy<Value = String> {
     const WORDS: [&str; 25] = [
         "key",

@@ -1,5 +1,5 @@
-//! Group commit of SQLite: one commit for those who wait, and no operation pays
-//! for another one.
+//! Group commit of SQLite: one commit for all waiting operations, and no
+//! operation pays for another.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ async fn database() -> Database {
     db
 }
 
-/// Keeps the writer busy until it is told to go on.
+/// Keeps the writer busy until it is notified.
 async fn busy(store: &Store) -> (JoinHandle<Result<()>>, Arc<Notify>) {
     let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (store, args) = (store.clone(), (started.clone(), go.clone()));
@@ -47,7 +47,7 @@ fn write(db: &Database, id: &'static str) -> impl Future<Output = Result<()>> + 
 }
 
 #[tokio::test]
-async fn those_who_wait_share_a_commit() {
+async fn waiting_writes_share_a_commit() {
     let db = database().await;
     let before = *db.store.commits().borrow();
     let (first, go) = busy(&db.store).await;
@@ -132,7 +132,7 @@ async fn a_group_that_cannot_commit_is_run_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses() {
+async fn a_full_queue_refuses_writes() {
     let db = database().await;
     let (first, go) = busy(&db.store).await;
     let mut tasks = Vec::new();
@@ -151,7 +151,7 @@ async fn a_full_queue_refuses() {
 }
 
 #[tokio::test]
-async fn closing_finishes_what_waits() {
+async fn closing_finishes_the_waiting_writes() {
     let db = database().await;
     let (first, go) = busy(&db.store).await;
     let a = queued(write(&db, "a")).await;

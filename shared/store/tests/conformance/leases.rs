@@ -1,4 +1,4 @@
-//! Leases fence.
+//! Leases fence writes.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn one_holder_at_a_time() {
         assert_eq!((a.name(), a.epoch()), ("relay", 1));
         assert_eq!(lease::acquire(&db.store, "relay", "b", 60_000).await.unwrap(), None);
         assert!(lease::acquire(&db.store, "sweep", "b", 60_000).await.unwrap().is_some());
-        // The holder extends its own.
+        // The holder extends its own lease.
         assert_eq!(lease::acquire(&db.store, "relay", "a", 60_000).await.unwrap(), Some(a.clone()));
         fenced(&db.store, &a, "1").await.unwrap();
 
@@ -59,7 +59,8 @@ async fn a_lease_that_ended_writes_nothing() {
         assert!(b.epoch() > a.epoch());
         assert!(fenced(&db.store, &a, "late").await.is_err());
         assert!(ids(&db.store).await.is_empty());
-        // The same holder after a gap has a new epoch: what it did before is void.
+        // The same holder has a new epoch after a gap, so its earlier lease is
+        // void.
         let short = lease::acquire(&db.store, "sweep", "a", 40).await.unwrap().unwrap();
         wait(80).await;
         let again = lease::acquire(&db.store, "sweep", "a", 60_000).await.unwrap().unwrap();
@@ -70,7 +71,7 @@ async fn a_lease_that_ended_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_takeover_waits_for_the_write_that_was_let_in() {
+async fn a_takeover_waits_for_a_write_that_passed_the_check() {
     each(async |db| {
         let a = lease::acquire(&db.store, "relay", "a", 150).await.unwrap().unwrap();
         let write = db.store.write((a, item("a")), |tx, (a, item)| {
@@ -93,7 +94,7 @@ async fn a_takeover_waits_for_the_write_that_was_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_one_gets_it() {
+async fn only_one_of_many_gets_a_lease() {
     each(async |db| {
         for round in 0..5 {
             let name = format!("job{round}");

@@ -1,7 +1,12 @@
-//! What both backends promise. Every test runs on SQLite, and with the feature
-//! `backends` on PostgreSQL, too.
+//! What both backends guarantee. Every test runs on SQLite and, with the
+//! feature `backends`, also on PostgreSQL.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by a panic and says where, in its helpers, too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says where, also in its helpers"
+)]
 
 mod constraints;
 mod documents;

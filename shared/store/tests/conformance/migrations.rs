@@ -33,7 +33,7 @@ async fn applied(store: &Store) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn again_changes_nothing() {
+async fn migrating_again_changes_nothing() {
     each_empty(async |db| {
         db.store.migrate(migrations()).await.unwrap();
         put(&db.store, item("a")).await.unwrap();
@@ -45,7 +45,7 @@ async fn again_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_at_once_take_turns() {
+async fn concurrent_migrations_take_turns() {
     each_empty(async |db| {
         let mut stores = vec![db.store.clone()];
         for _ in 0..3 {
@@ -66,7 +66,7 @@ async fn a_failed_migration_leaves_nothing_of_itself() {
         let broken = || -> Vec<Box<dyn MigrationTrait>> { vec![Box::new(Named("test_0002_broken", "CREATE NONSENSE"))] };
         let e = db.store.migrate(broken()).await.unwrap_err();
         assert!(e.cause().unwrap().contains("migration failed"), "{:?}", e.cause());
-        // The table that it made before it failed is not in the way.
+        // The table that it created before it failed is not in the way.
         let whole: Vec<Box<dyn MigrationTrait>> = vec![Box::new(Named("test_0002_broken", "SELECT 1"))];
         db.store.migrate(whole).await.unwrap();
     })

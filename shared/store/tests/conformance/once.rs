@@ -1,4 +1,4 @@
-//! Requests that carry a request id are done once.
+//! Requests that have a request ID are done once.
 
 use futures::future::join_all;
 use sea_orm::ConnectionTrait;
@@ -12,7 +12,7 @@ fn request(id: &str, parent: &str) -> CreateTierRequest {
     CreateTierRequest { request_id: id.to_owned(), parent: parent.to_owned(), ..Default::default() }
 }
 
-/// Inserts an item with a new id and answers with it.
+/// Inserts an item with a new ID and answers with it.
 async fn create(tx: &Tx, _: &Cx, request: &CreateTierRequest) -> Result<Tier> {
     let id = stoa_kernel::ids::new_id();
     insert(tx, &item(&id)).await?;
@@ -42,7 +42,7 @@ async fn a_retry_gets_the_first_answer() {
         let e = once(&db.store, &cx(), request("r1", "programs/q")).await.unwrap_err();
         assert_eq!((e.reason().as_str(), e.fields()[0].field.as_str()), ("REQUEST_ID_REUSED", "request_id"));
 
-        // Another tenant's and another caller's ids are their own.
+        // IDs of another tenant and of another caller are separate.
         let tenant = Cx { tenant: "u".to_owned(), ..cx() };
         let mut caller = cx();
         caller.caller.subject = "persons/p".to_owned();
@@ -79,7 +79,7 @@ async fn without_an_id_every_request_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_id_at_a_time() {
+async fn concurrent_requests_with_one_id_are_done_once() {
     each(async |db| {
         let (store, cx) = (&db.store, &cx());
         let all = join_all((0..16).map(|_| async move { once(store, cx, request("r1", "programs/p")).await })).await;
@@ -91,7 +91,7 @@ async fn one_id_at_a_time() {
 }
 
 #[tokio::test]
-async fn old_ids_are_forgotten() {
+async fn old_ids_are_deleted() {
     each(async |db| {
         for n in 0..5 {
             once(&db.store, &cx(), request(&n.to_string(), "programs/p")).await.unwrap();

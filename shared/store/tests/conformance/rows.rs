@@ -1,4 +1,4 @@
-//! What is read is what was written, in the order of bytes.
+//! Rows are read as they were written, in the order of their bytes.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -51,7 +51,7 @@ async fn pages_follow_the_order_of_bytes() {
 }
 
 #[tokio::test]
-async fn like_tells_upper_from_lower_case() {
+async fn like_is_case_sensitive() {
     each(async |db| {
         put(&db.store, item::Model { title: "Acme".to_owned(), ..crate::support::item("a") }).await.unwrap();
         let count = async |part: &str| {

@@ -1,4 +1,4 @@
-//! Databases, each made for one test, and one table to play with.
+//! Databases, each created for one test, and a table to test with.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     vec![Box::new(Tables)]
 }
 
-/// A database of one test, and an open store of it.
+/// The database of one test, and an open store on it.
 #[derive(Clone)]
 pub(crate) struct Database {
     pub(crate) store: Store,
@@ -119,7 +119,7 @@ where
     }
 }
 
-/// Runs a test on a database of every backend that has the tables.
+/// Runs a test on a database of every backend, with the tables.
 pub(crate) async fn each<F, R>(test: F)
 where
     F: Fn(Database) -> R,
@@ -140,7 +140,7 @@ pub(crate) mod postgres {
     use super::Database;
 
     fn server() -> String {
-        #[expect(clippy::disallowed_methods, reason = "where the tests' server is; there is no configuration to read")]
+        #[expect(clippy::disallowed_methods, reason = "the address of the tests' server; there is no configuration to read")]
         std::env::var("TEST_POSTGRES_URL").unwrap_or_else(|_| panic!("the feature `backends` needs TEST_POSTGRES_URL"))
     }
 
@@ -154,7 +154,7 @@ pub(crate) mod postgres {
         config.url.rsplit('/').next().unwrap()
     }
 
-    /// A database whose locale orders text otherwise than by its bytes.
+    /// A database whose locale does not order text by its bytes.
     pub(crate) async fn create() -> Database {
         let name = format!("store_{}", stoa_kernel::ids::new_id().replace('-', ""));
         let admin = admin().await;
@@ -199,7 +199,7 @@ pub(crate) async fn ids(store: &Store) -> Vec<String> {
     item::Entity::find().order_by_id_asc().all(store.read()).await.unwrap().into_iter().map(|item| item.id).collect()
 }
 
-/// Writes the next version where the stored one is `before`.
+/// Writes the next version if the stored version is `before`.
 pub(crate) async fn advance(tx: &Tx, id: &str, before: i64) -> Result<bool> {
     use sea_orm::{ColumnTrait, QueryFilter};
     let change = item::ActiveModel { version: Set(before + 1), ..Default::default() };

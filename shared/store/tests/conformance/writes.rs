@@ -1,4 +1,5 @@
-//! Write transactions: all or nothing, one winner, nothing of those who left.
+//! Write transactions: all or nothing, one winner, and nothing from callers
+//! that have left.
 
 use std::{sync::Arc, time::Duration};
 
@@ -68,7 +69,7 @@ async fn panics(store: &Store) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_is_survived() {
+async fn the_store_survives_a_panic() {
     each(async |db| {
         let done = join_all((0..8).map(|n| {
             let db = db.clone();
@@ -86,7 +87,7 @@ async fn a_panic_is_survived() {
     .await;
 }
 
-/// Inserts, says so, and never ends.
+/// Inserts, reports it, and never ends.
 async fn hangs(db: &Database, id: &'static str, inserted: Arc<Notify>) -> Result<()> {
     db.store
         .write((item(id), inserted), |tx, (item, inserted)| {
@@ -176,7 +177,7 @@ async fn deadlocks_are_run_again() {
 
 #[cfg(feature = "backends")]
 #[tokio::test(flavor = "multi_thread")]
-async fn contention_without_end_is_told() {
+async fn persistent_contention_is_reported() {
     let db = crate::support::postgres::create().await;
     db.store.migrate(crate::support::migrations()).await.unwrap();
     let runs = Arc::new(std::sync::atomic::AtomicU32::new(0));

@@ -28,13 +28,13 @@ async fn add(store: &Store, tenant: &str, position: i64) {
 }
 
 #[tokio::test]
-async fn a_build_goes_on_where_its_caller_leaves() {
+async fn a_build_continues_if_its_caller_goes_away() {
     let place = Place::new();
     let keeper = Arc::new(Keeper::new(store(&place, &["t"]).await, usize::MAX));
     let mut caller = Box::pin(keeper.ready("t"));
     loop {
         assert!(futures::poll!(&mut caller).is_pending());
-        // The task that builds has a share in the keeper.
+        // The building task holds a reference to the keeper.
         if Arc::strong_count(&keeper) > 1 {
             break;
         }
@@ -52,7 +52,7 @@ async fn a_frame_catches_up_and_is_kept() {
     let first = keeper.ready("t").await.unwrap();
     assert!(Arc::ptr_eq(&first.frame, &keeper.ready("t").await.unwrap().frame));
     add(&store, "t", 7).await;
-    // A row that is there already changes nothing.
+    // An existing row changes nothing.
     add(&store, "t", 7).await;
     let second = keeper.ready("t").await.unwrap();
     assert_eq!((first.frame.positions[1], second.frame.positions[1], second.exceeded()), (1, 7, false));

@@ -1,4 +1,4 @@
-//! Single facts, for networks written by hand.
+//! Single facts, for handwritten networks.
 
 use prost::Message;
 use stoa_events::Event;
@@ -55,7 +55,7 @@ pub fn enrollment(id: &str, program: &str, tier: &str, at: i64) -> Event {
     event("onboard.enrollment.created", &name, 1, at, onboard::EnrollmentCreated { enrollment: Some(state) }.encode_to_vec())
 }
 
-/// A deal that is registered at once, and won where it has an amount.
+/// A deal that is registered at once, and also won if it has an amount.
 pub fn deal(id: &str, partner: &str, amount: i64, at: i64) -> Event {
     let name = format!("deals/{id}");
     let state = sell::Deal {
@@ -69,7 +69,7 @@ pub fn deal(id: &str, partner: &str, amount: i64, at: i64) -> Event {
     event("sell.deal.won", &name, 1, at, sell::DealWon { deal: Some(state) }.encode_to_vec())
 }
 
-/// A version of a deal, as its state became at a tick.
+/// A version of a deal, with its state from a tick on.
 pub fn deal_version(version: i64, at: i64, state: &sell::Deal) -> Event {
     let data = sell::DealUpdated { deal: Some(state.clone()) }.encode_to_vec();
     event("sell.deal.corrected", &state.name, version, at, data)

@@ -1,5 +1,5 @@
 //! What the tests of the service share: the service itself, reached through its
-//! public doors, and random networks to ask about.
+//! public interfaces, and random networks to ask about.
 
 pub mod facts;
 pub mod plain;
@@ -39,8 +39,8 @@ pub struct Bench {
     _place: Place,
 }
 
-/// One service for all cases that run at a time; each case takes a tenant. It
-/// goes with the last of them, so that its store does too.
+/// Returns one service for all tests that run at the same time, each with its own
+/// tenant. It is dropped with the last of them, and so is its store.
 pub fn bench() -> Arc<Bench> {
     static SHARED: Mutex<Weak<Bench>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ impl Bench {
         Self { runtime, store, clock, routes, subscriptions, tenants: AtomicU64::default(), _place: place }
     }
 
-    /// A tenant that nobody used yet.
+    /// Returns a tenant that has not been used yet.
     pub fn tenant(&self) -> String {
         format!("tenant-{}", self.tenants.fetch_add(1, Ordering::SeqCst))
     }
@@ -94,7 +94,7 @@ impl Bench {
         self.runtime.block_on(applied).unwrap();
     }
 
-    /// A request of the tenant's people, or of a partner's.
+    /// Creates a request from a person of the tenant or of a partner.
     pub fn request<T>(&self, tenant: &str, reach: Reach, message: T) -> Request<T> {
         let caller = Caller {
             subject: "persons/test".to_owned(),

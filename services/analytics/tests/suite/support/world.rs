@@ -1,6 +1,6 @@
 //! Random networks as raw events: late facts, corrections, several versions
-//! recorded at once, history that was taken later. Instants lie on a coarse grid
-//! so that windows and cuts meet facts exactly.
+//! recorded at once, and history imported later. Instants are on a coarse grid, so
+//! that windows and cuts coincide with facts.
 
 use prost::Message;
 use stoa_events::Event;
@@ -13,11 +13,11 @@ use stoa_proto::{
 pub const START: i64 = 1_704_067_200_000_000;
 /// Six hours.
 pub const TICK: i64 = 6 * 3_600_000_000;
-/// Ticks of a day.
+/// Ticks per day.
 pub const DAY: i64 = 4;
-/// Ticks that a network lives.
+/// Lifetime of a network, in ticks.
 pub const LIFE: i64 = 400 * DAY;
-/// Behind all facts.
+/// After all facts.
 pub const END: i64 = START + 2 * LIFE * TICK;
 
 /// SplitMix64.
@@ -31,7 +31,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// From 0 to before `end`.
+    /// A number from 0 to `end`, exclusive.
     pub fn below(&mut self, end: i64) -> i64 {
         (self.next() % end.unsigned_abs()) as i64
     }
@@ -40,8 +40,8 @@ impl Rng {
         self.below(100) < percent
     }
 
-    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len() as i64) as usize]
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len() as i64) as usize]
     }
 
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
@@ -51,7 +51,7 @@ impl Rng {
     }
 }
 
-/// An instant so many ticks after the start.
+/// The instant `n` ticks after the start.
 pub fn tick(n: i64) -> i64 {
     START + n * TICK
 }
@@ -66,7 +66,7 @@ pub struct World {
     pub events: Vec<Event>,
 }
 
-/// The events of a random network.
+/// Generates the events of a random network.
 pub fn network(seed: u64, partners: i64) -> Vec<Event> {
     let mut world = World { rng: Rng(seed), partners, events: Vec::new() };
     world.tenant();
@@ -89,8 +89,8 @@ impl World {
         format!("partners/p{}", self.rng.below(self.partners))
     }
 
-    /// Instants of the next version: mostly later, sometimes with a past date,
-    /// never recorded before the version before.
+    /// Instants of the next version: mostly later, sometimes with a past date, never
+    /// recorded before the previous version.
     fn step(&mut self, (occurred, recorded): (i64, i64)) -> (i64, i64) {
         let ahead = self.rng.below(60 * DAY);
         let next = if self.rng.chance(12) { occurred - ahead / 4 } else { occurred + ahead };
@@ -99,7 +99,7 @@ impl World {
         (next, if same { recorded } else { recorded.max(next) + late })
     }
 
-    /// Instants of a first version; history is recorded much later.
+    /// Instants of a first version. History is recorded much later.
     fn first(&mut self) -> (i64, i64) {
         let occurred = self.rng.below(LIFE);
         let late = match self.rng.below(10) {
@@ -204,7 +204,7 @@ impl World {
                     r#type: *self.rng.pick(&[1, 3, 12]),
                     territory: (*self.rng.pick(&["", "us-east", "us-west", "emea"])).into(),
                     vertical: (*self.rng.pick(&["", "health"])).into(),
-                    // Always one with a lower number, so that no cycle comes up.
+                    // Always one with a lower number, so that there are no cycles.
                     parent: if below { format!("partners/p{}", self.rng.below(i)) } else { String::new() },
                     visible_to: if below { vec!["p0".into()] } else { Vec::new() },
                     ..Default::default()
@@ -325,7 +325,7 @@ impl World {
         }
     }
 
-    /// What happens to a deal next.
+    /// Applies the next change to a deal. Returns the subject of its event.
     fn change(&mut self, deal: &mut sell::Deal, at: (i64, i64), won: &mut bool) -> &'static str {
         let now = proto(tick(at.0));
         match self.rng.below(10) {
@@ -353,7 +353,7 @@ impl World {
                     1 => deal.credits = self.credits(),
                     2 => deal.win_time = proto(tick(at.0 - self.rng.below(30 * DAY))),
                     3..=5 if deal.win_time.is_some() => deal.lose_time = deal.win_time.take(),
-                    // Back to where it was, or won on another day.
+                    // Won again as before, or on another day.
                     3..=5 => deal.win_time = deal.lose_time.take().filter(|_| self.rng.chance(70)).or(now),
                     _ => deal.partner = self.id(),
                 }

@@ -1,4 +1,4 @@
-//! Deals of a random history, and what rewards them.
+//! Deals of a random history, and the rules that reward them.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub(super) fn eligible() -> BTreeMap<String, Eligibility> {
     BTreeMap::from([("partners/a".to_owned(), of(PartnerType::Var)), ("partners/b".to_owned(), of(PartnerType::Msp))])
 }
 
-/// Histories of a few deals: won, corrected, lost again, in two currencies.
+/// Generates histories of a few deals: won, corrected, lost again, in three currencies.
 pub(super) fn deal_facts() -> impl Strategy<Value = Vec<DealFact>> {
     let state = (0_usize..4, 0_i64..100_000, 0_i32..=10_000, prop::bool::weighted(0.8), 0_usize..3);
     prop::collection::vec(state, 0..25).prop_map(|states| {

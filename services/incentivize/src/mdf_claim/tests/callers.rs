@@ -1,9 +1,9 @@
-//! Who may do what, and what comes twice.
+//! Who may do what, and what happens to repeated requests.
 
 use super::*;
 
 #[tokio::test]
-async fn every_caller_sees_and_changes_its_own() {
+async fn every_caller_sees_and_changes_only_its_own() {
     let bench = Bench::new().await;
     bench.approved().await;
     bench.claim("c", "r", usd(1_000)).await.unwrap();
@@ -42,7 +42,7 @@ async fn every_caller_sees_and_changes_its_own() {
 }
 
 #[tokio::test]
-async fn a_distributor_sees_below_it_and_changes_nothing_there() {
+async fn a_distributor_sees_what_is_below_it_but_changes_nothing_there() {
     let bench = Bench::new().await;
     let input = MdfRequest {
         display_name: "Below".into(),
@@ -83,7 +83,7 @@ async fn a_cam_acts_for_the_partners_that_are_assigned_to_it() {
 }
 
 #[tokio::test]
-async fn only_who_is_enrolled_asks_and_a_retry_gets_its_first_answer() {
+async fn only_an_enrolled_partner_creates_requests_and_a_retry_gets_its_first_answer() {
     let bench = Bench::new().await;
     let create = |request_id: &str| {
         let input = MdfRequest {

@@ -1,9 +1,9 @@
-//! Who may do what, and what comes twice.
+//! Who may do what, and what happens to repeated requests.
 
 use super::*;
 
 #[tokio::test]
-async fn a_partner_acts_for_itself_alone() {
+async fn a_partner_acts_only_for_itself() {
     let bench = bench().await;
     for (id, partner) in [("c", "partners/acme"), ("below", "partners/below"), ("other", "partners/other")] {
         bench.api.create_marketing_campaign(bench.vendor(drafted(id, partner))).await.unwrap();
@@ -15,7 +15,7 @@ async fn a_partner_acts_for_itself_alone() {
         |id: &str| SubmitMarketingCampaignRequest { name: format!("marketingCampaigns/{id}"), ..SubmitMarketingCampaignRequest::default() };
     assert_eq!(bench.api.submit_marketing_campaign(bench.of("acme", submit("other"))).await.unwrap_err().code(), Code::NotFound);
     let seen = bench.api.submit_marketing_campaign(bench.of("acme", submit("below"))).await.unwrap_err();
-    assert_eq!(seen.code(), Code::PermissionDenied, "it is seen, and not acted for");
+    assert_eq!(seen.code(), Code::PermissionDenied, "a partner sees its descendant's campaign but may not act on it");
     assert_eq!(bench.api.submit_marketing_campaign(bench.stranger(submit("c"))).await.unwrap_err().code(), Code::NotFound);
     let mine = bench.api.list_marketing_campaigns(bench.of("acme", ListMarketingCampaignsRequest::default())).await.unwrap();
     assert_eq!(mine.into_inner().marketing_campaigns.len(), 2);
@@ -25,7 +25,7 @@ async fn a_partner_acts_for_itself_alone() {
 }
 
 #[tokio::test]
-async fn only_who_is_enrolled_acts_and_history_is_the_vendors() {
+async fn a_partner_acts_only_while_enrolled_and_the_vendor_records_history() {
     let bench = bench().await;
     assert_eq!(reason(bench.api.create_marketing_campaign(bench.of("idle", drafted("c", ""))).await), NOT_ENROLLED);
     let history = CreateMarketingCampaignRequest { draft_time: bench.in_days(-90), ..drafted("old", "partners/idle") };
@@ -63,7 +63,7 @@ async fn a_cam_acts_for_the_partners_that_are_assigned_to_it() {
 }
 
 #[tokio::test]
-async fn two_writers_on_one_etag_and_a_request_that_is_sent_twice() {
+async fn one_of_two_writers_with_the_same_etag_loses_and_a_retry_gets_its_first_answer() {
     let bench = bench().await;
     let request = CreateMarketingCampaignRequest { request_id: "r".into(), ..drafted("", "partners/acme") };
     let first = bench.api.create_marketing_campaign(bench.vendor(request.clone())).await.unwrap().into_inner();

@@ -1,4 +1,4 @@
-//! Registration of a connector: how its rows are to be understood.
+//! Registration of a connector: how its rows are interpreted.
 
 mod api;
 mod operations;
@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use stoa_kernel::{Error, Result, money};
 use stoa_proto::sell::v1::{CrmConnector, CrmDealField as Field, CrmFieldOwner as Owner, ErrorReason};
 
-/// Whether the CRM's value of a field counts. By default all of them do but the
-/// partner, which is ours once the deal is here.
+/// Whether the CRM's value of a field counts. By default it does for every
+/// field except the partner, which is ours once the deal exists here.
 pub(super) fn is_remote(connector: &CrmConnector, field: Field) -> bool {
     match connector.field_owners.iter().find(|rule| rule.field() == field) {
         Some(rule) => rule.owner() == Owner::Remote,
@@ -18,19 +18,19 @@ pub(super) fn is_remote(connector: &CrmConnector, field: Field) -> bool {
     }
 }
 
-/// What must hold for every registration.
+/// Checks what must hold for every registration.
 fn check(connector: &CrmConnector) -> Result<()> {
     money::currency("crm_connector.currency_code", &connector.currency_code)?;
-    once("crm_connector.product_map", connector.product_map.iter().map(|rule| rule.remote_product.as_str()))?;
-    once("crm_connector.stage_map", connector.stage_map.iter().map(|rule| rule.remote_stage.as_str()))?;
-    once("crm_connector.field_owners", connector.field_owners.iter().map(|rule| rule.field().as_str_name()))
+    require_unique("crm_connector.product_map", connector.product_map.iter().map(|rule| rule.remote_product.as_str()))?;
+    require_unique("crm_connector.stage_map", connector.stage_map.iter().map(|rule| rule.remote_stage.as_str()))?;
+    require_unique("crm_connector.field_owners", connector.field_owners.iter().map(|rule| rule.field().as_str_name()))
 }
 
-fn once<'a>(field: &str, keys: impl Iterator<Item = &'a str>) -> Result<()> {
+fn require_unique<'a>(field: &str, keys: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = BTreeSet::new();
     for key in keys {
         if !seen.insert(key) {
-            let message = format!("lists `{key}` twice; keep one of them");
+            let message = format!("lists `{key}` twice. Keep one of them.");
             return Err(Error::invalid(field, message).with_reason(ErrorReason::MapDuplicate));
         }
     }

@@ -1,4 +1,4 @@
-//! What happens to registrations of connectors by command.
+//! Commands on registrations of connectors.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use stoa_store::{Tx, documents};
 use super::{check, store::CrmConnectors};
 use crate::product_line::store::{Column, ProductLines};
 
-/// The product lines exist that a registration's map names.
+/// Checks that the product lines in a registration's map exist.
 async fn check_product_lines(tx: &Tx, cx: &Cx, connector: &CrmConnector) -> Result<()> {
     let field = "crm_connector.product_map.product_line";
     let named: BTreeSet<&str> = connector.product_map.iter().map(|rule| rule.product_line.as_str()).collect();

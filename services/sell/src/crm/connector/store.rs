@@ -33,7 +33,7 @@ impl Documents for CrmConnectors {
         row::Model { tenant, id, version, document }
     }
 
-    /// A connector sees its own registration only.
+    /// A connector sees only its own registration.
     fn scope(cx: &Cx) -> Condition {
         if cx.caller.connector.is_empty() { Condition::all() } else { Condition::all().add(Column::Id.eq(&cx.caller.connector)) }
     }

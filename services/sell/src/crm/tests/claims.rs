@@ -1,4 +1,4 @@
-//! Deals of the CRM that are registered here, and what rows may do to them.
+//! Deals from the CRM that are registered here, and what rows may change in them.
 
 use prost_types::FieldMask;
 use stoa_proto::sell::v1::{
@@ -28,7 +28,7 @@ async fn a_deal_that_the_crm_has_as_engaged_is_registered_like_any_other() {
     let mine = bench.submit("acme", &created[0].resource).await.unwrap();
     assert_eq!((mine.registration_state(), mine.imported), (State::Submitted, false));
     assert_eq!(mine.submit_time, taken.submit_time, "registered since the date in the CRM");
-    assert_eq!((mine.approve_time, mine.protect_end_time), (None, None), "it is decided anew");
+    assert_eq!((mine.approve_time, mine.protect_end_time), (None, None), "it is decided again");
     assert!(mine.decide_due_time.is_some());
     let theirs = bench.submit("other", &created[1].resource).await.unwrap();
     assert_eq!((theirs.registration_state(), theirs.conflict_source()), (State::Conflicted, ConflictSource::Registration));
@@ -36,7 +36,7 @@ async fn a_deal_that_the_crm_has_as_engaged_is_registered_like_any_other() {
     let approve = ApproveDealRegistrationRequest { name: mine.name.clone(), ..Default::default() };
     let approved = bench.api.approve_deal_registration(bench.vendor(approve)).await.unwrap().into_inner();
     assert_eq!(approved.protect_end_time, bench.in_days(90));
-    assert_eq!(reason(bench.submit("acme", &mine.name).await), "STATE_INVALID", "registered once");
+    assert_eq!(reason(bench.submit("acme", &mine.name).await), "STATE_INVALID", "it can be registered only once");
 
     let won = with(row(&bench, "1", "v2", "Won"), |d| d.close_time = Some(bench.now().proto()));
     assert_eq!(outcomes(&push(&bench, vec![won]).await), [Outcome::Updated]);
@@ -46,7 +46,7 @@ async fn a_deal_that_the_crm_has_as_engaged_is_registered_like_any_other() {
 }
 
 #[tokio::test]
-async fn nobody_decides_a_registered_deal_of_the_crm_in_time_and_it_expires() {
+async fn a_registered_deal_from_the_crm_expires_if_nobody_decides_it_in_time() {
     let bench = bench().await;
     let created = push(&bench, vec![row(&bench, "1", "v1", "Engaging")]).await;
     bench.submit("acme", &created[0].resource).await.unwrap();
@@ -56,7 +56,7 @@ async fn nobody_decides_a_registered_deal_of_the_crm_in_time_and_it_expires() {
 }
 
 #[tokio::test]
-async fn what_a_row_cannot_say_stays() {
+async fn what_a_row_does_not_say_stays() {
     let bench = bench().await;
     let created = push(&bench, vec![row(&bench, "1", "v1", "Engaging")]).await;
     let name = &created[0].resource;
@@ -113,7 +113,7 @@ async fn a_registered_deal_keeps_its_claim_and_takes_the_rest_of_the_row() {
 }
 
 #[tokio::test]
-async fn a_direct_account_of_the_crm_is_in_conflict_when_it_is_registered() {
+async fn a_direct_account_in_the_crm_is_in_conflict_when_it_is_registered() {
     let bench = bench().await;
     let direct = with(row(&bench, "1", "v1", "Engaging"), |d| d.direct_account = Some(true));
     let created = push(&bench, vec![direct]).await;
@@ -122,7 +122,7 @@ async fn a_direct_account_of_the_crm_is_in_conflict_when_it_is_registered() {
 }
 
 #[tokio::test]
-async fn a_registration_of_a_connector_is_told_with_every_change() {
+async fn every_change_of_a_connector_registration_is_an_event() {
     let bench = bench().await;
     let change = |name: &str| UpdateCrmConnectorRequest {
         crm_connector: Some(CrmConnector { name: CONNECTOR.into(), display_name: name.into(), ..Default::default() }),
@@ -133,7 +133,7 @@ async fn a_registration_of_a_connector_is_told_with_every_change() {
     }
     let events = bench.events().await;
     let facts: Vec<&str> = events.iter().filter_map(|e| e.subject.strip_prefix("sell.crm_connector.")).collect();
-    assert_eq!(facts, ["created", "updated"], "what changes nothing is no fact");
+    assert_eq!(facts, ["created", "updated"], "an update that changes nothing has no event");
     let last = events.last().unwrap();
     let connector = stoa_events::decode::<CrmConnectorUpdated>(last).unwrap().crm_connector.unwrap();
     assert_eq!((connector.display_name.as_str(), connector.stage_map.len()), ("Renamed", 4));

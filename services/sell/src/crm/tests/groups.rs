@@ -1,4 +1,4 @@
-//! Rows of one transaction, which is read and written at once.
+//! Rows of one transaction, whose links and deals are read at once.
 
 use stoa_store::documents;
 
@@ -8,7 +8,7 @@ use crate::crm::{
     connector::store::CrmConnectors,
 };
 
-/// Rows in one transaction: none of them breaks it.
+/// Applies rows in one transaction, which none of them breaks.
 async fn taken(bench: &Bench, rows: Vec<CrmRow>) -> Vec<CrmRowResult> {
     let (store, cx) = (&bench.api.deps.store, bench.cx(Reach::Tenant));
     let connector = documents::get::<CrmConnectors, _>(store.read(), &cx, CONNECTOR).await.unwrap();
@@ -20,7 +20,7 @@ fn of(row: CrmRow, partner: &str, account: &str) -> CrmRow {
 }
 
 #[tokio::test]
-async fn rows_of_one_object_follow_each_other() {
+async fn rows_of_one_object_build_on_each_other() {
     let bench = bench().await;
     let at = |mut row: CrmRow, days: i64| {
         row.remote_time = Some(bench.now().plus_days(days).proto());
@@ -52,7 +52,7 @@ async fn rows_of_one_object_follow_each_other() {
 }
 
 #[tokio::test]
-async fn links_of_a_group_are_written_new_and_changed() {
+async fn new_and_changed_links_of_a_group_are_written() {
     let bench = bench().await;
     let rows = |ids: std::ops::Range<usize>, version: &str, stage: &str| -> Vec<CrmRow> {
         ids.map(|i| row(&bench, &format!("r{i}"), version, stage)).collect()
@@ -70,7 +70,7 @@ async fn links_of_a_group_are_written_new_and_changed() {
 }
 
 #[tokio::test]
-async fn a_registration_of_the_past_is_known_by_the_customer_it_has_now() {
+async fn a_past_registration_is_found_by_its_current_customer() {
     let bench = bench().await;
     let one = |id: &str, version: &str, partner: &str, account: &str| of(row(&bench, id, version, "Engaging"), partner, account);
     push(&bench, vec![one("1", "v1", "acme", "Cancity"), one("2", "v1", "other", "Isdom")]).await;
@@ -90,7 +90,7 @@ async fn a_row_of_a_partner_that_does_not_exist_is_refused() {
     let bench = bench().await;
     let rows = || vec![row(&bench, "1", "v1", "Won"), of(row(&bench, "2", "v1", "Won"), "ghost", "Isdom"), row(&bench, "3", "v1", "Won")];
     let asked = BatchPushChangesRequest { connector: CONNECTOR.into(), rows: rows() };
-    assert_eq!(reason(bench.api.batch_push_changes(bench.vendor(asked)).await), "UNAVAILABLE", "its owner would have to say");
+    assert_eq!(reason(bench.api.batch_push_changes(bench.vendor(asked)).await), "UNAVAILABLE", "only its owner could tell");
     let mut pusher = Pusher::open(&bench.api.deps, &bench.cx(Reach::Tenant), CONNECTOR).await.unwrap();
     pusher.partners.insert("ghost".into(), false);
     let results = pusher.push(rows()).await.unwrap();

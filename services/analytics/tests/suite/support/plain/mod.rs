@@ -1,6 +1,6 @@
-//! The metrics once more, slow and plain, from the raw events: no code of the
-//! fold, the frame or the metrics is used. Every question filters the events
-//! that it may know and looks at them again.
+//! A second implementation of the metrics, slow and plain, from the raw events. It
+//! uses no code of the fold, the frame or the metrics. Every question selects the
+//! events known at its cut and evaluates them from scratch.
 
 pub mod money;
 pub mod report;
@@ -22,7 +22,7 @@ use stoa_proto::{
 
 pub const DAY: i64 = 86_400_000_000;
 
-/// One version of something.
+/// One version of an aggregate.
 #[derive(Clone)]
 pub struct Said<T> {
     pub occurred: i64,
@@ -30,7 +30,7 @@ pub struct Said<T> {
     pub state: T,
 }
 
-/// What is known, each noun by name, versions in order.
+/// Everything that is known at a cut: each noun by name, with its versions in order.
 pub struct Known {
     pub as_of: i64,
     pub settings: Vec<Said<TenantSettings>>,
@@ -39,7 +39,7 @@ pub struct Known {
     pub enrollments: BTreeMap<String, Vec<Said<Enrollment>>>,
     pub deals: BTreeMap<String, Vec<Said<Deal>>>,
     pub awards: BTreeMap<String, Vec<Said<CertificationAward>>>,
-    /// Last known state of what carries its own instant.
+    /// Last known states of the nouns that carry their own instant.
     pub campaigns: Vec<(String, i64)>,
     pub trainings: Vec<(String, i64)>,
     pub rates: Vec<stoa_proto::incentivize::v1::ExchangeRate>,
@@ -63,8 +63,8 @@ fn chains<T>(events: &[&Event], noun: &str, state: impl Fn(&[u8]) -> T) -> BTree
     found
 }
 
-fn last<T>(of: BTreeMap<String, Vec<Said<T>>>) -> impl Iterator<Item = T> {
-    of.into_values().map(|mut versions| versions.pop().unwrap().state)
+fn last<T>(chains: BTreeMap<String, Vec<Said<T>>>) -> impl Iterator<Item = T> {
+    chains.into_values().map(|mut versions| versions.pop().unwrap().state)
 }
 
 impl Known {
@@ -98,7 +98,7 @@ impl Known {
         }
     }
 
-    /// Currency and zone.
+    /// Reporting currency and time zone.
     pub fn settings(&self) -> (String, String) {
         match state_at(&self.settings, self.as_of, |_| i64::MIN) {
             Some(s) => (s.reporting_currency.clone(), s.time_zone.clone()),
@@ -106,7 +106,7 @@ impl Known {
         }
     }
 
-    /// The organization at an instant.
+    /// The partner's attributes at an instant.
     pub fn partner_at(&self, name: &str, as_of: i64) -> Partner {
         let versions = self.partners.get(name).map(Vec::as_slice).unwrap_or_default();
         state_at(versions, as_of, |_| i64::MIN).cloned().unwrap_or_default()
@@ -116,7 +116,7 @@ impl Known {
         self.tiers.values().filter_map(|versions| state_at(versions, self.as_of, |_| i64::MIN)).collect()
     }
 
-    /// Everyone that any fact names.
+    /// All partners that any fact names.
     pub fn everybody(&self) -> Vec<String> {
         let mut names: Vec<String> = self.partners.keys().cloned().collect();
         names.extend(self.enrollments.values().flatten().map(|e| e.state.partner.clone()));
@@ -129,7 +129,7 @@ impl Known {
         names
     }
 
-    /// The topmost organization above.
+    /// The topmost ancestor.
     pub fn root(&self, name: &str) -> String {
         let mut at = name.to_owned();
         loop {
@@ -141,7 +141,7 @@ impl Known {
         }
     }
 
-    /// Enrollments that started, by (start, name), with the tier each began with.
+    /// Enrollments that have started, by (start, name), each with its first tier.
     pub fn started(&self, partner: &str) -> Vec<(i64, String, Enrollment, String)> {
         let mut found = Vec::new();
         for (name, versions) in &self.enrollments {
@@ -161,7 +161,7 @@ impl Known {
         live && micros(e.end_time.as_ref()).is_none_or(|end| self.as_of <= end)
     }
 
-    /// Instants of registrations that count and of campaigns.
+    /// Instants of the registrations that count.
     pub fn registrations(&self, partner: &str) -> Vec<i64> {
         self.deals.values().filter_map(|deal| registered(deal, self.as_of)).filter(|(who, _)| who == partner).map(|(_, at)| at).collect()
     }
@@ -174,20 +174,20 @@ impl Known {
         [self.registrations(partner), self.deployments(partner)].concat()
     }
 
-    /// Instant of a date in the tenant's zone.
+    /// First instant of a date in the tenant's time zone.
     pub fn start_of(&self, date: &str) -> i64 {
         Timestamp::start_of(date.parse().unwrap(), &self.settings().1).unwrap().micros()
     }
 }
 
-/// The highest version that happened before; `first` is the instant from which
-/// on the first version counts at the latest.
+/// Returns the state of the highest version that happened before `as_of`. `first`
+/// is the instant from which on the first version counts at the latest.
 pub fn state_at<T>(versions: &[Said<T>], as_of: i64, first: impl Fn(&T) -> i64) -> Option<&T> {
     let instant = |i: usize| if i == 0 { versions[0].occurred.min(first(&versions[0].state)) } else { versions[i].occurred };
     (0..versions.len()).rev().find(|i| instant(*i) < as_of).map(|i| &versions[i].state)
 }
 
-/// Who registered a deal and when, if that counts.
+/// Returns who registered a deal and when, if the registration counts.
 fn registered(versions: &[Said<Deal>], as_of: i64) -> Option<(String, i64)> {
     let now = &versions.last()?.state;
     let submit = micros(now.submit_time.as_ref()).filter(|at| *at < as_of)?;

@@ -1,4 +1,4 @@
-//! Revenue, plainly.
+//! Plain computation of revenue.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ struct Lot {
     at: i64,
     total: i64,
     currency: String,
-    /// Partner and share; the direct rest has no name.
+    /// Partner and share. The direct rest has an empty name.
     shares: Vec<(String, i64)>,
 }
 
@@ -37,28 +37,28 @@ fn won(deal: &Deal) -> Option<Lot> {
     Some(Lot { at, total: amount.minor_units, currency: amount.currency_code, shares })
 }
 
-/// What one deal posted, all versions considered. The win is a fact of the date
-/// that the deal gives; where that date is corrected, the correction replaces
-/// it. Whatever changes the money afterwards is a correction of money and counts
-/// on its own date: it takes back what stood and says what stands.
+/// Returns what all versions of one deal posted. The win counts on the date that
+/// the deal gives. A correction of that date replaces it. Every later change of the
+/// money is a correction that counts on its own date: it reverses the lot in force
+/// and posts the new one.
 fn posted(versions: &[Said<Deal>]) -> Vec<Lot> {
     let mut lots: Vec<Lot> = Vec::new();
-    let mut stands: Option<Lot> = None;
+    let mut current: Option<Lot> = None;
     for said in versions {
         let now = won(&said.state);
         let corrects = !lots.is_empty();
-        if let (Some(was), Some(is)) = (&stands, &now)
+        if let (Some(was), Some(is)) = (&current, &now)
             && lots[0].at == was.at
         {
             lots[0].at = is.at;
         }
-        if stands.as_ref().map(money) != now.as_ref().map(money) {
-            for (lot, sign) in [(&stands, -1), (&now, 1)] {
+        if current.as_ref().map(money) != now.as_ref().map(money) {
+            for (lot, sign) in [(&current, -1), (&now, 1)] {
                 let at = |lot: &Lot| if corrects { said.occurred } else { lot.at };
                 lots.extend(lot.iter().map(|lot| Lot { at: at(lot), total: sign * lot.total, ..lot.clone() }));
             }
         }
-        stands = now;
+        current = now;
     }
     lots
 }
@@ -67,7 +67,7 @@ fn money(lot: &Lot) -> (i64, &str, &[(String, i64)]) {
     (lot.total, &lot.currency, &lot.shares)
 }
 
-/// Largest remainder; the earlier part wins a tie.
+/// Splits by largest remainder. The earlier part wins a tie.
 fn split(total: i64, shares: &[(String, i64)]) -> Vec<i64> {
     let sum: i64 = shares.iter().map(|s| s.1).sum();
     let size = total.abs();
@@ -85,7 +85,8 @@ fn decimals(currency: &str) -> u32 {
 }
 
 impl Known {
-    /// An amount in the reporting currency, by the last rate dated on or before.
+    /// Converts an amount to the reporting currency, by the last rate dated at or
+    /// before `until`.
     pub fn convert(&self, minor: i64, currency: &str, until: i64) -> Option<i64> {
         let reporting = self.settings().0;
         if currency == reporting {
@@ -99,7 +100,7 @@ impl Known {
         i64::try_from((exact + unit / 2) / unit * i128::from(minor.signum())).ok()
     }
 
-    /// Revenue of everybody in a window, the direct one under the empty name.
+    /// Revenue of all partners in a window. Direct revenue has the empty name.
     pub fn earned(&self, window_days: i64) -> BTreeMap<String, Earned> {
         let mut all: BTreeMap<String, Earned> = BTreeMap::new();
         for lot in self.deals.values().flat_map(|versions| posted(versions)) {

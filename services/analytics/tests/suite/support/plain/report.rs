@@ -1,5 +1,5 @@
-//! The report, plainly: the headline, and each group as the same question about
-//! those who stand in it.
+//! Plain computation of the report: the headline, and each group as the same
+//! question about the partners in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub struct View {
     pub vertical: String,
 }
 
-/// What is asked.
+/// The question.
 pub struct Asked<'a> {
     pub window_days: i64,
     pub roll_up: bool,
@@ -100,7 +100,7 @@ pub fn report(known: &Known, known_at: i64, asked: &Asked<'_>) -> NetworkQuality
     let mut groups = Vec::new();
     for breakdown in &asked.breakdowns {
         for (value, name) in values(known, *breakdown) {
-            let figures = figures(known, asked, &earned, &|v| of(*breakdown, v) == value);
+            let figures = figures(known, asked, &earned, &|v| group_of(*breakdown, v) == value);
             let revenue = figures.channel_revenue.clone().unwrap();
             let activation = figures.activation.unwrap();
             let parts = [revenue.from_active, revenue.from_inactive, revenue.from_left];
@@ -138,7 +138,7 @@ fn kind_name(kind: i32) -> String {
     .to_owned()
 }
 
-fn of(breakdown: Breakdown, view: &View) -> String {
+fn group_of(breakdown: Breakdown, view: &View) -> String {
     match breakdown {
         Breakdown::Tier => view.tier.clone(),
         Breakdown::Type => kind_name(view.kind),
@@ -148,7 +148,7 @@ fn of(breakdown: Breakdown, view: &View) -> String {
     }
 }
 
-/// Every value that a group may have, in order, with its name.
+/// Every value that a group can have, in order, with its display name.
 fn values(known: &Known, breakdown: Breakdown) -> Vec<(String, String)> {
     let plain = |all: &[&str]| all.iter().map(|v| ((*v).to_owned(), (*v).to_owned())).collect();
     match breakdown {
@@ -159,7 +159,7 @@ fn values(known: &Known, breakdown: Breakdown) -> Vec<(String, String)> {
     }
 }
 
-/// All tiers and none, by program, rank and name.
+/// All tiers and the empty one, ordered by program, rank and name.
 fn tiers(known: &Known) -> Vec<TierCount> {
     let mut found = BTreeMap::from([((String::new(), 0, String::new()), String::new())]);
     for name in known.enrollments.values().flatten().map(|e| &e.state.tier) {
@@ -302,7 +302,7 @@ fn inactivity(known: &Known, orgs: &BTreeMap<String, Org>) -> InactivityAges {
     }
 }
 
-/// Whether somebody holds a valid certification; empty asks for any.
+/// Number of valid certifications for a product line, or for any line if empty.
 pub fn certified(known: &Known, partner: &str, line: &str) -> usize {
     let valid = known.awards.values().filter(|versions| {
         let earned = |a: &stoa_proto::enable::v1::CertificationAward| micros(a.earn_time.as_ref()).unwrap();

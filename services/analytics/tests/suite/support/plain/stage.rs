@@ -1,4 +1,4 @@
-//! Stages, plainly: the rule of two grid points is walked day by day.
+//! Plain computation of stages: the rule of two grid points is applied day by day.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use stoa_proto::{analytics::v1::NetworkStage, onboard::v1::EnrollmentStatus};
 
 use super::{DAY, Known, report::certified};
 
-/// Days that are walked; a stage depends on fewer.
+/// Number of days that are walked. A stage depends on fewer.
 const WALKED: usize = 6;
 
-/// Stages at the last grid point not after `as_of` of those enrolled there.
+/// Stages of the enrolled partners at the last grid point at or before `as_of`.
 pub fn stages(events: &[Event], as_of: i64, known_at: i64) -> BTreeMap<String, NetworkStage> {
     let zone = Known::new(events, as_of, known_at).settings().1;
     let mut date = Timestamp::from_micros(as_of).date(&zone).unwrap();
@@ -26,17 +26,17 @@ pub fn stages(events: &[Event], as_of: i64, known_at: i64) -> BTreeMap<String, N
 }
 
 fn walk(days: &[Known], partner: &str) -> Option<NetworkStage> {
-    let said: Vec<i32> = days.iter().map(|day| evaluated(day, partner).map_or(0, |s| s as i32)).collect();
-    let mut held = said[0];
-    for i in 1..said.len() {
-        // A rise holds at once; a fall when the day before was below as well.
-        if said[i] >= held {
-            held = said[i];
-        } else if said[i - 1] < held {
-            held = said[i].max(said[i - 1]);
+    let results: Vec<i32> = days.iter().map(|day| evaluated(day, partner).map_or(0, |s| s as i32)).collect();
+    let mut held = results[0];
+    for i in 1..results.len() {
+        // A rise takes effect at once, a fall only if the previous day was lower as well.
+        if results[i] >= held {
+            held = results[i];
+        } else if results[i - 1] < held {
+            held = results[i].max(results[i - 1]);
         }
     }
-    (*said.last().unwrap() > 0).then(|| NetworkStage::try_from(held).unwrap())
+    (*results.last().unwrap() > 0).then(|| NetworkStage::try_from(held).unwrap())
 }
 
 fn evaluated(known: &Known, partner: &str) -> Option<NetworkStage> {
