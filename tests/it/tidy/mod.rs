@@ -54,6 +54,27 @@ fn no_file_is_too_long() -> Result<()> {
     Ok(())
 }
 
+/// A file that no module names is not compiled, and its tests do not run.
+#[test]
+fn every_file_is_part_of_a_module() -> Result<()> {
+    let all = files(|name| name.ends_with(".rs"))?;
+    for (place, _) in &all {
+        let path = Path::new(place);
+        let (name, dir) = (path.file_stem().unwrap_or_default(), path.parent().unwrap_or(path));
+        let target = name == "lib" || name == "main" || name == "build" || dir.ends_with("tests");
+        let (name, dir) = if name == "mod" { (dir.file_name().unwrap_or_default(), dir.parent().unwrap_or(dir)) } else { (name, dir) };
+        let declaration = format!("mod {};", name.to_string_lossy());
+        let near = |other: &str| {
+            let other = Path::new(other);
+            other.parent() == Some(dir) || other.with_extension("") == dir
+        };
+        let by_path = format!("#[path = \"{}.rs\"]", name.to_string_lossy());
+        let declared = || all.iter().any(|(other, text)| near(other) && (text.contains(&declaration) || text.contains(&by_path)));
+        assert!(target || declared(), "{place} is not compiled: add `{declaration}`");
+    }
+    Ok(())
+}
+
 /// Events are appended only where changes are recorded.
 #[test]
 fn one_place_appends() -> Result<()> {
