@@ -1,6 +1,8 @@
 //! Rows of claims: one per customer identifier and product line, to be locked,
 //! and one per deal that is registered or sold directly under them.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{
     ActiveValue::Set,
     ConnectionTrait, DbBackend, QuerySelect, QueryTrait,
@@ -9,7 +11,7 @@ use sea_orm::{
 };
 use stoa_kernel::{Cx, Result, names};
 use stoa_proto::sell::v1::Deal;
-use stoa_store::{DbResult, Tx};
+use stoa_store::{DbResult, Tx, upsert};
 
 use super::keys_of;
 
@@ -53,6 +55,9 @@ mod key_row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// A deal under one of its identifiers.
+pub(crate) use key_row::Model as Entry;
+
 /// Locks every claim of a deal until the transaction ends, always in the same
 /// order: of two deals with the same customer, the second waits for the first.
 pub(crate) async fn lock(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
@@ -73,14 +78,18 @@ pub(crate) async fn take(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     execute(tx, Some(keys)).await
 }
 
-/// Adds a deal that is not in the index yet and claims nothing.
+/// Adds a deal that is not in the index yet and claims nothing; its entries wait
+/// with the rest of a batch.
 pub(crate) async fn put(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
-    execute(tx, keys(cx, deal)).await
+    use key_row::{Column, Entity};
+    let key = [Column::Tenant, Column::CustomerKey, Column::ProductLine, Column::Deal];
+    upsert::<Entity>(tx, entries_of(cx, deal), &OnConflict::columns(key).do_nothing().to_owned()).await
 }
 
 /// Removes a deal from the index, whatever its identifiers were.
 pub(crate) async fn remove(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     use key_row::{Column, Entity};
+    tx.write_held().await?;
     let rows = Entity::delete_many().filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Deal.eq(names::last(&deal.name)));
     rows.exec(tx.conn()).await.db().map(|_| ())
 }
@@ -99,14 +108,34 @@ fn claims(cx: &Cx, deal: &Deal) -> Option<InsertStatement> {
 /// Returns the insert of a deal's identifiers, if it has any.
 fn keys(cx: &Cx, deal: &Deal) -> Option<InsertStatement> {
     use key_row::{ActiveModel, Entity};
-    let row = |key| ActiveModel {
-        tenant: Set(cx.tenant.clone()),
-        customer_key: Set(key),
-        product_line: Set(names::last(&deal.product_line).to_owned()),
-        deal: Set(names::last(&deal.name).to_owned()),
-    };
-    let rows: Vec<ActiveModel> = keys_of(deal).into_iter().map(row).collect();
+    let rows: Vec<ActiveModel> = entries_of(cx, deal).map(|row| ActiveModel::from(row).reset_all()).collect();
     (!rows.is_empty()).then(|| Entity::insert_many(rows).into_query())
+}
+
+fn entries_of(cx: &Cx, deal: &Deal) -> impl Iterator<Item = Entry> {
+    keys_of(deal).into_iter().map(|customer_key| Entry {
+        tenant: cx.tenant.clone(),
+        customer_key,
+        product_line: names::last(&deal.product_line).to_owned(),
+        deal: names::last(&deal.name).to_owned(),
+    })
+}
+
+/// Returns the entries of the index under customer keys and product lines, at
+/// most `rows_max`.
+pub(crate) async fn entries<C: ConnectionTrait>(
+    conn: &C,
+    cx: &Cx,
+    keys: &BTreeSet<String>,
+    lines: &BTreeSet<&str>,
+    rows_max: u64,
+) -> Result<Vec<Entry>> {
+    use key_row::{Column, Entity};
+    let entries = Entity::find()
+        .filter(Column::Tenant.eq(&cx.tenant))
+        .filter(Column::CustomerKey.is_in(keys))
+        .filter(Column::ProductLine.is_in(lines.iter().copied()));
+    entries.limit(rows_max).all(conn).await.db()
 }
 
 async fn execute(tx: &Tx, insert: Option<InsertStatement>) -> Result<()> {

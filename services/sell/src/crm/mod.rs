@@ -13,6 +13,7 @@ mod group;
 mod mapping;
 mod merge;
 mod push;
+mod registrations;
 mod stream;
 #[cfg(test)]
 mod tests;

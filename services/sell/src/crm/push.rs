@@ -81,9 +81,8 @@ async fn create(tx: &Tx, cx: &Cx, connector: &CrmConnector, row: &CrmRow, mapped
     let mut steps = vec![Step::new::<DealCreated>(deal.clone()).at(first)];
     follow(&mut steps, deal, &mapped, true, changed_at(row, cx), cx)?;
     let deal = record::<Deals>(tx, cx, None, steps).await?;
-    let findings = registered_findings(tx, cx, &deal, mapped.findings, true).await?;
+    let findings = keep(tx, cx, deal, mapped.findings, true, group).await?;
     group.links.put(link::of(cx, names::last(&connector.name), row, &id, &findings));
-    group.put(deal);
     Ok(answer(row, Outcome::Created, &id, &findings, Vec::new()))
 }
 
@@ -128,17 +127,16 @@ fn follow(steps: &mut Vec<Step<Deal>>, mut deal: Deal, mapped: &Mapped, takes_st
     Ok(())
 }
 
-/// A registration of the past is screened against nobody; that it overlaps
-/// with another's is a finding.
-async fn registered_findings(tx: &Tx, cx: &Cx, deal: &Deal, mut findings: Vec<Finding>, is_new: bool) -> Result<Vec<Finding>> {
-    if deal.imported && deal.submit_time.is_some() {
-        if is_new {
-            index::put(tx, cx, deal).await?;
-        }
-        if screening::overlaps(tx.conn(), cx, deal).await? {
-            findings.push(Finding::Overlap);
-        }
+/// Keeps a deal as a row left it. A registration of the past is not screened
+/// against others; an overlap with one of them is a finding.
+async fn keep(tx: &Tx, cx: &Cx, deal: Deal, mut findings: Vec<Finding>, is_new: bool, group: &mut Group) -> Result<Vec<Finding>> {
+    if is_new && deal.imported && deal.submit_time.is_some() {
+        index::put(tx, cx, &deal).await?;
     }
+    if group.overlaps(tx, cx, &deal).await? {
+        findings.push(Finding::Overlap);
+    }
+    group.put(deal);
     Ok(findings)
 }
 
@@ -171,9 +169,9 @@ async fn update(
     let deal = record::<Deals>(tx, cx, Some(&current), steps).await?;
     // What was registered before, screening has followed.
     let is_new = current.submit_time.is_none();
-    let findings = registered_findings(tx, cx, &deal, merge::findings(&mapped, &deal, kept), is_new).await?;
+    let findings = merge::findings(&mapped, &deal, kept);
+    let findings = keep(tx, cx, deal, findings, is_new, group).await?;
     group.links.put(link::of(cx, names::last(&connector.name), row, local_id, &findings));
-    group.put(deal);
     Ok(answer(row, outcome, local_id, &findings, Vec::new()))
 }
 

@@ -1,6 +1,8 @@
 //! Rows of deals. `registration_state` is the last recorded state;
 //! `remind_time` is set while a reminder is still to come.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sea_orm::{Condition, ConnectionTrait, QuerySelect, QueryTrait, entity::prelude::*, sea_query::SelectStatement};
 use stoa_kernel::{Cx, Result, Timestamp, names};
 use stoa_proto::sell::v1::{Deal, PipelineStage as Stage, RegistrationState as State};
@@ -151,4 +153,45 @@ pub(super) async fn overlapping<C: ConnectionTrait>(
         .await
         .db()?;
     Ok(other.is_some())
+}
+
+/// When a deal was registered, and by whom.
+pub(crate) struct Registration {
+    /// Id of the partner. Empty for a direct deal.
+    pub(crate) partner: String,
+    start: Option<Timestamp>,
+    /// When the deal was won or lost; `None` while it is open.
+    pub(crate) end: Option<Timestamp>,
+    deleted: bool,
+}
+
+impl Registration {
+    pub(crate) fn of(deal: &Deal) -> Self {
+        Self {
+            partner: names::last(&deal.partner).to_owned(),
+            start: Timestamp::stored(deal.submit_time.as_ref()),
+            end: pipeline::close_time(deal),
+            deleted: deal.delete_time.is_some(),
+        }
+    }
+
+    /// Whether another partner than `partner` had registered the deal before
+    /// `until`, and it was not closed by `from`. The same as [`overlapping`].
+    pub(crate) fn overlaps(&self, partner: &str, from: Timestamp, until: Option<Timestamp>) -> bool {
+        let started = self.start.is_some_and(|start| until.is_none_or(|until| start < until));
+        started && !self.deleted && self.partner != partner && self.end.is_none_or(|end| end > from)
+    }
+}
+
+/// Returns the registrations of deals by their ids. Not limited to what the
+/// caller may see.
+pub(crate) async fn registrations<C: ConnectionTrait>(conn: &C, cx: &Cx, ids: BTreeSet<&str>) -> Result<BTreeMap<String, Registration>> {
+    let columns = [Column::Id, Column::Partner, Column::SubmitTime, Column::EndTime, Column::Deleted];
+    let rows = Deals::find().select_only().columns(columns).filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Id.is_in(ids));
+    let found: Vec<(String, String, Option<i64>, Option<i64>, bool)> = rows.into_tuple().all(conn).await.db()?;
+    let read = |(id, partner, start, end, deleted): (String, String, Option<i64>, Option<i64>, bool)| {
+        let (start, end) = (start.map(Timestamp::from_micros), end.map(Timestamp::from_micros));
+        (id, Registration { partner, start, end, deleted })
+    };
+    Ok(found.into_iter().map(read).collect())
 }
