@@ -66,6 +66,19 @@ fn corruptions() -> Vec<(&'static str, &'static str, Option<Vec<u8>>, &'static s
             None,
             "agreements/north-void of acme has no event of version 1",
         ),
+        // Events that name too few fields, or too many.
+        (
+            "sell",
+            "UPDATE event_log SET changed_fields = 'amount' WHERE aggregate = 'deals/north-lost' AND version = 2",
+            None,
+            "sell: deals/north-lost@2 of acme names {\"amount\"}, but",
+        ),
+        (
+            "onboard",
+            "UPDATE event_log SET changed_fields = 'rank' WHERE aggregate = 'programs/north-first/tiers/gold' AND version = 1",
+            None,
+            "onboard: programs/north-first/tiers/gold@1 of acme is new, but names {\"rank\"}",
+        ),
         // Copies that were not updated, not created or not deleted.
         (
             "enable",

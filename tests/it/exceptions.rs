@@ -11,16 +11,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("lists of the other tenant", "ListParkedEvents", PARKED),
     ("pages", "ListParkedEvents", PARKED),
     ("lists of partners", "ListProspects", "a prospect belongs to a partner once it has become that partner"),
-    ("lists as partners see them", "ListProspects", RECRUITMENT),
-    ("scope of partners", "GetProspect", RECRUITMENT),
-    ("scope of partners", "UpdateProspect", RECRUITMENT),
-    ("scope of partners", "AdvanceProspect", RECRUITMENT),
-    ("scope of partners", "CloseProspect", RECRUITMENT),
-    ("scope of partners", "ReopenProspect", RECRUITMENT),
     ("mentions", "ReadEvents", "services read the log of all tenants"),
 ];
-
-const RECRUITMENT: &str = "recruitment is the vendor's: only the roles keep partners out of it";
 
 const PARKED: &str = "events are parked only after a fault, and then the suite does not settle";
 

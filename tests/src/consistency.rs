@@ -1,10 +1,12 @@
 //! Compares what a suite has stored with its logs: every document must be the
-//! state of its last event, and every copy what its owner has.
+//! state of its last event, every event must name the fields that it changed,
+//! and every copy must be what its owner has.
 //!
 //! Nothing here knows a noun: tables are those that the stores have, messages
 //! are found by the tables' names, and copies are listed in [`copies`].
 
 mod ancestors;
+mod changes;
 mod copies;
 mod facts;
 mod tables;
@@ -56,6 +58,7 @@ pub async fn differences(suite: &Suite) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for stored in services.values() {
         found.extend(stored.log.gaps().into_iter().map(|gap| format!("{}: {gap}", stored.service)));
+        found.extend(changes::differences(stored));
         found.extend(documents(stored).await?);
         found.extend(copies::differences(stored, &services).await?);
         found.extend(ancestors::differences(stored, &services).await?);

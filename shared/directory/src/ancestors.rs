@@ -85,6 +85,15 @@ pub fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
     Condition::all().add(partner.in_subquery(with_self(cx, own).and_where(Expr::col("sees").eq(true)).to_owned()))
 }
 
+/// Condition for rows that only the vendor's people may see.
+#[must_use]
+pub fn vendor_only(cx: &Cx) -> Condition {
+    match cx.caller.reach {
+        Reach::Tenant => Condition::all(),
+        Reach::Partner(_) => Condition::all().add(Expr::cust("1 = 0")),
+    }
+}
+
 /// A migration that creates the table and fills it from the documents of the
 /// partners that a store already has, in a table with `tenant`, `id` and
 /// `document`.

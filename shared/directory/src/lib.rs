@@ -28,7 +28,7 @@ use stoa_proto::onboard::v1::{Enrollment, EnrollmentStatus, Partner, TenantSetti
 use stoa_rpc::Suspension;
 use stoa_service::Deps;
 
-pub use ancestors::visible;
+pub use ancestors::{vendor_only, visible};
 pub use fold::subscriptions;
 pub use migration::migrations;
 pub use write::{acting_partner, enrolled_for_write, partner_for_write, require_assigned, require_writer};

@@ -40,6 +40,8 @@ pub(super) struct Logged {
     pub(super) version: i64,
     /// Position, occurred and recorded: what a fact keeps of it.
     pub(super) place: (Option<i64>, i64, i64),
+    /// Names of the fields that the event says it changed.
+    pub(super) changed: BTreeSet<String>,
     /// The object after the event, from field 1.
     pub(super) state: DynamicMessage,
 }
@@ -143,14 +145,16 @@ fn whole(row: &QueryResult, column: &str) -> Result<i64> {
 
 /// Reads the log of a store.
 pub(super) async fn log(store: &Store) -> Result<Log> {
-    let columns = "tenant, aggregate, version, subject, message_type, data, position, occurred, recorded";
+    let columns = "tenant, aggregate, version, subject, message_type, data, position, occurred, recorded, changed_fields";
     let mut log: BTreeMap<Key, Vec<Logged>> = BTreeMap::new();
     for row in query(store, &format!("SELECT {columns} FROM event_log ORDER BY tenant, aggregate, version")).await? {
         let (kind, data): (String, Vec<u8>) = (row.try_get("", "message_type")?, row.try_get("", "data")?);
         let message = POOL.get_message_by_name(&kind).with_context(|| format!("no message {kind}"))?;
         let event = DynamicMessage::decode(message, data.as_slice()).with_context(|| kind.clone())?;
         let state = event.get_field_by_number(1).and_then(|v| v.as_message().cloned());
+        let changed: String = row.try_get("", "changed_fields")?;
         let logged = Logged {
+            changed: changed.split(',').filter(|field| !field.is_empty()).map(str::to_owned).collect(),
             subject: row.try_get("", "subject")?,
             version: row.try_get("", "version")?,
             place: (row.try_get("", "position")?, row.try_get("", "occurred")?, row.try_get("", "recorded")?),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{Condition, ConnectionTrait, entity::prelude::*};
-use stoa_kernel::{Cx, Reach, Result, Timestamp};
+use stoa_kernel::{Cx, Result, Timestamp};
 use stoa_proto::incentivize::v1::MdfBudget;
 use stoa_store::{Documents, Key, filter::Field};
 
@@ -56,12 +56,8 @@ impl Documents for MdfBudgets {
         }
     }
 
-    /// Only the vendor sees budgets.
     fn scope(cx: &Cx) -> Condition {
-        match cx.caller.reach {
-            Reach::Tenant => Condition::all(),
-            Reach::Partner(_) => Condition::all().add(Expr::cust("1 = 0")),
-        }
+        stoa_directory::vendor_only(cx)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rows of prospects.
 
-use sea_orm::entity::prelude::*;
+use sea_orm::{Condition, entity::prelude::*};
 use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, names};
 use stoa_proto::onboard::v1::{ErrorReason, PartnerType, Prospect, ProspectState};
 use stoa_store::{Documents, Key, Tx, documents, filter::Field};
@@ -66,6 +66,10 @@ impl Documents for Prospects {
             owner: names::last(&prospect.owner).to_owned(),
             create_time: Timestamp::micros_of(prospect.create_time.as_ref()).unwrap_or_default(),
         }
+    }
+
+    fn scope(cx: &Cx) -> Condition {
+        stoa_directory::vendor_only(cx)
     }
 }
 
