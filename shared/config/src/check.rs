@@ -103,7 +103,7 @@ impl Check<'_> {
             BusKind::Embedded if !servers.is_empty() => {
                 self.refuse("bus.url", "applies only to JetStream. Remove it, or set bus.kind = \"jetstream\".")
             }
-            BusKind::Jetstream if !["nats://", "tls://", "ws://", "wss://"].iter().any(|scheme| servers.starts_with(scheme)) => {
+            BusKind::Jetstream if !["nats://", "tls://"].iter().any(|scheme| servers.starts_with(scheme)) => {
                 self.refuse("bus.url", "must be an address like nats://nats:4222");
             }
             _ => {}

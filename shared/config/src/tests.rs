@@ -143,6 +143,8 @@ fn stores_and_buses_that_do_not_go_together_are_refused() {
     assert!(problem.message.contains("store.backend"), "{}", problem.message);
     assert_eq!(refusal(&split).key, "bus.kind");
     assert!(with(&[&split[..], &[("bus.kind", "jetstream"), ("bus.url", "nats://n")]].concat()).is_ok());
+    let websocket = refusal(&[&split[..], &[("bus.kind", "jetstream"), ("bus.url", "ws://n")]].concat());
+    assert_eq!(websocket.key, "bus.url", "the client is built without WebSocket");
     for (key, pairs) in [
         ("store.url", &[pg] as &[_]),
         ("store.url", &[pg, ("store.url", "postgres://db/stoa")]),

@@ -73,16 +73,16 @@ async fn a_lease_that_ended_writes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_takeover_waits_for_a_write_that_passed_the_check() {
     each(async |db| {
-        let a = lease::acquire(&db.store, "relay", "a", 150).await.unwrap().unwrap();
+        let a = lease::acquire(&db.store, "relay", "a", 600).await.unwrap().unwrap();
         let write = db.store.write((a, item("a")), |tx, (a, item)| {
             Box::pin(async move {
                 lease::check(tx, a).await?;
-                wait(400).await;
+                wait(1_200).await;
                 insert(tx, item).await
             })
         });
         let takeover = async {
-            wait(200).await;
+            wait(700).await;
             let b = lease::acquire(&db.store, "relay", "b", 60_000).await.unwrap();
             (b.map(|b| b.epoch()), ids(&db.store).await)
         };
