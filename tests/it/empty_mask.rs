@@ -132,7 +132,9 @@ async fn change_each(suite: &TestSuite, method: &MethodDescriptor, name: &str) -
             continue;
         }
         let request = update(method, name, &field, another(&field), &[])?;
-        let answer = call(suite, method, &request).await?.with_context(|| format!("{} alone, without a mask", field.full_name()))?;
+        let answer = call(suite, method, &request).await?.with_context(|| {
+            format!("{} alone, without a mask (`another` in tests/it/empty_mask.rs says what it is changed to)", field.full_name())
+        })?;
         let after = call(suite, &get, &named).await??;
         ensure!(answer == after, "{} returns something other than what it wrote", method.full_name());
         let mut found = differing(&before, &after, method);
