@@ -240,9 +240,9 @@ fn violation(check: &Check, value: &Value, present: bool, field: &FieldDescripto
         Check::StringConst(c) => (value.as_str() != Some(c)).then(|| format!("must be `{c}`")),
         Check::StringLenMin(n) => (chars() < *n).then(|| match n {
             1 => "must not be empty".to_owned(),
-            n => format!("must have at least {n} characters, has {}", chars()),
+            n => format!("must have at least {n} characters, not {}", chars()),
         }),
-        Check::StringLenMax(n) => (chars() > *n).then(|| format!("must have at most {n} characters, has {}", chars())),
+        Check::StringLenMax(n) => (chars() > *n).then(|| format!("must have at most {n} characters, not {}", chars())),
         Check::StringPattern(r) => (!r.is_match(value.as_str().unwrap_or_default())).then(|| format!("must match {r}")),
         Check::StringIn(list) => {
             (!list.iter().any(|s| Some(s.as_str()) == value.as_str())).then(|| format!("must be one of {}", list.join(", ")))
@@ -250,10 +250,10 @@ fn violation(check: &Check, value: &Value, present: bool, field: &FieldDescripto
         Check::BytesLenMax(n) => (value.as_bytes().map_or(0, |b| b.len() as u64) > *n).then(|| format!("must have at most {n} bytes")),
         Check::NumberMin { bound, exclusive } => number(value)
             .filter(|n| n < bound || (*exclusive && n == bound))
-            .map(|n| format!("must be {} {bound}, is {n}", if *exclusive { "greater than" } else { "at least" })),
+            .map(|n| format!("must be {} {bound}, not {n}", if *exclusive { "greater than" } else { "at least" })),
         Check::NumberMax { bound, exclusive } => number(value)
             .filter(|n| n > bound || (*exclusive && n == bound))
-            .map(|n| format!("must be {} {bound}, is {n}", if *exclusive { "less than" } else { "at most" })),
+            .map(|n| format!("must be {} {bound}, not {n}", if *exclusive { "less than" } else { "at most" })),
         Check::NumberIn(list) => number(value).filter(|n| !list.contains(n)).map(|_| format!("must be one of {}", choices(field, list))),
         Check::NumberNotIn(list) => {
             number(value).filter(|n| list.contains(n)).map(|_| format!("must not be {}. Choose another value.", choices(field, list)))
@@ -264,8 +264,8 @@ fn violation(check: &Check, value: &Value, present: bool, field: &FieldDescripto
                 .map(|n| format!("must be a value of {}, not {n}", e.full_name())),
             _ => None,
         },
-        Check::ItemsMin(n) => (count() < *n).then(|| format!("must have at least {n} entries, has {}", count())),
-        Check::ItemsMax(n) => (count() > *n).then(|| format!("must have at most {n} entries, has {}", count())),
+        Check::ItemsMin(n) => (count() < *n).then(|| format!("must have at least {n} entries, not {}", count())),
+        Check::ItemsMax(n) => (count() > *n).then(|| format!("must have at most {n} entries, not {}", count())),
         Check::Each(_) => None,
     }
 }

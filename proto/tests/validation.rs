@@ -31,7 +31,7 @@ fn every_invalid_field_is_named_by_its_path() {
     };
     let found = violations(&request);
     assert_eq!(fields(&found), ["program_id", "program.display_name", "request_id"]);
-    assert_eq!(found[1].message, "must have at most 200 characters, has 201");
+    assert_eq!(found[1].message, "must have at most 200 characters, not 201");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn nested_limits_hold() {
     let tier = Tier { display_name: "Gold".into(), rank: 101, revenue_threshold: Some(money), ..Default::default() };
     let found = violations(&CreateTierRequest { parent: "programs/p".into(), tier: Some(tier), ..Default::default() });
     assert_eq!(fields(&found), ["tier.rank", "tier.revenue_threshold.currency_code"]);
-    assert_eq!(found[0].message, "must be at most 100, is 101");
+    assert_eq!(found[0].message, "must be at most 100, not 101");
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Money {
     pub fn not_negative(field: &str, money: &pb::Money) -> Result<Self, Error> {
         let amount = Self::from_proto(field, money)?;
         if amount.minor < 0 {
-            return Err(Error::invalid(format!("{field}.minor_units"), format!("must not be negative, is {}", amount.minor)));
+            return Err(Error::invalid(format!("{field}.minor_units"), format!("must not be negative, but is {}", amount.minor)));
         }
         Ok(amount)
     }

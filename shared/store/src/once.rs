@@ -14,7 +14,7 @@ use stoa_proto::{Mutation, POOL, describe};
 use crate::{DbResult, Operation, OperationWith, Tx, decode};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

@@ -10,7 +10,7 @@ use stoa_store::{DbResult, Tx};
 use crate::row::{Document, Row};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
 
     use sea_orm::entity::prelude::*;
 

@@ -16,7 +16,7 @@ use stoa_store::{DbResult, Tx, decode};
 use super::arithmetic;
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
@@ -35,7 +35,7 @@ mod row {
 }
 
 mod credit_row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

@@ -183,7 +183,7 @@ async fn a_bus_that_shuffles_and_repeats_gives_the_same_ledger() {
 
 /// Deals as sell keeps them.
 mod sold {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
     use stoa_proto::sell::v1::Deal;
     use stoa_store::{Documents, Key};

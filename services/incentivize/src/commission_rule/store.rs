@@ -6,7 +6,7 @@ use stoa_proto::{incentivize::v1::CommissionRule, onboard::v1::PartnerType};
 use stoa_store::{Documents, Key, documents, filter::Field};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

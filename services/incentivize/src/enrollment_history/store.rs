@@ -13,7 +13,7 @@ use stoa_store::{DbResult, Tx};
 use super::Version;
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
@@ -40,7 +40,7 @@ mod row {
 use row::{ActiveModel, Column, Entity, Model};
 
 mod lock_row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

@@ -7,7 +7,7 @@ use stoa_proto::incentivize::v1::{LedgerTransaction, LedgerTransactionKind};
 use stoa_store::{DbResult, Documents, Key, Tx, filter::Field};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
@@ -32,7 +32,7 @@ mod row {
 pub(crate) use row::{Column, Entity as LedgerTransactions};
 
 pub(crate) mod posting {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

@@ -10,7 +10,7 @@ use stoa_store::{Documents, Key, filter::Field};
 use crate::ledger::sums;
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

@@ -63,7 +63,7 @@ pub(crate) fn refuse_more(field: &str, amount: Money, asked: Money) -> Result<()
     if amount.minor <= asked.minor {
         return Ok(());
     }
-    let message = format!("must be at most the requested {}, but is {}", asked.human(), amount.human());
+    let message = format!("must be at most the requested {}, not {}", asked.human(), amount.human());
     Err(Error::new(Kind::InvalidArgument, ErrorReason::MdfApprovalExceedsRequest, format!("{field} {message}")).with_field(field, message))
 }
 

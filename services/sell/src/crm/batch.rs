@@ -19,7 +19,7 @@ pub(super) const ROWS_MAX: usize = 200;
 /// Answers the rows of one call.
 pub(super) async fn push(deps: &Deps, cx: &Cx, request: BatchPushChangesRequest) -> Result<BatchPushChangesResponse> {
     if request.rows.len() > CALL_ROWS_MAX {
-        let message = format!("must have at most {CALL_ROWS_MAX} entries, has {}; split them", request.rows.len());
+        let message = format!("must have at most {CALL_ROWS_MAX} entries, not {}. Split them.", request.rows.len());
         return Err(Error::invalid("rows", message));
     }
     let mut pusher = Pusher::open(deps, cx, &request.connector).await?;

@@ -9,7 +9,7 @@ use stoa_store::{DbResult, Tx};
 use crate::link::remote_key;
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

@@ -198,11 +198,11 @@ fn findings(row: &DealRow, customer: Option<&Customer>, stage: Stage, amount: Op
 pub(super) fn words(finding: Finding) -> &'static str {
     match finding {
         Finding::Unspecified => "",
-        Finding::NoAccount => "no account: taken as an unregistered deal; set the account in the CRM",
-        Finding::NoEngageDate => "nobody engaged yet: taken as an unregistered deal",
-        Finding::NoAmount => "won without an amount: it counts as no revenue; set the amount in the CRM",
+        Finding::NoAccount => "the row names no account, so the deal is not registered. Set the account in the CRM.",
+        Finding::NoEngageDate => "nobody has engaged yet, so the deal is not registered",
+        Finding::NoAmount => "the deal was won without an amount and counts as no revenue. Set the amount in the CRM.",
         Finding::Overlap => "another partner was registered for this customer and product line at the same time",
-        Finding::Superseded => "older than the version applied before: nothing changed",
-        Finding::ClaimKept => "registered here: customer, product line and partner stay; the rest of the row was applied",
+        Finding::Superseded => "the row is older than the version applied before, so nothing changed",
+        Finding::ClaimKept => "the deal is registered here, so its customer, product line and partner stay. The rest of the row was applied.",
     }
 }

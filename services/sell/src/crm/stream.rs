@@ -28,7 +28,7 @@ async fn push(deps: Deps, cx: Cx, so_far: SoFar, rows: Vec<PushChangesRequest>) 
         None => Pusher::open(&deps, &cx, &first.connector).await?,
     };
     if let Some(other) = rows.iter().find(|row| row.connector != pusher.connector()) {
-        let message = format!("must be {} on every row of this stream, is {}", pusher.connector(), other.connector);
+        let message = format!("must be {} on every row of this stream, not {}", pusher.connector(), other.connector);
         return Err(Error::invalid("connector", message));
     }
     let results = pusher.push(rows.into_iter().map(|row| row.row.unwrap_or_default()).collect()).await?;

@@ -12,7 +12,7 @@ use super::{pipeline, protection, registration};
 use crate::{claim, link};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

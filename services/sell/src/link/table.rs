@@ -13,7 +13,7 @@ use stoa_store::{DbResult, Tx, is_unique_violation};
 use super::{RemoteKey, remote_key, remote_time};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

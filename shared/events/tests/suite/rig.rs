@@ -15,7 +15,7 @@ use stoa_proto::onboard::v1::{Program, ProgramCreated, ProgramUpdated};
 use stoa_store::{DbResult, Documents, Key, Store, Tx, documents};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

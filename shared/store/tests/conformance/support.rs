@@ -13,7 +13,7 @@ use stoa_store::{DbResult, Store, StoreConfig, Tx, text_key};
 use tempfile::TempDir;
 
 pub(crate) mod item {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

@@ -6,7 +6,7 @@ use stoa_proto::sell::v1::CrmConnector;
 use stoa_store::{Documents, Key};
 
 mod row {
-    #![expect(unreachable_pub, reason = "the derives make public items")]
+    #![expect(unreachable_pub, reason = "the derives generate public items")]
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
