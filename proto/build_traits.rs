@@ -62,8 +62,8 @@ fn aggregate(code: &mut String, pool: &DescriptorPool, message: &MessageDescript
          const FIELDS: &'static [(u32, &'static str)] = &[{}];\n\
          fn resource_name(&self) -> &str {{ &self.name }}\n\
          fn etag(&self) -> &str {{ &self.etag }}\n\
-         fn owner(&self) -> &str {{ {partner} }}\n\
-         fn touch(&mut self, etag: String, at: prost_types::Timestamp, first: bool) {{\n\
+         fn partner(&self) -> &str {{ {partner} }}\n\
+         fn set_version(&mut self, etag: String, at: prost_types::Timestamp, first: bool) {{\n\
          self.etag = etag; {updated} if first {{ {created} }} let _ = at; }}\n}}",
         path(message.full_name()),
         fields.join(", "),
@@ -112,7 +112,7 @@ fn event(code: &mut String, pool: &DescriptorPool, message: &MessageDescriptor) 
     writeln!(
         code,
         "impl Event for {} {{ type Aggregate = {}; const SUBJECT: &'static str = {:?};\n\
-         fn data({unused}: &Self::Aggregate, document: &[u8]) -> Vec<u8> {{ {data} }} }}",
+         fn encode_event({unused}: &Self::Aggregate, document: &[u8]) -> Vec<u8> {{ {data} }} }}",
         path(message.full_name()),
         path(aggregate.full_name()),
         text("subject"),

@@ -61,14 +61,14 @@ static REQUESTS: LazyLock<HashSet<String>> = LazyLock::new(|| describe::methods(
 
 /// Returns the fields of a message of the API by behavior.
 #[must_use]
-pub fn of(message: &MessageDescriptor) -> Option<&'static Fields> {
+pub fn fields_of(message: &MessageDescriptor) -> Option<&'static Fields> {
     FIELDS.get(message.full_name())
 }
 
 /// Returns the names of the fields that an update may change.
 #[must_use]
 pub fn changeable(message: &MessageDescriptor) -> Vec<&'static str> {
-    of(message).map(|fields| fields.changeable.iter().map(FieldDescriptor::name).collect()).unwrap_or_default()
+    fields_of(message).map(|fields| fields.changeable.iter().map(FieldDescriptor::name).collect()).unwrap_or_default()
 }
 
 /// Whether a message is the request of a method. The name alone does not tell:
@@ -80,7 +80,7 @@ pub fn is_request(full_name: &str) -> bool {
 
 /// Clears output-only fields, at any depth. Returns whether any was set.
 pub fn clear_output_only(message: &mut DynamicMessage) -> bool {
-    let Some(fields) = of(&message.descriptor()) else { return false };
+    let Some(fields) = fields_of(&message.descriptor()) else { return false };
     let mut cleared = false;
     for field in &fields.output_only {
         if message.has_field(field) {

@@ -62,7 +62,7 @@ pub fn access(method: &MethodDescriptor) -> Access {
 /// Returns the field with the resource in an update request, for example the
 /// `Tier` in `UpdateTierRequest`.
 #[must_use]
-pub fn updated(request: &MessageDescriptor) -> Option<FieldDescriptor> {
+pub fn updated_field(request: &MessageDescriptor) -> Option<FieldDescriptor> {
     let noun = request.name().strip_prefix("Update")?.strip_suffix("Request")?;
     request.fields().find(|field| field.kind().as_message().is_some_and(|message| message.name() == noun))
 }

@@ -7,7 +7,7 @@ use crate::POOL;
 
 /// Options for all JSON output: canonical names, including fields with default
 /// values, so that a reader sees every field.
-pub const WRITE: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
+pub const SERIALIZE_OPTIONS: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
 
 /// Converts a message to a JSON value.
 ///
@@ -17,7 +17,7 @@ pub fn to_value<M: Message + Name>(message: &M) -> Result<serde_json::Value, Str
     let name = M::full_name();
     let descriptor = POOL.get_message_by_name(&name).ok_or_else(|| format!("{name} is not in the descriptor pool"))?;
     let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).map_err(|e| e.to_string())?;
-    dynamic.serialize_with_options(serde_json::value::Serializer, &WRITE).map_err(|e| e.to_string())
+    dynamic.serialize_with_options(serde_json::value::Serializer, &SERIALIZE_OPTIONS).map_err(|e| e.to_string())
 }
 
 /// Parses a message from canonical JSON. Unknown fields are errors.

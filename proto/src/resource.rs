@@ -21,11 +21,11 @@ pub trait Aggregate: Message + Name + Default + Clone + PartialEq + Send + Sync 
     fn etag(&self) -> &str;
 
     /// Resource name of the partner that it belongs to. Empty if none.
-    fn owner(&self) -> &str;
+    fn partner(&self) -> &str;
 
     /// Marks a new version: sets the etag and the update time, and for the `first`
     /// version the creation time.
-    fn touch(&mut self, etag: String, at: prost_types::Timestamp, first: bool);
+    fn set_version(&mut self, etag: String, at: prost_types::Timestamp, first: bool);
 }
 
 /// An event that records one version of an aggregate.
@@ -36,7 +36,7 @@ pub trait Event: Name {
     const SUBJECT: &'static str;
 
     /// Encodes the event. `document` is the encoded aggregate.
-    fn data(aggregate: &Self::Aggregate, document: &[u8]) -> Vec<u8>;
+    fn encode_event(aggregate: &Self::Aggregate, document: &[u8]) -> Vec<u8>;
 }
 
 /// An enum of the API.

@@ -301,7 +301,8 @@ fn compile(message: &MessageDescriptor) -> MessageRules {
         (descend || !checks.is_empty()).then_some(FieldRules { field, checks, descend })
     });
     let masked = message.get_field_by_name("update_mask").is_some();
-    let updated = masked.then(|| describe::updated(message).expect("a request with an update mask holds the resource that it updates"));
+    let updated =
+        masked.then(|| describe::updated_field(message).expect("a request with an update mask holds the resource that it updates"));
     MessageRules { fields: fields.collect(), updated }
 }
 

@@ -69,7 +69,7 @@ fn nested_output_only_fields_are_cleared() {
 
 #[test]
 fn fields_are_grouped_by_behavior() {
-    let fields = behavior::of(&POOL.get_message_by_name("stoa.incentivize.v1.ExchangeRate").unwrap()).unwrap();
+    let fields = behavior::fields_of(&POOL.get_message_by_name("stoa.incentivize.v1.ExchangeRate").unwrap()).unwrap();
     assert_eq!(names(&fields.immutable), ["base_currency", "quote_currency", "date"]);
     assert_eq!(names(&fields.required), ["rate_nanos"]);
     assert_eq!(names(&fields.changeable), ["rate_nanos"]);

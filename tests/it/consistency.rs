@@ -29,7 +29,7 @@ async fn corrupt(suite: &TestSuite, service: &str, sql: &str, document: Option<V
 }
 
 fn line(id: &str) -> Vec<u8> {
-    ProductLine { name: format!("productLines/{id}"), display_name: "Another".to_owned(), etag: etag::of(1), ..Default::default() }
+    ProductLine { name: format!("productLines/{id}"), display_name: "Another".to_owned(), etag: etag::of_version(1), ..Default::default() }
         .encode_to_vec()
 }
 

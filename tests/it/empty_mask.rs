@@ -90,7 +90,7 @@ async fn call(suite: &TestSuite, method: &MethodDescriptor, request: &DynamicMes
 
 /// Builds an update of one field of an object.
 fn update(method: &MethodDescriptor, name: &str, field: &FieldDescriptor, value: Value, mask: &[&str]) -> Result<DynamicMessage> {
-    let resource = describe::updated(&method.input()).with_context(|| format!("{} has no resource", method.input().full_name()))?;
+    let resource = describe::updated_field(&method.input()).with_context(|| format!("{} has no resource", method.input().full_name()))?;
     let mut object = DynamicMessage::new(method.output());
     object.set_field_by_name("name", Value::String(name.to_owned()));
     object.set_field(field, value);

@@ -120,7 +120,7 @@ fn foreign_value(field: &FieldDescriptor) -> Value {
 
 /// Sets every output-only field of a message and of the messages in it.
 fn set_output_only(message: &mut DynamicMessage) {
-    let Some(fields) = behavior::of(&message.descriptor()) else { return };
+    let Some(fields) = behavior::fields_of(&message.descriptor()) else { return };
     for field in &fields.output_only {
         message.set_field(field, foreign_value(field));
     }
@@ -166,7 +166,7 @@ async fn called(suite: &TestSuite, method: &MethodDescriptor, request: &[u8]) ->
 /// Returns the output-only fields of a message, at any depth, with their
 /// values.
 fn fields(message: &DynamicMessage, path: &str) -> Vec<(String, FieldDescriptor, Value)> {
-    let Some(all) = behavior::of(&message.descriptor()) else { return Vec::new() };
+    let Some(all) = behavior::fields_of(&message.descriptor()) else { return Vec::new() };
     let at = |field: &FieldDescriptor| format!("{path}.{}", field.name());
     let mut found: Vec<_> = all.output_only.iter().map(|f| (at(f), f.clone(), message.get_field(f).into_owned())).collect();
     for field in &all.nested {
@@ -178,7 +178,7 @@ fn fields(message: &DynamicMessage, path: &str) -> Vec<(String, FieldDescriptor,
 }
 
 fn takes_a_resource(message: &MessageDescriptor) -> bool {
-    behavior::of(message).is_some_and(|fields| !fields.nested.is_empty())
+    behavior::fields_of(message).is_some_and(|fields| !fields.nested.is_empty())
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ impl Bench {
     /// Returns the trial balance of the tenant.
     pub(crate) async fn books(&self) -> TrialBalance {
         let request = GetTrialBalanceRequest { name: "trialBalance".into() };
-        self.api.get_trial_balance(self.vendor(request)).await.unwrap().into_inner()
+        self.api.get_trial_balance(self.as_vendor(request)).await.unwrap().into_inner()
     }
 
     /// Creates a budget for 2026, in USD.
@@ -85,7 +85,7 @@ impl Bench {
             ..MdfBudget::default()
         };
         let request = CreateMdfBudgetRequest { mdf_budget_id: id.into(), mdf_budget: Some(budget), ..Default::default() };
-        self.api.create_mdf_budget(self.vendor(request)).await.unwrap().into_inner()
+        self.api.create_mdf_budget(self.as_vendor(request)).await.unwrap().into_inner()
     }
 
     /// Creates a draft request of `acme` for March, by its own people.
@@ -98,7 +98,7 @@ impl Bench {
             ..MdfRequest::default()
         };
         let request = CreateMdfRequestRequest { mdf_request_id: id.into(), mdf_request: Some(input), ..Default::default() };
-        self.api.create_mdf_request(self.of("acme", request)).await.map(tonic::Response::into_inner)
+        self.api.create_mdf_request(self.as_partner("acme", request)).await.map(tonic::Response::into_inner)
     }
 
     /// Creates a draft claim of `acme`.
@@ -110,7 +110,7 @@ impl Bench {
             ..MdfClaim::default()
         };
         let request = CreateMdfClaimRequest { mdf_claim_id: id.into(), mdf_claim: Some(input), ..Default::default() };
-        self.api.create_mdf_claim(self.of("acme", request)).await.map(tonic::Response::into_inner)
+        self.api.create_mdf_claim(self.as_partner("acme", request)).await.map(tonic::Response::into_inner)
     }
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn enrollment(partner: &str, version: i64, tier: &str, since: Timesta
         tier_time: Some(since.proto()),
         status: EnrollmentStatus::Enrolled as i32,
         effective_time: Some(Timestamp::default().proto()),
-        etag: etag::of(version),
+        etag: etag::of_version(version),
         ..Enrollment::default()
     }
 }

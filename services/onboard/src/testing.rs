@@ -44,7 +44,7 @@ impl Bench {
     pub(crate) async fn program(&self, id: &str, descendants_visible: bool) {
         let program = Program { display_name: id.into(), descendants_visible, ..Default::default() };
         let request = CreateProgramRequest { program_id: id.into(), program: Some(program), ..Default::default() };
-        self.api.create_program(self.vendor(request)).await.unwrap();
+        self.api.create_program(self.as_vendor(request)).await.unwrap();
         for (rank, tier) in [(1, "entry"), (2, "gold")] {
             let request = CreateTierRequest {
                 parent: format!("programs/{id}"),
@@ -52,14 +52,14 @@ impl Bench {
                 tier: Some(Tier { display_name: tier.into(), rank, ..Default::default() }),
                 ..Default::default()
             };
-            self.api.create_tier(self.vendor(request)).await.unwrap();
+            self.api.create_tier(self.as_vendor(request)).await.unwrap();
         }
     }
 
     pub(crate) async fn prospect(&self, id: &str) -> Prospect {
         let prospect = Prospect { display_name: id.into(), r#type: PartnerType::Var as i32, ..Default::default() };
         let request = CreateProspectRequest { prospect_id: id.into(), prospect: Some(prospect), ..Default::default() };
-        self.api.create_prospect(self.vendor(request)).await.unwrap().into_inner()
+        self.api.create_prospect(self.as_vendor(request)).await.unwrap().into_inner()
     }
 
     /// Creates and sends an agreement, for the program `p` if it names none.
@@ -68,14 +68,14 @@ impl Bench {
             agreement.program = "programs/p".into();
         }
         let request = CreateAgreementRequest { agreement_id: id.into(), agreement: Some(agreement), ..Default::default() };
-        let name = self.api.create_agreement(self.vendor(request)).await.unwrap().into_inner().name;
-        self.api.send_agreement(self.vendor(SendAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
+        let name = self.api.create_agreement(self.as_vendor(request)).await.unwrap().into_inner().name;
+        self.api.send_agreement(self.as_vendor(SendAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
     }
 
     /// Creates, sends and signs an agreement.
     pub(crate) async fn signed(&self, id: &str, agreement: Agreement) -> Agreement {
         let name = self.sent(id, agreement).await.name;
-        self.api.sign_agreement(self.vendor(SignAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
+        self.api.sign_agreement(self.as_vendor(SignAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
     }
 
     /// Enrolls a partner. Partner, enrollment and agreement have the same id.
@@ -89,7 +89,7 @@ impl Bench {
         let agreement = self.signed(id, Agreement { prospect, ..agreement }).await.name;
         let parent = if parent.is_empty() { String::new() } else { format!("partners/{parent}") };
         let request = CreateEnrollmentRequest { enrollment_id: id.into(), agreement, partner_id: id.into(), parent, ..Default::default() };
-        self.api.create_enrollment(self.vendor(request)).await.unwrap().into_inner()
+        self.api.create_enrollment(self.as_vendor(request)).await.unwrap().into_inner()
     }
 
     /// Sends rows of one bulk enrollment and returns the answers.
@@ -117,14 +117,14 @@ impl Bench {
             person: Some(Person { display_name: "Ada".into(), ..Default::default() }),
             ..Default::default()
         };
-        self.api.create_person(self.vendor(request)).await.unwrap();
+        self.api.create_person(self.as_vendor(request)).await.unwrap();
         let request =
             AssignCamRequest { partner: format!("partners/{partner}"), person: format!("persons/{person}"), ..Default::default() };
-        self.api.assign_cam(self.vendor(request)).await.unwrap();
+        self.api.assign_cam(self.as_vendor(request)).await.unwrap();
     }
 
     pub(crate) async fn partner(&self, id: &str) -> Partner {
-        self.api.get_partner(self.vendor(GetPartnerRequest { name: format!("partners/{id}") })).await.unwrap().into_inner()
+        self.api.get_partner(self.as_vendor(GetPartnerRequest { name: format!("partners/{id}") })).await.unwrap().into_inner()
     }
 
     /// Runs a job of the service by its name and returns how many items it

@@ -44,7 +44,7 @@ impl Bench {
         for line in ["gtx", "mg"] {
             let product_line = Some(ProductLine { display_name: line.to_uppercase(), ..Default::default() });
             let request = CreateProductLineRequest { product_line_id: line.into(), product_line, request_id: String::new() };
-            bench.api.create_product_line(bench.vendor(request)).await.unwrap();
+            bench.api.create_product_line(bench.as_vendor(request)).await.unwrap();
         }
         bench
     }
@@ -55,12 +55,12 @@ impl Bench {
         let customer = Customer { display_name: "Example".into(), domain: domain.into(), ..Default::default() };
         let deal = Deal { product_line: "productLines/gtx".into(), customer: Some(customer), ..Default::default() };
         let request = CreateDealRequest { deal_id: id.into(), deal: Some(deal), request_id: String::new() };
-        self.api.create_deal(self.of(partner, request)).await.unwrap().into_inner()
+        self.api.create_deal(self.as_partner(partner, request)).await.unwrap().into_inner()
     }
 
     pub(crate) async fn submit(&self, partner: &str, name: &str) -> Result<Deal, tonic::Status> {
         let request = SubmitDealRegistrationRequest { name: name.into(), ..Default::default() };
-        self.api.submit_deal_registration(self.of(partner, request)).await.map(tonic::Response::into_inner)
+        self.api.submit_deal_registration(self.as_partner(partner, request)).await.map(tonic::Response::into_inner)
     }
 
     /// Returns the names of the deal events, oldest first.

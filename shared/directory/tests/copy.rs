@@ -22,7 +22,7 @@ fn event(tenant: &str, id: &str, version: i64) -> Event {
     let partner = Partner {
         name: format!("partners/{id}"),
         display_name: format!("{tenant} {version}"),
-        etag: etag::of(version),
+        etag: etag::of_version(version),
         ..Default::default()
     };
     let data = PartnerUpdated { partner: Some(partner) }.encode_to_vec();
@@ -117,7 +117,7 @@ async fn an_enrollment_is_in_force_by_the_instant() {
         status: Status::Enrolled.into(),
         effective_time: at(1),
         end_time: at(3),
-        etag: etag::of(1),
+        etag: etag::of_version(1),
         ..Default::default()
     };
     let data = EnrollmentCreated { enrollment: Some(enrollment) }.encode_to_vec();

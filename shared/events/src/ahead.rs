@@ -26,12 +26,12 @@ pub(crate) struct Applied {
 }
 
 /// The position up to which everything has been applied.
-pub(crate) async fn through<C: ConnectionTrait>(conn: &C, source: &str) -> Result<i64> {
+pub(crate) async fn applied_through<C: ConnectionTrait>(conn: &C, source: &str) -> Result<i64> {
     cursor::read(conn, &key(source)).await
 }
 
 /// Which of the positions after a gap have already been applied.
-pub(crate) async fn among<C: ConnectionTrait>(conn: &C, source: &str, positions: &[i64]) -> Result<HashSet<i64>> {
+pub(crate) async fn applied_among<C: ConnectionTrait>(conn: &C, source: &str, positions: &[i64]) -> Result<HashSet<i64>> {
     let query = Entity::find().select_only().column(Column::Position).filter(Column::Source.eq(source));
     let rows = query.filter(Column::Position.is_in(positions.iter().copied())).into_tuple::<i64>().all(conn).await.db()?;
     Ok(rows.into_iter().collect())

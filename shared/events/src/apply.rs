@@ -45,11 +45,11 @@ pub(crate) enum Outcome {
 }
 
 /// What to do about one event after an attempt.
-pub(crate) enum Step {
+pub(crate) enum Disposition {
     /// It took effect or is parked.
     Done,
     /// It should be tried again later.
-    Again,
+    Retry,
 }
 
 /// Applies events of one subscription.
@@ -61,14 +61,14 @@ pub(crate) struct Applier {
 }
 
 /// What a transaction works on. It is shared with the caller, which reads from
-/// `refused` whether a failure was the handler's or the store's.
+/// `handler_error` whether a failure was the handler's or the store's.
 struct Work {
     subscription: Subscription,
     key: String,
     events: Vec<Event>,
     mark: Mark,
     clock: Clock,
-    refused: Refusal,
+    handler_error: HandlerError,
 }
 
 impl Applier {
@@ -92,7 +92,7 @@ impl Applier {
     pub(crate) async fn attempt(&self, events: Vec<Event>, mark: Mark) -> Result<Outcome> {
         let work = Arc::new(self.work(events, mark));
         let written = self.store.write(work.clone(), |tx, work| Box::pin(apply(tx, work))).await;
-        match (written, work.refused.take()) {
+        match (written, work.handler_error.take()) {
             (Ok(()), _) => Ok(Outcome::Applied),
             (Err(_), Some(error)) => Ok(Outcome::Failed(error)),
             (Err(error), None) => Err(error),
@@ -100,21 +100,21 @@ impl Applier {
     }
 
     /// Applies one event, or parks it if another attempt would not help.
-    pub(crate) async fn step(&self, event: Event, mark: Mark, attempt: i64) -> Result<Step> {
+    pub(crate) async fn apply_or_park(&self, event: Event, mark: Mark, attempt: i64) -> Result<Disposition> {
         let error = match self.attempt(vec![event.clone()], mark).await? {
-            Outcome::Applied => return Ok(Step::Done),
+            Outcome::Applied => return Ok(Disposition::Done),
             Outcome::Failed(error) => error,
         };
         let (subscription, event_id) = (&self.key, &event.event_id);
         let (reason, cause) = (error.reason().as_str(), error.cause().unwrap_or_default().to_owned());
         if error.is_transient() && attempt < DELIVERIES_MAX {
             tracing::warn!(subscription, event_id, attempt, reason, cause, "an event could not be applied and will be tried again");
-            return Ok(Step::Again);
+            return Ok(Disposition::Retry);
         }
         tracing::error!(subscription, event_id, attempt, reason, cause, "an event could not be applied and is parked");
         let work = (self.work(vec![event], mark), attempt, error.to_string());
         self.store.write(work, |tx, (work, attempt, error)| Box::pin(park(tx, work, *attempt, error))).await?;
-        Ok(Step::Done)
+        Ok(Disposition::Done)
     }
 
     fn work(&self, events: Vec<Event>, mark: Mark) -> Work {
@@ -124,7 +124,7 @@ impl Applier {
             events,
             mark,
             clock: self.clock.clone(),
-            refused: Refusal::default(),
+            handler_error: HandlerError::default(),
         }
     }
 }
@@ -138,16 +138,16 @@ pub(crate) fn backoff_ms(base_ms: u64, attempt: i64) -> u64 {
 /// The handler's error, kept apart from the store's: only the handler's counts
 /// as an attempt.
 #[derive(Default)]
-pub(crate) struct Refusal(Mutex<Option<Error>>);
+pub(crate) struct HandlerError(Mutex<Option<Error>>);
 
-impl Refusal {
+impl HandlerError {
     /// Takes the handler's error, once.
     pub(crate) fn take(&self) -> Option<Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Runs the handler in a span that continues the trace of the write.
-    pub(crate) async fn handle(&self, tx: &Tx, subscription: &Subscription, event: &Event) -> Result<()> {
+    pub(crate) async fn run_handler(&self, tx: &Tx, subscription: &Subscription, event: &Event) -> Result<()> {
         let Event { subject, event_id, tenant, aggregate, version, .. } = event;
         let span = tracing::info_span!("handle event", subscription = subscription.name, subject, event_id, tenant, aggregate, version);
         if !event.traceparent.is_empty() {
@@ -167,7 +167,7 @@ impl Refusal {
 
 async fn apply(tx: &Tx, work: &Work) -> Result<()> {
     // The store may run this again.
-    work.refused.take();
+    work.handler_error.take();
     let mut fresh = mark(tx, work).await?;
     let blocked = match work.subscription.on_failure {
         OnFailure::Park => HashSet::new(),
@@ -182,7 +182,7 @@ async fn apply(tx: &Tx, work: &Work) -> Result<()> {
         if blocked.contains(&(event.tenant.clone(), event.aggregate.clone())) {
             parked::insert(tx, &work.key, event, 0, parked::BEHIND, work.clock.now()).await?;
         } else {
-            work.refused.handle(tx, &work.subscription, event).await?;
+            work.handler_error.run_handler(tx, &work.subscription, event).await?;
         }
     }
     Ok(())

@@ -31,7 +31,7 @@ impl Fence {
     /// Returns the lease, or `None` while another holder has it. For some time
     /// the lease is reused from memory, so that a run costs no write of its
     /// own.
-    pub(crate) async fn hold(&self) -> Result<Option<Arc<Lease>>> {
+    pub(crate) async fn acquire(&self) -> Result<Option<Arc<Lease>>> {
         let mut held = self.held.lock().await;
         let now = wall_now();
         if let Some((lease, until)) = held.as_ref()

@@ -27,13 +27,13 @@ const FIELDS: &[Field] = &[
 const PRUNE: &str = "DELETE FROM event_log WHERE seq IN (\
      SELECT seq FROM event_log WHERE position <= $1 AND recorded < $2 ORDER BY position LIMIT $3)";
 
-/// Whether the log has facts of an aggregate, which may have been erased since.
+/// Whether the log has events of an aggregate, which may have been erased since.
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn has_facts(tx: &Tx, cx: &Cx, name: &str) -> Result<bool> {
-    let facts = log::Entity::find().filter(log::Column::Tenant.eq(&cx.tenant)).filter(log::Column::Aggregate.eq(name));
-    let first = facts.select_only().column(log::Column::Seq).limit(1).into_tuple::<i64>().one(tx.conn()).await.db()?;
+pub async fn has_events(tx: &Tx, cx: &Cx, name: &str) -> Result<bool> {
+    let events = log::Entity::find().filter(log::Column::Tenant.eq(&cx.tenant)).filter(log::Column::Aggregate.eq(name));
+    let first = events.select_only().column(log::Column::Seq).limit(1).into_tuple::<i64>().one(tx.conn()).await.db()?;
     Ok(first.is_some())
 }
 
@@ -104,7 +104,7 @@ impl EventLog {
         let mut query = log::Entity::find()
             .filter(log::Column::Tenant.eq(&cx.tenant))
             .filter(log::Column::Position.gt(after))
-            .filter(filter::lower(filter, FIELDS, cx.now)?);
+            .filter(filter::condition(filter, FIELDS, cx.now)?);
         if let Reach::Partner(id) = &cx.caller.reach {
             query = query.filter(log::Column::Partner.eq(names::name("partners", id)));
         }

@@ -13,7 +13,7 @@ use stoa_proto::events::v1::{Event, ParkedEvent};
 use stoa_store::{DbResult, Store, Tx};
 
 use crate::{
-    apply::Refusal,
+    apply::HandlerError,
     cursor,
     entity::parked::{ActiveModel, Column, Entity, Model},
     subscription::{OnFailure, Subscription},
@@ -101,23 +101,23 @@ pub async fn replay(store: &Store, subscriptions: &[Subscription], tenant: &str,
 struct Replay {
     subscription: Subscription,
     id: (String, String, String),
-    refused: Refusal,
+    handler_error: HandlerError,
 }
 
 async fn replay_one(store: &Store, subscription: &Subscription, tenant: &str, event_id: String) -> Result<bool> {
     let id = (tenant.to_owned(), subscription.key(), event_id);
-    let work = Arc::new(Replay { subscription: subscription.clone(), id: id.clone(), refused: Refusal::default() });
+    let work = Arc::new(Replay { subscription: subscription.clone(), id: id.clone(), handler_error: HandlerError::default() });
     let written = store.write(work.clone(), |tx, work| Box::pin(apply(tx, work))).await;
     let Err(error) = written else { return written };
-    let Some(refusal) = work.refused.take() else { return Err(error) };
-    let (reason, cause) = (refusal.reason().as_str(), refusal.cause().unwrap_or_default());
+    let Some(handler_error) = work.handler_error.take() else { return Err(error) };
+    let (reason, cause) = (handler_error.reason().as_str(), handler_error.cause().unwrap_or_default());
     tracing::warn!(subscription = id.1, event_id = id.2, reason, cause, "a parked event could not be applied");
-    store.write((id, refusal.to_string()), |tx, (id, error)| Box::pin(note(tx, id, error))).await?;
+    store.write((id, handler_error.to_string()), |tx, (id, error)| Box::pin(note(tx, id, error))).await?;
     Ok(false)
 }
 
 async fn apply(tx: &Tx, work: &Replay) -> Result<bool> {
-    work.refused.take();
+    work.handler_error.take();
     if work.subscription.on_failure == OnFailure::ParkAggregate {
         // The subscriber holds this row while it parks events behind others.
         cursor::lock(tx, &work.id.1).await?;
@@ -128,7 +128,7 @@ async fn apply(tx: &Tx, work: &Replay) -> Result<bool> {
     }
     Entity::delete_by_id(work.id.clone()).exec(tx.conn()).await.db()?;
     let event: Event = stoa_store::decode("event_parked", &row.event_id, &row.event)?;
-    work.refused.handle(tx, &work.subscription, &event).await?;
+    work.handler_error.run_handler(tx, &work.subscription, &event).await?;
     Ok(true)
 }
 

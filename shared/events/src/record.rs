@@ -11,31 +11,31 @@ use crate::{
     changes,
 };
 
-/// A version of an aggregate and the fact that led to it.
+/// A version of an aggregate and the event that led to it.
 #[derive(Debug, Clone)]
 pub struct Step<A> {
     state: A,
     at: Option<Timestamp>,
-    fact: Fact<A>,
+    event: EventType<A>,
 }
 
 /// The message of an event without its content.
 #[derive(Debug)]
-struct Fact<A> {
+struct EventType<A> {
     subject: &'static str,
     message: fn() -> String,
-    data: fn(&A, &[u8]) -> Vec<u8>,
+    encode: fn(&A, &[u8]) -> Vec<u8>,
 }
 
-impl<A> Clone for Fact<A> {
+impl<A> Clone for EventType<A> {
     fn clone(&self) -> Self {
         Self { ..*self }
     }
 }
 
-impl<A: Aggregate> Fact<A> {
-    fn of<E: Event<Aggregate = A>>() -> Self {
-        Self { subject: E::SUBJECT, message: E::full_name, data: E::data }
+impl<A: Aggregate> EventType<A> {
+    fn new<E: Event<Aggregate = A>>() -> Self {
+        Self { subject: E::SUBJECT, message: E::full_name, encode: E::encode_event }
     }
 
     /// The log entry for a version of an aggregate.
@@ -46,9 +46,9 @@ impl<A: Aggregate> Fact<A> {
             aggregate: state.resource_name(),
             version: etag::version(state.etag()),
             occurred,
-            partner: state.owner(),
+            partner: state.partner(),
             changed,
-            data: (self.data)(state, document),
+            data: (self.encode)(state, document),
         }
     }
 }
@@ -57,7 +57,7 @@ impl<A: Aggregate> Step<A> {
     /// The state that an event `E` led to, as of now.
     #[must_use]
     pub fn new<E: Event<Aggregate = A>>(state: A) -> Self {
-        Self { state, at: None, fact: Fact::of::<E>() }
+        Self { state, at: None, event: EventType::new::<E>() }
     }
 
     /// Sets when the step happened, if that differs from when it is recorded:
@@ -94,15 +94,15 @@ pub async fn record<T: Documents>(
     let mut version = recorded_version;
     let mut document = before.map(Message::encode_to_vec).unwrap_or_default();
     let mut last = None;
-    for Step { mut state, at, fact } in steps {
-        state.touch(etag::of(version + 1), cx.now.proto(), version == 0);
+    for Step { mut state, at, event } in steps {
+        state.set_version(etag::of_version(version + 1), cx.now.proto(), version == 0);
         let next = state.encode_to_vec();
         let changed = if version == 0 { Vec::new() } else { changes::fields(T::Document::FIELDS, &document, &next) };
         if version > 0 && changed.is_empty() {
             continue;
         }
         version += 1;
-        append::append(tx, cx, fact.entry(&state, &next, &changed, at.unwrap_or(cx.now)));
+        append::append(tx, cx, event.entry(&state, &next, &changed, at.unwrap_or(cx.now)));
         document = next;
         last = Some(state);
     }
@@ -118,7 +118,7 @@ pub async fn record<T: Documents>(
 ///
 /// # Errors
 /// As for [`record`].
-pub async fn created<T, E>(tx: &Tx, cx: &Cx, state: T::Document) -> Result<T::Document>
+pub async fn record_created<T, E>(tx: &Tx, cx: &Cx, state: T::Document) -> Result<T::Document>
 where
     T: Documents,
     E: Event<Aggregate = T::Document>,
@@ -147,13 +147,13 @@ pub async fn record_each_first<T: Documents>(
 ) -> Result<Vec<Option<T::Document>>> {
     let mut steps: Vec<Step<T::Document>> = steps.into_iter().collect();
     for step in &mut steps {
-        step.state.touch(etag::of(1), cx.now.proto(), true);
+        step.state.set_version(etag::of_version(1), cx.now.proto(), true);
     }
     let documents = steps.iter().map(|step| (&step.state, step.state.encode_to_vec())).collect();
     let is_new = documents::insert_first::<T>(tx, cx, documents).await?;
-    let record = |(Step { state, at, fact }, is_new): (Step<T::Document>, bool)| {
+    let record = |(Step { state, at, event }, is_new): (Step<T::Document>, bool)| {
         is_new.then(|| {
-            append::append(tx, cx, fact.entry(&state, &state.encode_to_vec(), &[], at.unwrap_or(cx.now)));
+            append::append(tx, cx, event.entry(&state, &state.encode_to_vec(), &[], at.unwrap_or(cx.now)));
             state
         })
     };
@@ -165,7 +165,7 @@ pub async fn record_each_first<T: Documents>(
 ///
 /// # Errors
 /// As for [`record`].
-pub async fn changed<T, E>(tx: &Tx, cx: &Cx, before: &T::Document, state: T::Document) -> Result<T::Document>
+pub async fn record_changed<T, E>(tx: &Tx, cx: &Cx, before: &T::Document, state: T::Document) -> Result<T::Document>
 where
     T: Documents,
     E: Event<Aggregate = T::Document>,
@@ -177,14 +177,14 @@ where
 ///
 /// # Errors
 /// ABORTED `ETAG_MISMATCH` if the row has another version.
-pub async fn erased<T, E>(tx: &Tx, cx: &Cx, before: &T::Document) -> Result<()>
+pub async fn record_erased<T, E>(tx: &Tx, cx: &Cx, before: &T::Document) -> Result<()>
 where
     T: Documents,
     E: Event<Aggregate = T::Document>,
 {
     documents::delete::<T>(tx, cx, before).await?;
     let mut last = before.clone();
-    last.touch(etag::next(before.etag()), cx.now.proto(), false);
-    append::append(tx, cx, Fact::of::<E>().entry(&last, &last.encode_to_vec(), &[], cx.now));
+    last.set_version(etag::next(before.etag()), cx.now.proto(), false);
+    append::append(tx, cx, EventType::new::<E>().entry(&last, &last.encode_to_vec(), &[], cx.now));
     Ok(())
 }

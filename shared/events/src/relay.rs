@@ -56,7 +56,7 @@ impl Relay {
         if !self.waiting().await? {
             return Ok(0);
         }
-        let Some(lease) = self.fence.hold().await? else { return Ok(0) };
+        let Some(lease) = self.fence.acquire().await? else { return Ok(0) };
         match self.store.write(lease, |tx, lease| Box::pin(assign(tx, lease))).await {
             Ok(count) => {
                 self.assigned.send_modify(|n| *n += count);

@@ -8,7 +8,7 @@ use stoa_store::Store;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    apply::{Applier, Mark, Outcome, Step, backoff_ms},
+    apply::{Applier, Disposition, Mark, Outcome, backoff_ms},
     cursor, parked,
     source::Source,
     subscription::Subscription,
@@ -142,7 +142,7 @@ impl Subscriber {
 
     async fn apply_one(&self, event: Event, mark: Mark) -> Result<()> {
         let mut attempt = 1;
-        while let Step::Again = self.applier.step(event.clone(), mark, attempt).await? {
+        while let Disposition::Retry = self.applier.apply_or_park(event.clone(), mark, attempt).await? {
             #[expect(clippy::disallowed_methods, reason = "back-off between attempts; no transaction is open")]
             tokio::time::sleep(Duration::from_millis(backoff_ms(self.backoff_ms, attempt))).await;
             attempt += 1;

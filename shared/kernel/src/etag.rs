@@ -6,7 +6,7 @@ use crate::Error;
 
 /// The etag of a version.
 #[must_use]
-pub fn of(version: i64) -> String {
+pub fn of_version(version: i64) -> String {
     format!("\"{version:x}\"")
 }
 
@@ -19,7 +19,7 @@ pub fn version(etag: &str) -> i64 {
 /// The etag of the version after the one in `etag`.
 #[must_use]
 pub fn next(etag: &str) -> String {
-    of(version(etag) + 1)
+    of_version(version(etag) + 1)
 }
 
 /// Checks the etag that a caller sent. An empty etag and `*` always pass.
@@ -47,8 +47,8 @@ mod tests {
     #[test]
     fn only_the_current_version_passes() {
         assert!(check("programs/a", "", 3).is_ok());
-        assert!(check("programs/a", &of(3), 3).is_ok());
-        assert_eq!(check("programs/a", &of(2), 3).unwrap_err().reason(), "ETAG_MISMATCH");
+        assert!(check("programs/a", &of_version(3), 3).is_ok());
+        assert_eq!(check("programs/a", &of_version(2), 3).unwrap_err().reason(), "ETAG_MISMATCH");
         assert_eq!(check("programs/a", "nonsense", 3).unwrap_err().reason(), "ETAG_MISMATCH");
     }
 }

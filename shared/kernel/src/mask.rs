@@ -50,7 +50,7 @@ pub fn apply<M: Message + Name + Default>(mask: Option<&prost_types::FieldMask>,
 /// Whether an update includes a field: its mask names the field or `*`, or is
 /// empty and the field is populated.
 #[must_use]
-pub fn takes(mask: Option<&prost_types::FieldMask>, field: &str, populated: bool) -> bool {
+pub fn includes(mask: Option<&prost_types::FieldMask>, field: &str, populated: bool) -> bool {
     match mask.map(|mask| mask.paths.as_slice()).unwrap_or_default() {
         [] => populated,
         paths => paths.iter().any(|path| path == field || path == "*"),
@@ -94,17 +94,17 @@ mod tests {
     }
 
     #[test]
-    fn takes_agrees_with_apply() {
+    fn includes_agrees_with_apply() {
         for paths in [vec![], vec!["description"], vec!["*"], vec!["display_name", "description"], vec!["display_name"]] {
             for text in ["", "new"] {
                 let from = Program { display_name: "new".into(), description: text.into(), ..Default::default() };
                 let mut into = Program { display_name: "old".into(), description: "old".into(), ..Default::default() };
                 let changed = apply(Some(&mask(&paths)), &from, &mut into).unwrap();
-                let taken = takes(Some(&mask(&paths)), "description", !text.is_empty());
+                let taken = includes(Some(&mask(&paths)), "description", !text.is_empty());
                 assert_eq!(taken, changed.iter().any(|path| path == "description"), "{paths:?} {text:?}");
             }
         }
-        assert!(takes(None, "description", true) && !takes(None, "description", false));
+        assert!(includes(None, "description", true) && !includes(None, "description", false));
     }
 
     #[test]

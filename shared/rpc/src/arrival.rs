@@ -46,9 +46,9 @@ pub(crate) fn identify(request: &mut http::Request<Body>) -> String {
 /// Runs after the access layer. The answer learns when the token ends. The
 /// context learns the request ID and when the answer is due, so that calls to
 /// other services end in time.
-pub(crate) fn admitted(mut request: http::Request<Body>) -> http::Request<Body> {
+pub(crate) fn complete_context(mut request: http::Request<Body>) -> http::Request<Body> {
     if let (Some(expiry), Some(identity)) = (request.extensions().get::<Expiry>(), request.extensions().get::<Identity>()) {
-        expiry.found(identity.expires);
+        expiry.set_end(identity.expires);
     }
     let due = request.extensions().get::<Due>().copied();
     if let Some(cx) = request.extensions_mut().get_mut::<Cx>() {

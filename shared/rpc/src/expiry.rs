@@ -23,12 +23,12 @@ use crate::answer::status;
 pub(crate) struct Expiry(Arc<OnceLock<Timestamp>>);
 
 impl Expiry {
-    pub(crate) fn found(&self, end: Timestamp) {
+    pub(crate) fn set_end(&self, end: Timestamp) {
         let _ = self.0.set(end);
     }
 
     /// Ends a stream when the token ends.
-    pub(crate) fn bound(&self, response: Response<Body>) -> Response<Body> {
+    pub(crate) fn limit(&self, response: Response<Body>) -> Response<Body> {
         let Some(end) = self.0.get() else { return response };
         let left = Duration::from_micros(u64::try_from(end.micros() - wall_now().micros()).unwrap_or_default());
         // Beyond a day, the connection ends before the token.
@@ -82,9 +82,9 @@ mod tests {
     async fn a_stream_ends_with_the_token() {
         let forever = http_body_util::StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Status>>());
         let expiry = Expiry::default();
-        expiry.found(wall_now().plus_hours(1));
+        expiry.set_end(wall_now().plus_hours(1));
         let start = Instant::now();
-        let read = expiry.bound(Response::new(Body::new(forever))).into_body().collect().await.unwrap();
+        let read = expiry.limit(Response::new(Body::new(forever))).into_body().collect().await.unwrap();
         assert_eq!(read.trailers().unwrap()["grpc-status"], "16");
         assert!((3599..=3601).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
     }

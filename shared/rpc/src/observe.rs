@@ -98,7 +98,7 @@ impl Call {
     }
 
     /// Follows the answer to its end.
-    pub(crate) fn follow(mut self, mut response: Response<Body>) -> Response<Body> {
+    pub(crate) fn track(mut self, mut response: Response<Body>) -> Response<Body> {
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }

@@ -67,7 +67,7 @@ async fn unimplemented() -> Response<axum::body::Body> {
 /// missed by metrics.
 #[must_use]
 pub fn stack(routes: Routes, config: StackConfig) -> Channel {
-    let services = ServiceBuilder::new().layer(config.access).map_request(arrival::admitted as Map).service(routes.prepare());
+    let services = ServiceBuilder::new().layer(config.access).map_request(arrival::complete_context as Map).service(routes.prepare());
     shell(services, &config.limits)
 }
 
@@ -171,7 +171,7 @@ where
         }
     };
     let response = arrival::scope(id, guarded).instrument(span).await;
-    call.follow(if streams { expiry.bound(response) } else { response })
+    call.track(if streams { expiry.limit(response) } else { response })
 }
 
 fn overloaded() -> Response<Body> {

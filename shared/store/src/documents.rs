@@ -84,7 +84,7 @@ pub fn id<T: Documents>(field: &str, name: &str) -> Result<String> {
     names::key(field, T::Document::PATTERN, name)
 }
 
-/// The tenant's documents, to be narrowed and then read by [`one`] or [`all`].
+/// The tenant's documents, to be narrowed and then read by [`first`] or [`all`].
 #[must_use]
 pub fn select<T: Documents>(cx: &Cx) -> Select<T> {
     T::find().select_only().expr(column::<T>("id")).expr(column::<T>("document")).filter(column::<T>("tenant").eq(cx.tenant.clone()))
@@ -102,7 +102,7 @@ fn read<T: Documents>((id, bytes): (String, Vec<u8>)) -> Result<T::Document> {
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn one<T: Documents, C: ConnectionTrait>(conn: &C, select: Select<T>) -> Result<Option<T::Document>> {
+pub async fn first<T: Documents, C: ConnectionTrait>(conn: &C, select: Select<T>) -> Result<Option<T::Document>> {
     select.into_tuple().one(conn).await.db()?.map(read::<T>).transpose()
 }
 
@@ -120,7 +120,7 @@ pub async fn all<T: Documents, C: ConnectionTrait>(conn: &C, select: Select<T>) 
 /// # Errors
 /// If the store cannot be read.
 pub async fn find<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, id: &str) -> Result<Option<T::Document>> {
-    let found = one(conn, by_id::<T>(cx, id).filter(T::scope(cx))).await?;
+    let found = first(conn, by_id::<T>(cx, id).filter(T::scope(cx))).await?;
     Ok(found.map(|document| T::at(document, cx.now)))
 }
 
@@ -159,7 +159,7 @@ pub async fn get<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, name: &str
 /// # Errors
 /// INVALID_ARGUMENT for another kind of name, FAILED_PRECONDITION
 /// `REFERENCE_NOT_FOUND` if there is no such document that the caller may see.
-pub async fn refer<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, field: &str, name: &str) -> Result<T::Document> {
+pub async fn get_referenced<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, field: &str, name: &str) -> Result<T::Document> {
     let id = id::<T>(field, name)?;
     find::<T, C>(conn, cx, &id).await?.ok_or_else(|| Error::reference_not_found(field, name))
 }
@@ -171,7 +171,7 @@ pub async fn refer<T: Documents, C: ConnectionTrait>(conn: &C, cx: &Cx, field: &
 /// If the store cannot be read.
 pub async fn lock<T: Documents>(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<T::Document>> {
     tx.write_held().await?;
-    one(tx.conn(), by_id::<T>(cx, id).filter(T::scope(cx)).lock_exclusive()).await
+    first(tx.conn(), by_id::<T>(cx, id).filter(T::scope(cx)).lock_exclusive()).await
 }
 
 /// The document with the name that a command is about, as it was recorded.
@@ -274,7 +274,7 @@ pub async fn save<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes:
 }
 
 /// Deletes the row of a document at its version. Only for
-/// `stoa_events::erased`, which writes the event with it.
+/// `stoa_events::record_erased`, which writes the event with it.
 ///
 /// # Errors
 /// ABORTED `ETAG_MISMATCH` if the row has another version.

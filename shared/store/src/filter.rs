@@ -86,11 +86,11 @@ impl Field {
         Self::new(name, Kind::Enum(enum_value::<E>))
     }
 
-    /// A state that may change with time. `is` is the condition that a row is
+    /// A state that may change with time. `in_state` is the condition that a row is
     /// in a state, by its number, at an instant.
     #[must_use]
-    pub const fn state<E: ProtoEnum>(name: &'static str, is: fn(i32, Timestamp) -> Condition) -> Self {
-        Self::new(name, Kind::State(enum_value::<E>, is))
+    pub const fn state<E: ProtoEnum>(name: &'static str, in_state: fn(i32, Timestamp) -> Condition) -> Self {
+        Self::new(name, Kind::State(enum_value::<E>, in_state))
     }
 
     /// The name of a resource of a collection, in a column with its ID.
@@ -138,8 +138,8 @@ fn enum_value<E: ProtoEnum>(name: &str) -> Option<i32> {
 ///
 /// # Errors
 /// INVALID_ARGUMENT `FILTER_INVALID`, naming the fields that are allowed.
-pub fn lower(filter: &str, fields: &[Field], now: Timestamp) -> Result<Condition> {
-    condition(filter, &Lowering { fields, now }).map_err(|problem| {
+pub fn condition(filter: &str, fields: &[Field], now: Timestamp) -> Result<Condition> {
+    parse(filter, &Context { fields, now }).map_err(|problem| {
         let allowed: Vec<&str> = fields.iter().map(|field| field.api).collect();
         let message = format!("{problem}. Fields that it can name: {}.", allowed.join(", "));
         Error::invalid("filter", message).with_reason(ErrorReason::FilterInvalid)
@@ -147,14 +147,14 @@ pub fn lower(filter: &str, fields: &[Field], now: Timestamp) -> Result<Condition
 }
 
 /// The fields that a filter may name, and the instant that it is for.
-struct Lowering<'a> {
+struct Context<'a> {
     fields: &'a [Field],
     now: Timestamp,
 }
 
-type Lowered<T> = Result<T, String>;
+type Parsed<T> = Result<T, String>;
 
-fn condition(filter: &str, by: &Lowering<'_>) -> Lowered<Condition> {
+fn parse(filter: &str, context: &Context<'_>) -> Parsed<Condition> {
     if filter.chars().count() > CHARS_MAX {
         return Err(format!("is longer than {CHARS_MAX} characters"));
     }
@@ -164,37 +164,38 @@ fn condition(filter: &str, by: &Lowering<'_>) -> Lowered<Condition> {
     }
     let parsed = parse_filter(filter).map_err(|e| format!("cannot be read: {e}"))?;
     let mut terms = 0;
-    parsed.expression.as_ref().map_or_else(|| Ok(Condition::all()), |e| expression(e, by, &mut terms))
+    parsed.expression.as_ref().map_or_else(|| Ok(Condition::all()), |e| expression(e, context, &mut terms))
 }
 
-fn expression(e: &Expression, by: &Lowering<'_>, terms: &mut usize) -> Lowered<Condition> {
-    let mut join =
-        |whole: Condition, parts: &[Expression]| parts.iter().try_fold(whole, |whole, part| Ok(whole.add(expression(part, by, terms)?)));
+fn expression(e: &Expression, context: &Context<'_>, terms: &mut usize) -> Parsed<Condition> {
+    let mut join = |whole: Condition, parts: &[Expression]| {
+        parts.iter().try_fold(whole, |whole, part| Ok(whole.add(expression(part, context, terms)?)))
+    };
     match e {
         Expression::And(parts) | Expression::Sequence(parts) => join(Condition::all(), parts),
         Expression::Or(parts) => join(Condition::any(), parts),
-        Expression::Not(part) => Ok(expression(part, by, terms)?.not()),
+        Expression::Not(part) => Ok(expression(part, context, terms)?.not()),
         Expression::Global(_) => Err("has a bare term. Write `field = value`".to_owned()),
         Expression::Restriction(restriction) => {
             *terms += 1;
             if *terms > TERMS_MAX {
                 return Err(format!("has more than {TERMS_MAX} comparisons"));
             }
-            compare(restriction, by)
+            compare(restriction, context)
         }
     }
 }
 
-fn compare(restriction: &Restriction, by: &Lowering<'_>) -> Lowered<Condition> {
+fn compare(restriction: &Restriction, context: &Context<'_>) -> Parsed<Condition> {
     let path = restriction.comparable.field_path().ok_or("has a function or a quoted field. Write `field = value`")?;
-    let field = by.fields.iter().find(|field| field.api == path).ok_or_else(|| format!("names {path}, which it cannot use"))?;
+    let field = context.fields.iter().find(|field| field.api == path).ok_or_else(|| format!("names {path}, which it cannot use"))?;
     let value = match &restriction.arg {
         Arg::Comparable(_) => restriction.arg.as_value(),
         Arg::Composite(_) => None,
     };
     let value = value.ok_or_else(|| format!("compares {path} with more than one value. Quote the value, or repeat the comparison"))?;
     let op = restriction.comparator;
-    let side = field.at.map_or_else(|| column(field), |at| at(by.now));
+    let side = field.at.map_or_else(|| column(field), |at| at(context.now));
     if value.is_null() {
         return match op {
             Comparator::Equal => Ok(side.is_null().into()),
@@ -204,7 +205,7 @@ fn compare(restriction: &Restriction, by: &Lowering<'_>) -> Lowered<Condition> {
     }
     match field.kind {
         Kind::Text => text(field, op, value).map(Into::into),
-        Kind::State(number, is) => state(field, op, value, number, |state| is(state, by.now)),
+        Kind::State(number, in_state) => state(field, op, value, number, |state| in_state(state, context.now)),
         _ => typed(field, side, op, value).map(Into::into),
     }
 }
@@ -214,15 +215,15 @@ fn state(
     op: Comparator,
     value: &Value,
     number: fn(&str) -> Option<i32>,
-    is: impl Fn(i32) -> Condition,
-) -> Lowered<Condition> {
+    in_state: impl Fn(i32) -> Condition,
+) -> Parsed<Condition> {
     let (api, given) = (field.api, value.as_str());
     let state = number(given).ok_or_else(|| format!("compares {api} with {given}. Use the name of one of its values"))?;
     match op {
-        Comparator::Equal => Ok(is(state)),
+        Comparator::Equal => Ok(in_state(state)),
         // Without a default, an empty column would make neither comparison
         // true.
-        Comparator::NotEqual => Ok(Expr::expr(Func::coalesce([Expr::from(is(state)), Expr::val(false)])).not().into()),
+        Comparator::NotEqual => Ok(Expr::expr(Func::coalesce([Expr::from(in_state(state)), Expr::val(false)])).not().into()),
         _ => Err(format!("compares {api} by {op}. Use = or !=")),
     }
 }
@@ -240,7 +241,7 @@ fn ordered(field: &Field) -> Expr {
     Expr::cust(format!("\"{}\" COLLATE \"binary\"", field.column.replace('.', "\".\"")))
 }
 
-fn text(field: &Field, op: Comparator, value: &Value) -> Lowered<Expr> {
+fn text(field: &Field, op: Comparator, value: &Value) -> Parsed<Expr> {
     let pattern = match (op, value.string_match()) {
         (Comparator::Has, None) if value.as_str() == "*" => return Ok(column(field).ne("")),
         (Comparator::Has, Some(StringMatch::Exact(s) | StringMatch::Prefix(s) | StringMatch::Suffix(s) | StringMatch::Contains(s))) => {
@@ -264,7 +265,7 @@ fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-fn typed(field: &Field, side: Expr, op: Comparator, value: &Value) -> Lowered<Expr> {
+fn typed(field: &Field, side: Expr, op: Comparator, value: &Value) -> Parsed<Expr> {
     let api = field.api;
     let given = value.as_str();
     let ordered = matches!(field.kind, Kind::Int | Kind::Time);
@@ -288,7 +289,7 @@ fn typed(field: &Field, side: Expr, op: Comparator, value: &Value) -> Lowered<Ex
     comparison(side, op, value.ok_or_else(|| format!("compares {api} with {given}. Use {wanted}"))?)
 }
 
-fn comparison(side: Expr, op: Comparator, value: sea_orm::Value) -> Lowered<Expr> {
+fn comparison(side: Expr, op: Comparator, value: sea_orm::Value) -> Parsed<Expr> {
     Ok(match op {
         Comparator::Equal => side.eq(value),
         Comparator::NotEqual => side.ne(value),

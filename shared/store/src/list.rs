@@ -37,7 +37,7 @@ where
     let mut rows = documents::select::<T>(cx)
         .filter(T::scope(cx))
         .filter(within::<T>(request.parent())?)
-        .filter(filter::lower(request.filter(), T::FILTER, cx.now)?)
+        .filter(filter::condition(request.filter(), T::FILTER, cx.now)?)
         .limit(page.fetch());
     if !page.after.is_empty() {
         rows = rows.filter(order.behind(&page.after)?);

@@ -125,18 +125,18 @@ impl Bench {
     }
 
     /// A request of the vendor's people.
-    pub fn vendor<T>(&self, message: T) -> Request<T> {
+    pub fn as_vendor<T>(&self, message: T) -> Request<T> {
         request(self.cx(Reach::Tenant), message)
     }
 
     /// A request of a partner's people.
-    pub fn of<T>(&self, partner: &str, message: T) -> Request<T> {
+    pub fn as_partner<T>(&self, partner: &str, message: T) -> Request<T> {
         request(self.cx(Reach::Partner(partner.to_owned())), message)
     }
 
     /// A request of a person who may write, as a CAM, only for assigned
     /// partners.
-    pub fn cam<T>(&self, person: &str, message: T) -> Request<T> {
+    pub fn as_cam<T>(&self, person: &str, message: T) -> Request<T> {
         let mut cx = self.cx(Reach::Tenant);
         cx.caller.subject = format!("persons/{person}");
         cx.caller.assigned_only = true;
@@ -144,7 +144,7 @@ impl Bench {
     }
 
     /// A request of another tenant's people.
-    pub fn stranger<T>(&self, message: T) -> Request<T> {
+    pub fn as_stranger<T>(&self, message: T) -> Request<T> {
         request(Cx { tenant: "u".to_owned(), ..self.cx(Reach::Tenant) }, message)
     }
 
@@ -176,8 +176,8 @@ impl Bench {
 
     /// Subjects of the events, oldest first, without the service's name.
     pub async fn subjects(&self) -> Vec<String> {
-        let fact = |e: &Event| e.subject.split_once('.').map(|(_, fact)| fact.to_owned()).unwrap_or_default();
-        self.events().await.iter().map(fact).collect()
+        let subject = |e: &Event| e.subject.split_once('.').map(|(_, subject)| subject.to_owned()).unwrap_or_default();
+        self.events().await.iter().map(subject).collect()
     }
 }
 
@@ -229,7 +229,7 @@ pub fn reason<T: std::fmt::Debug>(result: Result<T, Status>) -> String {
     stoa_rpc::error(&result.expect_err("a refusal")).reason().as_str().to_owned()
 }
 
-/// The instant of an event's fact.
+/// The instant at which an event occurred.
 ///
 /// # Panics
 /// If it has none.

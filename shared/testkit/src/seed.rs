@@ -88,7 +88,7 @@ impl Seed {
             r#type: PartnerType::Var as i32,
             ancestors: above.clone(),
             visible_to: above,
-            etag: etag::of(1),
+            etag: etag::of_version(1),
             ..Partner::default()
         };
         let mut events = vec![event("onboard.partner.updated", PartnerUpdated { partner: Some(partner) }.encode_to_vec())];
@@ -102,7 +102,7 @@ impl Seed {
                 status: status.into(),
                 effective_time: Some(Timestamp::default().proto()),
                 product_lines: self.product_lines.iter().map(|line| format!("productLines/{line}")).collect(),
-                etag: etag::of(version),
+                etag: etag::of_version(version),
                 ..Enrollment::default()
             };
             events.push(event("onboard.enrollment.created", EnrollmentCreated { enrollment: Some(enrollment) }.encode_to_vec()));
@@ -112,7 +112,7 @@ impl Seed {
                 name: format!("camAssignments/{}", self.id),
                 partner: name,
                 person: format!("persons/{}", self.cam),
-                etag: etag::of(1),
+                etag: etag::of_version(1),
                 ..CamAssignment::default()
             };
             events.push(event("onboard.cam_assignment.assigned", CamAssigned { cam_assignment: Some(assignment) }.encode_to_vec()));

@@ -28,7 +28,7 @@ pub async fn states_agree<T: Documents, S: ProtoEnum>(
     for now in instants {
         for number in 0..64 {
             let Ok(value) = S::try_from(number) else { continue };
-            let condition = filter::lower(&format!("{field} = {}", value.value_name()), T::FILTER, *now).expect("a filter by state");
+            let condition = filter::condition(&format!("{field} = {}", value.value_name()), T::FILTER, *now).expect("a filter by state");
             let found = documents::all::<T, _>(store.read(), documents::select::<T>(cx).filter(condition)).await.expect("documents");
             let mut found: Vec<String> = found.iter().map(|document| document.resource_name().to_owned()).collect();
             let expected = written.iter().filter(|document| state(&T::at((*document).clone(), *now)) == number);

@@ -63,7 +63,7 @@ fn holding(position: i64) -> Vec<String> {
 
 /// A request whose deadline is now.
 fn due<T>(bench: &Bench, tenant: &str, message: T) -> Request<T> {
-    let mut request = bench.vendor(tenant, message);
+    let mut request = bench.as_vendor(tenant, message);
     request.extensions_mut().get_mut::<Cx>().unwrap().deadline = Some(Instant::now());
     request
 }
@@ -76,7 +76,7 @@ fn a_report_waits_until_it_includes_what_the_caller_has_seen() {
         // The last event is irrelevant. It is enough that the fold has passed over it.
         let request = GetNetworkQualityRequest { consistent_with: holding(3), ..Default::default() };
         let mut client = bench.quality();
-        let mut report = Box::pin(client.get_network_quality(bench.vendor("t", request)));
+        let mut report = Box::pin(client.get_network_quality(bench.as_vendor("t", request)));
         for _ in 0..100 {
             assert!(futures::poll!(&mut report).is_pending());
             tokio::task::yield_now().await;
@@ -138,7 +138,7 @@ fn a_position_in_a_log_that_is_not_folded_is_refused() {
     let bench = bench();
     let ask = |name: &str| {
         let request = GetNetworkQualityRequest { consistent_with: vec![name.to_owned()], ..Default::default() };
-        bench.runtime.block_on(bench.quality().get_network_quality(bench.vendor(&bench.tenant(), request))).unwrap_err()
+        bench.runtime.block_on(bench.quality().get_network_quality(bench.as_vendor(&bench.tenant(), request))).unwrap_err()
     };
     let refused = ask("services/gateway/positions/1");
     assert_eq!(refused.code(), Code::InvalidArgument);
@@ -157,13 +157,13 @@ fn what_will_be_recorded_in_the_future_cannot_be_asked_for() {
         assert_eq!(details.error_info().unwrap().reason, "TIME_IN_FUTURE");
         assert_eq!(details.bad_request().unwrap().field_violations[0].field, "known_at");
     };
-    let report = |known_at| bench.vendor(&tenant, GetNetworkQualityRequest { known_at, ..Default::default() });
+    let report = |known_at| bench.as_vendor(&tenant, GetNetworkQualityRequest { known_at, ..Default::default() });
     let segments = ListPartnerSegmentsRequest { known_at, ..Default::default() };
     let activity = GetPartnerActivityRequest { name: "partners/a/activity".into(), as_of: None, known_at };
     bench.runtime.block_on(async {
         assert!(bench.quality().get_network_quality(report(now)).await.is_ok());
         refused(bench.quality().get_network_quality(report(known_at)).await.unwrap_err());
-        refused(bench.segments().list_partner_segments(bench.vendor(&tenant, segments)).await.unwrap_err());
+        refused(bench.segments().list_partner_segments(bench.as_vendor(&tenant, segments)).await.unwrap_err());
         refused(bench.activity().get_partner_activity(bench.request(&tenant, Reach::Tenant, activity)).await.unwrap_err());
     });
 }
@@ -177,11 +177,11 @@ fn all_answers_show_their_positions_and_whether_the_frame_exceeded_the_limit() {
     let partners = ListMetricPartnersRequest { metric: QualityMetric::Active as i32, ..Default::default() };
     let answers = small.runtime.block_on(async {
         let report =
-            small.quality().get_network_quality(small.vendor("t", GetNetworkQualityRequest::default())).await.unwrap().into_inner();
-        let partners = small.quality().list_metric_partners(small.vendor("t", partners)).await.unwrap().into_inner();
-        let segments = small.segments().list_partner_segments(small.vendor("t", ListPartnerSegmentsRequest::default())).await.unwrap();
+            small.quality().get_network_quality(small.as_vendor("t", GetNetworkQualityRequest::default())).await.unwrap().into_inner();
+        let partners = small.quality().list_metric_partners(small.as_vendor("t", partners)).await.unwrap().into_inner();
+        let segments = small.segments().list_partner_segments(small.as_vendor("t", ListPartnerSegmentsRequest::default())).await.unwrap();
         let segments = segments.into_inner();
-        let allocation = small.allocation().compute_allocation(small.vendor("t", allocation)).await.unwrap().into_inner();
+        let allocation = small.allocation().compute_allocation(small.as_vendor("t", allocation)).await.unwrap().into_inner();
         [
             (report.folded_positions, report.frame_exceeded),
             (partners.folded_positions, partners.frame_exceeded),

@@ -27,7 +27,7 @@ fn agent(id: &str, at: i64) -> Vec<Event> {
 }
 
 fn quality(bench: &Bench, tenant: &str, request: GetNetworkQualityRequest) -> Result<NetworkQuality, Status> {
-    bench.runtime.block_on(bench.quality().get_network_quality(bench.vendor(tenant, request))).map(|r| r.into_inner())
+    bench.runtime.block_on(bench.quality().get_network_quality(bench.as_vendor(tenant, request))).map(|r| r.into_inner())
 }
 
 fn at(tick_number: i64) -> GetNetworkQualityRequest {
@@ -132,7 +132,8 @@ fn the_partners_behind_a_number_are_paged_and_add_up() {
                 page_token: token,
                 ..Default::default()
             };
-            let answer = bench.runtime.block_on(bench.quality().list_metric_partners(bench.vendor(&tenant, request))).unwrap().into_inner();
+            let answer =
+                bench.runtime.block_on(bench.quality().list_metric_partners(bench.as_vendor(&tenant, request))).unwrap().into_inner();
             assert_eq!(answer.as_of, proto(tick(NOW)));
             found.extend(answer.metric_partners);
             token = answer.next_page_token;
@@ -154,7 +155,7 @@ fn stages_come_with_reasons() {
     let bench = bench();
     let (tenant, _) = heavy_tailed(&bench);
     let request = ListPartnerSegmentsRequest { as_of: proto(tick(NOW)), page_size: 1000, ..Default::default() };
-    let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.vendor(&tenant, request))).unwrap().into_inner();
+    let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.as_vendor(&tenant, request))).unwrap().into_inner();
     let segment = |id: &str| answer.partner_segments.iter().find(|s| s.partner == format!("partners/{id}")).unwrap();
     let missing = |s: &PartnerSegment| s.reasons.iter().filter(|r| !r.met).map(|r| (r.rule, r.missing)).collect::<Vec<_>>();
     // 1,000,000 and 500,000 reach the threshold, 333,333 does not.
@@ -165,7 +166,7 @@ fn stages_come_with_reasons() {
     assert_eq!(counts, [40, 58, 2, 0]);
 
     let later = ListPartnerSegmentsRequest { as_of: proto(tick(NOW + 200 * DAY)), ..Default::default() };
-    let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.vendor(&tenant, later))).unwrap().into_inner();
+    let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.as_vendor(&tenant, later))).unwrap().into_inner();
     let dormant = &answer.partner_segments[0];
     assert_eq!((dormant.inactive_kind(), dormant.dormant_time), (InactiveKind::Dormant, proto(tick(NOW - 5 * DAY))));
     assert!(!answer.next_page_token.is_empty());
@@ -181,7 +182,7 @@ fn allocation(bench: &Bench, tenant: &str, policies: Vec<SegmentPolicy>) -> Resu
         page_size: 1000,
         ..Default::default()
     };
-    bench.runtime.block_on(bench.allocation().compute_allocation(bench.vendor(tenant, request))).map(|r| r.into_inner())
+    bench.runtime.block_on(bench.allocation().compute_allocation(bench.as_vendor(tenant, request))).map(|r| r.into_inner())
 }
 
 #[test]

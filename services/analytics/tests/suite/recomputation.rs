@@ -35,7 +35,7 @@ fn deliver(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) {
     rng.shuffle(&mut copies);
     for batch in copies.chunks(copies.len() / 3 + 1) {
         bench.deliver(tenant, batch);
-        let request = bench.vendor(tenant, GetNetworkQualityRequest::default());
+        let request = bench.as_vendor(tenant, GetNetworkQualityRequest::default());
         bench.runtime.block_on(bench.quality().get_network_quality(request)).unwrap();
     }
 }
@@ -68,7 +68,7 @@ fn check_report(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) {
         concentration_count: k_count,
         consistent_with: Vec::new(),
     };
-    let answer = bench.runtime.block_on(bench.quality().get_network_quality(bench.vendor(tenant, request))).unwrap();
+    let answer = bench.runtime.block_on(bench.quality().get_network_quality(bench.as_vendor(tenant, request))).unwrap();
     let mut answer = answer.into_inner();
     answer.folded_positions.clear();
     let asked = Asked {
@@ -99,7 +99,7 @@ fn check_segments(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) 
     let (mut as_of, known_at) = cut(rng, events);
     as_of += *rng.pick(&[0, 1]);
     let request = ListPartnerSegmentsRequest { as_of: proto(as_of), known_at: proto(known_at), page_size: 1000, ..Default::default() };
-    let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.vendor(tenant, request))).unwrap().into_inner();
+    let answer = bench.runtime.block_on(bench.segments().list_partner_segments(bench.as_vendor(tenant, request))).unwrap().into_inner();
     let found: Vec<(String, NetworkStage)> = answer.partner_segments.iter().map(|s| (s.partner.clone(), s.stage())).collect();
     let expected: Vec<(String, NetworkStage)> = stages(events, as_of, known_at).into_iter().collect();
     assert_eq!(found, expected, "as of {as_of} known {known_at}");

@@ -16,7 +16,7 @@ use crate::support::{
 
 fn revenue(bench: &Bench, tenant: &str, as_of: i64) -> ChannelRevenue {
     let request = GetNetworkQualityRequest { as_of: proto(tick(as_of)), ..Default::default() };
-    let answer = bench.runtime.block_on(bench.quality().get_network_quality(bench.vendor(tenant, request)));
+    let answer = bench.runtime.block_on(bench.quality().get_network_quality(bench.as_vendor(tenant, request)));
     answer.unwrap().into_inner().headline.unwrap().channel_revenue.unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Commands on certifications, for the vendor's people.
 
-use stoa_events::created;
+use stoa_events::record_created;
 use stoa_kernel::{Cx, Result, ids};
 use stoa_proto::enable::v1::{Certification, CertificationCreated, CreateCertificationRequest};
 use stoa_store::Tx;
@@ -11,5 +11,5 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCertificationReques
     cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("certification_id", &request.certification_id)?;
     let certification = new(&id, &request.certification.clone().unwrap_or_default())?;
-    created::<Certifications, CertificationCreated>(tx, cx, certification).await
+    record_created::<Certifications, CertificationCreated>(tx, cx, certification).await
 }

@@ -124,15 +124,15 @@ fn two_awards_hold_at_once_if_their_spans_overlap() {
 #[tokio::test]
 async fn a_person_holds_a_certification_once_at_a_time() {
     let bench = with_certification().await;
-    bench.api.award_certification(bench.vendor(asked("a", "acme"))).await.unwrap();
+    bench.api.award_certification(bench.as_vendor(asked("a", "acme"))).await.unwrap();
     for partner in ["acme", "other"] {
-        let twice = bench.api.award_certification(bench.vendor(asked("b", partner))).await.unwrap_err();
+        let twice = bench.api.award_certification(bench.as_vendor(asked("b", partner))).await.unwrap_err();
         assert_eq!(twice.code(), Code::AlreadyExists);
         assert_eq!(reason::<()>(Err(twice)), "CERTIFICATION_HELD");
     }
-    assert_eq!(reason(bench.api.award_certification(bench.vendor(asked("a", "acme"))).await), "ALREADY_EXISTS");
+    assert_eq!(reason(bench.api.award_certification(bench.as_vendor(asked("a", "acme"))).await), "ALREADY_EXISTS");
     let before = AwardCertificationRequest { earn_time: bench.in_days(-VALIDITY), ..asked("history", "acme") };
-    bench.api.award_certification(bench.vendor(before)).await.unwrap();
+    bench.api.award_certification(bench.as_vendor(before)).await.unwrap();
 
     bench.pass_days(2);
     let revoke = RevokeCertificationAwardRequest {
@@ -140,10 +140,10 @@ async fn a_person_holds_a_certification_once_at_a_time() {
         reason: "left".into(),
         ..RevokeCertificationAwardRequest::default()
     };
-    bench.api.revoke_certification_award(bench.vendor(revoke)).await.unwrap();
-    bench.api.award_certification(bench.vendor(asked("b", "other"))).await.unwrap();
+    bench.api.revoke_certification_award(bench.as_vendor(revoke)).await.unwrap();
+    bench.api.award_certification(bench.as_vendor(asked("b", "other"))).await.unwrap();
     bench.pass_days(VALIDITY);
-    bench.api.award_certification(bench.vendor(asked("c", "other"))).await.unwrap();
+    bench.api.award_certification(bench.as_vendor(asked("c", "other"))).await.unwrap();
     assert_eq!(listed(&bench, "state = VALID").await, ["c VALID"]);
 }
 
@@ -151,8 +151,8 @@ async fn a_person_holds_a_certification_once_at_a_time() {
 async fn one_of_two_concurrent_awards_is_refused() {
     let bench = with_certification().await;
     let (a, b) = tokio::join!(
-        bench.api.award_certification(bench.vendor(asked("a", "acme"))),
-        bench.api.award_certification(bench.vendor(asked("b", "other")))
+        bench.api.award_certification(bench.as_vendor(asked("a", "acme"))),
+        bench.api.award_certification(bench.as_vendor(asked("b", "other")))
     );
     let refused: Vec<_> = [a, b].into_iter().filter(Result::is_err).collect();
     assert_eq!(refused.into_iter().map(reason).collect::<Vec<_>>(), ["CERTIFICATION_HELD"]);
@@ -161,16 +161,16 @@ async fn one_of_two_concurrent_awards_is_refused() {
 #[tokio::test]
 async fn a_cam_awards_and_revokes_for_assigned_partners_only() {
     let bench = with_certification().await;
-    bench.api.award_certification(bench.vendor(asked("a", "acme"))).await.unwrap();
+    bench.api.award_certification(bench.as_vendor(asked("a", "acme"))).await.unwrap();
     let revoke = || RevokeCertificationAwardRequest {
         name: "certificationAwards/a".into(),
         reason: "fraud".into(),
         ..RevokeCertificationAwardRequest::default()
     };
-    assert_eq!(reason(bench.api.revoke_certification_award(bench.cam("stranger", revoke())).await), "PARTNER_NOT_ASSIGNED");
+    assert_eq!(reason(bench.api.revoke_certification_award(bench.as_cam("stranger", revoke())).await), "PARTNER_NOT_ASSIGNED");
     let foreign = AwardCertificationRequest { person: "persons/eve".into(), ..asked("b", "other") };
-    assert_eq!(reason(bench.api.award_certification(bench.cam("cam", foreign)).await), "PARTNER_NOT_ASSIGNED");
-    bench.api.revoke_certification_award(bench.cam("cam", revoke())).await.unwrap();
+    assert_eq!(reason(bench.api.award_certification(bench.as_cam("cam", foreign)).await), "PARTNER_NOT_ASSIGNED");
+    bench.api.revoke_certification_award(bench.as_cam("cam", revoke())).await.unwrap();
 }
 
 #[test]
@@ -205,7 +205,7 @@ async fn with_certification() -> Bench {
     let certification = Certification { display_name: "Sales".into(), validity_days: VALIDITY as i32, ..Certification::default() };
     let request =
         CreateCertificationRequest { certification_id: "sales".into(), certification: Some(certification), request_id: String::new() };
-    bench.api.create_certification(bench.vendor(request)).await.unwrap();
+    bench.api.create_certification(bench.as_vendor(request)).await.unwrap();
     bench
 }
 
@@ -222,17 +222,17 @@ fn asked(id: &str, partner: &str) -> AwardCertificationRequest {
 /// Awards the certification as of a day, to a person named after the award.
 async fn award_as_of(bench: &Bench, id: &str, days: i64) -> CertificationAward {
     let request = AwardCertificationRequest { earn_time: bench.in_days(days), person: format!("persons/{id}"), ..asked(id, "acme") };
-    bench.api.award_certification(bench.vendor(request)).await.unwrap().into_inner()
+    bench.api.award_certification(bench.as_vendor(request)).await.unwrap().into_inner()
 }
 
 async fn get(bench: &Bench, id: &str) -> CertificationAward {
     let request = GetCertificationAwardRequest { name: format!("certificationAwards/{id}") };
-    bench.api.get_certification_award(bench.vendor(request)).await.unwrap().into_inner()
+    bench.api.get_certification_award(bench.as_vendor(request)).await.unwrap().into_inner()
 }
 
 async fn listed(bench: &Bench, filter: &str) -> Vec<String> {
     let request = ListCertificationAwardsRequest { filter: filter.to_owned(), ..ListCertificationAwardsRequest::default() };
-    let found = bench.api.list_certification_awards(bench.vendor(request)).await.unwrap().into_inner().certification_awards;
+    let found = bench.api.list_certification_awards(bench.as_vendor(request)).await.unwrap().into_inner().certification_awards;
     found.iter().map(|a| format!("{} {}", names::last(&a.name), a.state().as_str_name().rsplit('_').next().unwrap())).collect()
 }
 
@@ -275,11 +275,11 @@ async fn a_revoked_award_does_not_expire() {
         revoke_time: bench.in_days(-1),
         ..RevokeCertificationAwardRequest::default()
     };
-    let stale = bench.api.revoke_certification_award(bench.vendor(revoke(etag::of(9)))).await;
+    let stale = bench.api.revoke_certification_award(bench.as_vendor(revoke(etag::of_version(9)))).await;
     assert_eq!(reason(stale), "ETAG_MISMATCH");
-    let revoked = bench.api.revoke_certification_award(bench.vendor(revoke(etag::of(1)))).await.unwrap().into_inner();
-    assert_eq!((revoked.state(), revoked.etag.as_str()), (State::Revoked, etag::of(2).as_str()));
-    assert_eq!(reason(bench.api.revoke_certification_award(bench.vendor(revoke(String::new()))).await), "STATE_INVALID");
+    let revoked = bench.api.revoke_certification_award(bench.as_vendor(revoke(etag::of_version(1)))).await.unwrap().into_inner();
+    assert_eq!((revoked.state(), revoked.etag.as_str()), (State::Revoked, etag::of_version(2).as_str()));
+    assert_eq!(reason(bench.api.revoke_certification_award(bench.as_vendor(revoke(String::new()))).await), "STATE_INVALID");
     assert_eq!(listed(&bench, "").await, ["a REVOKED", "b VALID"]);
 
     bench.handle.set(bench.now().plus_days(VALIDITY));
@@ -292,15 +292,15 @@ async fn a_revoked_award_does_not_expire() {
 #[tokio::test]
 async fn a_partner_awards_nothing_and_sees_its_own_awards() {
     let bench = with_certification().await;
-    bench.api.award_certification(bench.vendor(asked("own", "acme"))).await.unwrap();
+    bench.api.award_certification(bench.as_vendor(asked("own", "acme"))).await.unwrap();
     let foreign = AwardCertificationRequest { person: "persons/eve".into(), ..asked("foreign", "other") };
-    bench.api.award_certification(bench.vendor(foreign)).await.unwrap();
-    assert_eq!(reason(bench.api.award_certification(bench.of("acme", asked("x", "acme"))).await), "SCOPE_EXCEEDED");
-    assert_eq!(reason(bench.api.award_certification(bench.vendor(asked("own", "acme"))).await), "ALREADY_EXISTS");
+    bench.api.award_certification(bench.as_vendor(foreign)).await.unwrap();
+    assert_eq!(reason(bench.api.award_certification(bench.as_partner("acme", asked("x", "acme"))).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.award_certification(bench.as_vendor(asked("own", "acme"))).await), "ALREADY_EXISTS");
     let get = |id: &str| GetCertificationAwardRequest { name: format!("certificationAwards/{id}") };
-    assert!(bench.api.get_certification_award(bench.of("acme", get("own"))).await.is_ok());
-    let hidden = bench.api.get_certification_award(bench.of("acme", get("foreign"))).await.unwrap_err();
-    let missing = bench.api.get_certification_award(bench.of("acme", get("missing"))).await.unwrap_err();
+    assert!(bench.api.get_certification_award(bench.as_partner("acme", get("own"))).await.is_ok());
+    let hidden = bench.api.get_certification_award(bench.as_partner("acme", get("foreign"))).await.unwrap_err();
+    let missing = bench.api.get_certification_award(bench.as_partner("acme", get("missing"))).await.unwrap_err();
     assert_eq!((hidden.code(), missing.code()), (Code::NotFound, Code::NotFound));
     assert_eq!(hidden.message().replace("foreign", "missing"), missing.message(), "the answers must not differ");
 }

@@ -1,6 +1,6 @@
 //! Commands on courses, for the vendor's people.
 
-use stoa_events::created;
+use stoa_events::record_created;
 use stoa_kernel::{Cx, Result, etag, ids};
 use stoa_proto::enable::v1::{Course, CourseCreated, CourseUpdated, CreateCourseRequest, UpdateCourseRequest};
 use stoa_store::{Tx, documents};
@@ -11,7 +11,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCourseRequest) -> R
     cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("course_id", &request.course_id)?;
     let course = new(&id, &request.course.clone().unwrap_or_default())?;
-    created::<Courses, CourseCreated>(tx, cx, course).await
+    record_created::<Courses, CourseCreated>(tx, cx, course).await
 }
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCourseRequest) -> Result<Course> {
@@ -20,5 +20,5 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCourseRequest) -> R
     let current = documents::load::<Courses>(tx, cx, "course.name", &input.name).await?;
     etag::require(&current, &input.etag)?;
     let course = changed(&current, &input, request.update_mask.as_ref())?;
-    stoa_events::changed::<Courses, CourseUpdated>(tx, cx, &current, course).await
+    stoa_events::record_changed::<Courses, CourseUpdated>(tx, cx, &current, course).await
 }

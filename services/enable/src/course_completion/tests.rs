@@ -36,14 +36,14 @@ async fn with_course() -> Bench {
     let bench = bench().await;
     let course = Course { display_name: "Intro".into(), product_line: "productLines/storage".into(), ..Course::default() };
     let request = CreateCourseRequest { course_id: "intro".into(), course: Some(course), request_id: "r".into() };
-    let first = bench.api.create_course(bench.vendor(request.clone())).await.unwrap().into_inner();
-    let again = bench.api.create_course(bench.vendor(request)).await.unwrap().into_inner();
+    let first = bench.api.create_course(bench.as_vendor(request.clone())).await.unwrap().into_inner();
+    let again = bench.api.create_course(bench.as_vendor(request)).await.unwrap().into_inner();
     assert_eq!(first, again, "a retry returns the first answer");
     bench
 }
 
 async fn record(bench: &Bench, request: RecordCourseCompletionRequest) -> CourseCompletion {
-    bench.api.record_course_completion(bench.vendor(request)).await.unwrap().into_inner()
+    bench.api.record_course_completion(bench.as_vendor(request)).await.unwrap().into_inner()
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_completion_is_recorded_once_per_person_course_and_version() {
         update_mask: Some(prost_types::FieldMask { paths: vec!["version".into()] }),
         request_id: String::new(),
     };
-    bench.api.update_course(bench.vendor(update)).await.unwrap();
+    bench.api.update_course(bench.as_vendor(update)).await.unwrap();
     assert_eq!(record(&bench, completion("partners/acme", "ada")).await.course_version, 2);
 
     let recorded = "course_completion.recorded";
@@ -95,7 +95,7 @@ async fn impossible_completions_are_refused_and_change_nothing() {
         ("UNAVAILABLE", completion("partners/unknown", "ada")),
     ];
     for (wanted, request) in refused {
-        assert_eq!(reason(bench.api.record_course_completion(bench.vendor(request.clone())).await), wanted, "{request:?}");
+        assert_eq!(reason(bench.api.record_course_completion(bench.as_vendor(request.clone())).await), wanted, "{request:?}");
     }
     assert_eq!(bench.subjects().await, ["course.created"]);
 }
@@ -103,35 +103,35 @@ async fn impossible_completions_are_refused_and_change_nothing() {
 #[tokio::test]
 async fn a_partner_records_for_itself_and_sees_itself_and_its_descendants() {
     let bench = with_course().await;
-    let own = bench.api.record_course_completion(bench.of("acme", completion("", "ada"))).await.unwrap().into_inner();
+    let own = bench.api.record_course_completion(bench.as_partner("acme", completion("", "ada"))).await.unwrap().into_inner();
     assert_eq!(own.partner, "partners/acme");
     let below = record(&bench, completion("partners/below", "bob")).await;
     let other = record(&bench, completion("partners/other", "eve")).await;
     for named in ["partners/other", "partners/below"] {
-        assert_eq!(reason(bench.api.record_course_completion(bench.of("acme", completion(named, "x"))).await), "SCOPE_EXCEEDED");
+        assert_eq!(reason(bench.api.record_course_completion(bench.as_partner("acme", completion(named, "x"))).await), "SCOPE_EXCEEDED");
     }
-    let same_person = bench.api.record_course_completion(bench.of("acme", completion("", "eve"))).await.unwrap().into_inner();
+    let same_person = bench.api.record_course_completion(bench.as_partner("acme", completion("", "eve"))).await.unwrap().into_inner();
     assert_eq!(same_person.partner, "partners/acme", "another partner's record of the person does not matter");
     assert_ne!(same_person.name, other.name);
 
     let get = |name: &str| GetCourseCompletionRequest { name: name.to_owned() };
-    assert!(bench.api.get_course_completion(bench.of("acme", get(&below.name))).await.is_ok());
-    let hidden = bench.api.get_course_completion(bench.of("acme", get(&other.name))).await.unwrap_err();
+    assert!(bench.api.get_course_completion(bench.as_partner("acme", get(&below.name))).await.is_ok());
+    let hidden = bench.api.get_course_completion(bench.as_partner("acme", get(&other.name))).await.unwrap_err();
     assert_eq!(hidden.code(), Code::NotFound);
-    assert_eq!(bench.api.get_course_completion(bench.stranger(get(&own.name))).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(bench.api.get_course_completion(bench.as_stranger(get(&own.name))).await.unwrap_err().code(), Code::NotFound);
 
     let listed = |filter: &str| ListCourseCompletionsRequest { filter: filter.to_owned(), ..ListCourseCompletionsRequest::default() };
-    let all = bench.api.list_course_completions(bench.of("acme", listed(""))).await.unwrap().into_inner().course_completions;
+    let all = bench.api.list_course_completions(bench.as_partner("acme", listed(""))).await.unwrap().into_inner().course_completions;
     assert_eq!(all.len(), 3);
     let filter = "person = \"persons/bob\" AND product_line = \"productLines/storage\"";
-    let some = bench.api.list_course_completions(bench.of("acme", listed(filter))).await.unwrap().into_inner().course_completions;
+    let some = bench.api.list_course_completions(bench.as_partner("acme", listed(filter))).await.unwrap().into_inner().course_completions;
     assert_eq!(some, [below]);
 }
 
 #[tokio::test]
 async fn a_partner_records_only_while_enrolled_and_the_vendor_records_history() {
     let bench = with_course().await;
-    let refused = bench.api.record_course_completion(bench.of("idle", completion("", "ada"))).await;
+    let refused = bench.api.record_course_completion(bench.as_partner("idle", completion("", "ada"))).await;
     assert_eq!(reason(refused), NOT_ENROLLED);
     let past = RecordCourseCompletionRequest { complete_time: bench.in_days(-90), ..completion("partners/idle", "ada") };
     assert_eq!(record(&bench, past).await.partner, "partners/idle");
@@ -141,10 +141,10 @@ async fn a_partner_records_only_while_enrolled_and_the_vendor_records_history() 
 async fn a_retry_gets_its_first_answer_even_if_the_partner_was_suspended_since() {
     let bench = with_course().await;
     let request = RecordCourseCompletionRequest { request_id: "once".into(), ..completion("", "ada") };
-    let first = bench.api.record_course_completion(bench.of("acme", request.clone())).await.unwrap().into_inner();
+    let first = bench.api.record_course_completion(bench.as_partner("acme", request.clone())).await.unwrap().into_inner();
     bench.suspend("acme").await;
-    let again = bench.api.record_course_completion(bench.of("acme", request.clone())).await.unwrap().into_inner();
+    let again = bench.api.record_course_completion(bench.as_partner("acme", request.clone())).await.unwrap().into_inner();
     assert_eq!(first, again);
     let next = RecordCourseCompletionRequest { request_id: "twice".into(), ..request };
-    assert_eq!(reason(bench.api.record_course_completion(bench.of("acme", next)).await), NOT_ENROLLED);
+    assert_eq!(reason(bench.api.record_course_completion(bench.as_partner("acme", next)).await), NOT_ENROLLED);
 }

@@ -61,7 +61,7 @@ fn batch(entries: Vec<PortalActivityEntry>) -> RecordPortalActivityRequest {
 }
 
 async fn record(bench: &Bench, entries: Vec<PortalActivityEntry>) -> RecordPortalActivityResponse {
-    bench.api.record_portal_activity(bench.vendor(batch(entries))).await.unwrap().into_inner()
+    bench.api.record_portal_activity(bench.as_vendor(batch(entries))).await.unwrap().into_inner()
 }
 
 fn outcomes(response: &RecordPortalActivityResponse) -> Vec<Outcome> {
@@ -113,7 +113,7 @@ async fn batches_of_one_day_raise_the_version_of_one_activity() {
     assert_eq!(occurred(&events[1]), bench.now());
     let list = |filter: &str| ListPortalActivitiesRequest { filter: filter.to_owned(), ..ListPortalActivitiesRequest::default() };
     let filter = "partner = \"partners/acme\" AND date >= \"2023-11-14\" AND view_count > 2";
-    let listed = bench.api.list_portal_activities(bench.vendor(list(filter))).await.unwrap().into_inner().portal_activities;
+    let listed = bench.api.list_portal_activities(bench.as_vendor(list(filter))).await.unwrap().into_inner().portal_activities;
     assert_eq!(listed, [activity]);
 }
 
@@ -121,11 +121,12 @@ async fn batches_of_one_day_raise_the_version_of_one_activity() {
 async fn a_partner_records_and_sees_its_own_activity() {
     let bench = bench().await;
     let entries = vec![entry("1", "", "courses/intro"), entry("2", "other", "courses/intro")];
-    let response = bench.api.record_portal_activity(bench.of("acme", batch(entries))).await.unwrap().into_inner();
+    let response = bench.api.record_portal_activity(bench.as_partner("acme", batch(entries))).await.unwrap().into_inner();
     assert_eq!(outcomes(&response), [Outcome::Recorded, Outcome::Rejected]);
     assert_eq!(response.results[1].errors[0].reason, "SCOPE_EXCEEDED");
     record(&bench, vec![entry("2", "other", "courses/intro")]).await;
-    let seen = bench.api.list_portal_activities(bench.of("acme", ListPortalActivitiesRequest::default())).await.unwrap().into_inner();
+    let seen =
+        bench.api.list_portal_activities(bench.as_partner("acme", ListPortalActivitiesRequest::default())).await.unwrap().into_inner();
     assert_eq!(seen.portal_activities.iter().map(|a| a.partner.as_str()).collect::<Vec<_>>(), ["partners/acme"]);
 }
 
@@ -134,10 +135,10 @@ async fn a_batch_is_bounded_and_fails_as_a_whole_if_the_owner_is_unreachable() {
     let bench = bench().await;
     for count in [0, 1001] {
         let entries = vec![entry("1", "acme", "courses/intro"); count];
-        assert_eq!(reason(bench.api.record_portal_activity(bench.vendor(batch(entries))).await), "INVALID_FIELD");
+        assert_eq!(reason(bench.api.record_portal_activity(bench.as_vendor(batch(entries))).await), "INVALID_FIELD");
     }
     let entries = vec![entry("1", "acme", "courses/intro"), entry("2", "unknown", "courses/intro")];
-    assert_eq!(reason(bench.api.record_portal_activity(bench.vendor(batch(entries))).await), "UNAVAILABLE");
+    assert_eq!(reason(bench.api.record_portal_activity(bench.as_vendor(batch(entries))).await), "UNAVAILABLE");
     assert!(bench.events().await.is_empty());
     let most = (0..1000).map(|i| entry(&i.to_string(), "acme", "courses/intro")).collect();
     assert_eq!(record(&bench, most).await.recorded_count, 1000);
@@ -146,7 +147,7 @@ async fn a_batch_is_bounded_and_fails_as_a_whole_if_the_owner_is_unreachable() {
 #[tokio::test]
 async fn a_partner_is_counted_only_while_enrolled_and_the_vendor_records_history() {
     let bench = bench().await;
-    let theirs = bench.of("idle", batch(vec![entry("1", "", "courses/intro")]));
+    let theirs = bench.as_partner("idle", batch(vec![entry("1", "", "courses/intro")]));
     assert_eq!(reason(bench.api.record_portal_activity(theirs).await), NOT_ENROLLED);
     let past = PortalActivityEntry { view_time: bench.in_days(-90), ..entry("1", "idle", "courses/intro") };
     assert_eq!(outcomes(&record(&bench, vec![past]).await), [Outcome::Recorded]);
@@ -156,7 +157,7 @@ async fn a_partner_is_counted_only_while_enrolled_and_the_vendor_records_history
 async fn a_retry_gets_its_first_answer_even_if_the_partner_was_suspended_since() {
     let bench = bench().await;
     let request = RecordPortalActivityRequest { request_id: "once".into(), ..batch(vec![entry("1", "", "courses/intro")]) };
-    let first = bench.api.record_portal_activity(bench.of("acme", request.clone())).await.unwrap().into_inner();
+    let first = bench.api.record_portal_activity(bench.as_partner("acme", request.clone())).await.unwrap().into_inner();
     bench.suspend("acme").await;
-    assert_eq!(bench.api.record_portal_activity(bench.of("acme", request)).await.unwrap().into_inner(), first);
+    assert_eq!(bench.api.record_portal_activity(bench.as_partner("acme", request)).await.unwrap().into_inner(), first);
 }

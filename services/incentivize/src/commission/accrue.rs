@@ -3,7 +3,7 @@
 //! from its state and from what held at the instant of the win. If that becomes
 //! known only later, the deal is settled again.
 
-use stoa_events::{Event, OnFailure, Step, Subscription, changed, handler, record};
+use stoa_events::{Event, OnFailure, Step, Subscription, handler, record, record_changed};
 use stoa_kernel::{Clock, Cx, Error, Result, Timestamp, names};
 use stoa_proto::{
     incentivize::v1::{Commission, CommissionAccrued, CommissionCanceled},
@@ -100,7 +100,7 @@ async fn settle(tx: &Tx, cx: &Cx, deal: &Deal, version: i64, event: &Event) -> R
     for row in change.canceled {
         let current = existing.iter().find(|current| current.name == row.name);
         let current = current.ok_or_else(|| Error::internal(format!("{} is canceled but does not exist", row.name)))?;
-        changed::<Commissions, CommissionCanceled>(tx, cx, current, row).await?;
+        record_changed::<Commissions, CommissionCanceled>(tx, cx, current, row).await?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ impl Bench {
             ..rule
         };
         let request = CreateCommissionRuleRequest { commission_rule_id: id.into(), commission_rule: Some(rule), ..Default::default() };
-        self.api.create_commission_rule(self.vendor(request)).await.unwrap();
+        self.api.create_commission_rule(self.as_vendor(request)).await.unwrap();
     }
 
     async fn deal(&self, fact: &str, version: i64, deal: Deal) -> stoa_kernel::Result<()> {
@@ -48,7 +48,7 @@ impl Bench {
 
     async fn commissions(&self, filter: &str) -> Vec<Commission> {
         let request = ListCommissionsRequest { filter: filter.into(), ..Default::default() };
-        let mut all = self.api.list_commissions(self.vendor(request)).await.unwrap().into_inner().commissions;
+        let mut all = self.api.list_commissions(self.as_vendor(request)).await.unwrap().into_inner().commissions;
         all.sort_by_key(|row| (row.deal.clone(), row.deal_version));
         all
     }
@@ -124,11 +124,11 @@ async fn a_partner_sees_its_own_commissions() {
     bench.deal("won", 1, won("e", 100_000, "below")).await.unwrap();
     let name = bench.commissions("partner = \"partners/acme\"").await.remove(0).name;
     let get = || GetCommissionRequest { name: name.clone() };
-    assert!(bench.api.get_commission(bench.of("acme", get())).await.is_ok());
-    for foreign in [bench.of("below", get()), bench.of("other", get()), bench.stranger(get())] {
+    assert!(bench.api.get_commission(bench.as_partner("acme", get())).await.is_ok());
+    for foreign in [bench.as_partner("below", get()), bench.as_partner("other", get()), bench.as_stranger(get())] {
         assert_eq!(reason(bench.api.get_commission(foreign).await), "NOT_FOUND");
     }
-    let all = bench.api.list_commissions(bench.of("acme", ListCommissionsRequest::default())).await.unwrap().into_inner();
+    let all = bench.api.list_commissions(bench.as_partner("acme", ListCommissionsRequest::default())).await.unwrap().into_inner();
     assert_eq!(all.commissions.len(), 2, "its own, and those below that it may see");
 }
 
@@ -142,7 +142,7 @@ async fn pages_hold_every_row_once() {
     let (mut token, mut seen) = (String::new(), Vec::new());
     loop {
         let request = ListCommissionsRequest { page_size: 3, page_token: token, ..Default::default() };
-        let page = bench.api.list_commissions(bench.vendor(request)).await.unwrap().into_inner();
+        let page = bench.api.list_commissions(bench.as_vendor(request)).await.unwrap().into_inner();
         seen.extend(page.commissions.into_iter().map(|row| row.deal));
         token = page.next_page_token;
         if token.is_empty() {
@@ -152,7 +152,7 @@ async fn pages_hold_every_row_once() {
     seen.sort();
     assert_eq!(seen, (0..7).map(|i| format!("deals/d{i}")).collect::<Vec<_>>());
     let bad = ListCommissionsRequest { filter: "amount > 3".into(), ..Default::default() };
-    assert_eq!(reason(bench.api.list_commissions(bench.vendor(bad)).await), "FILTER_INVALID");
+    assert_eq!(reason(bench.api.list_commissions(bench.as_vendor(bad)).await), "FILTER_INVALID");
 }
 
 #[tokio::test]
@@ -258,13 +258,13 @@ async fn a_rule_that_has_ended_rewards_deals_that_were_won_before() {
         etag: etag.into(),
         ..Default::default()
     };
-    assert_eq!(reason(bench.api.expire_commission_rule(bench.of("acme", end(None, ""))).await), "SCOPE_EXCEEDED");
-    assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(bench.in_days(-1), ""))).await), "EXPIRE_TIME_PAST");
-    assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(None, "\"9\""))).await), "ETAG_MISMATCH");
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.as_partner("acme", end(None, ""))).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.as_vendor(end(bench.in_days(-1), ""))).await), "EXPIRE_TIME_PAST");
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.as_vendor(end(None, "\"9\""))).await), "ETAG_MISMATCH");
     let ends = bench.now().plus_days(5);
-    let ended = bench.api.expire_commission_rule(bench.vendor(end(bench.in_days(5), "\"1\""))).await.unwrap().into_inner();
+    let ended = bench.api.expire_commission_rule(bench.as_vendor(end(bench.in_days(5), "\"1\""))).await.unwrap().into_inner();
     assert_eq!((ended.expire_time, ended.etag.as_str()), (Some(ends.proto()), "\"2\""));
-    assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(bench.in_days(6), ""))).await), "PERIOD_INVALID");
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.as_vendor(end(bench.in_days(6), ""))).await), "PERIOD_INVALID");
 
     // The bus is late: both events arrive after the rule has ended.
     bench.pass_days(9);
@@ -277,7 +277,7 @@ async fn a_rule_that_has_ended_rewards_deals_that_were_won_before() {
     let corrected = Deal { amount: usd(50_000), ..at("before", ends.plus_micros(-1)) };
     bench.deal("corrected", 2, corrected).await.unwrap();
     assert_eq!(minors(&bench.commissions("state = ACCRUED").await), [4_000, -2_000], "accrued rows stay");
-    assert_eq!(reason(bench.api.expire_commission_rule(bench.vendor(end(None, ""))).await), "COMMISSION_RULE_EXPIRED");
+    assert_eq!(reason(bench.api.expire_commission_rule(bench.as_vendor(end(None, ""))).await), "COMMISSION_RULE_EXPIRED");
     let event = bench.events().await.into_iter().find(|e| e.subject == "incentivize.commission_rule.expired").unwrap();
     assert_eq!((event.aggregate.as_str(), event.version), ("commissionRules/r", 2));
 }

@@ -1,6 +1,6 @@
 //! Commands on commission rules.
 
-use stoa_events::{changed, created};
+use stoa_events::{record_changed, record_created};
 use stoa_kernel::{Cx, Result, Timestamp, etag, ids};
 use stoa_proto::incentivize::v1::{
     CommissionRule, CommissionRuleCreated, CommissionRuleExpired, CreateCommissionRuleRequest, ExpireCommissionRuleRequest,
@@ -13,7 +13,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCommissionRuleReque
     cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("commission_rule_id", &request.commission_rule_id)?;
     let rule = new(&id, &request.commission_rule.clone().unwrap_or_default(), cx)?;
-    created::<CommissionRules, CommissionRuleCreated>(tx, cx, rule).await
+    record_created::<CommissionRules, CommissionRuleCreated>(tx, cx, rule).await
 }
 
 pub(super) async fn expire(tx: &Tx, cx: &Cx, request: &ExpireCommissionRuleRequest) -> Result<CommissionRule> {
@@ -22,5 +22,5 @@ pub(super) async fn expire(tx: &Tx, cx: &Cx, request: &ExpireCommissionRuleReque
     let current = documents::load::<CommissionRules>(tx, cx, "name", &request.name).await?;
     etag::require(&current, &request.etag)?;
     let rule = ended(&current, given.unwrap_or(cx.now), cx)?;
-    changed::<CommissionRules, CommissionRuleExpired>(tx, cx, &current, rule).await
+    record_changed::<CommissionRules, CommissionRuleExpired>(tx, cx, &current, rule).await
 }

@@ -68,7 +68,7 @@ fn an_event_is_read_as_the_version_that_it_carries() {
         tier: "gold".into(),
         tier_time: Some(day(10).proto()),
         effective_time: Some(day(0).proto()),
-        etag: etag::of(3),
+        etag: etag::of_version(3),
         ..Enrollment::default()
     };
     enrollment.set_status(Status::Suspended);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stoa_events::{Step, changed, record_each_first, record_first};
+use stoa_events::{Step, record_changed, record_each_first, record_first};
 use stoa_kernel::{Cx, Error, Kind, Reason, Result, etag, names};
 use stoa_proto::{
     common::v1::ErrorReason as Common,
@@ -100,7 +100,7 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateExchangeRateRequest
     let current = documents::load::<ExchangeRates>(tx, cx, "exchange_rate.name", &input.name).await?;
     etag::require(&current, &input.etag)?;
     let rate = corrected(&current, &input, request.update_mask.as_ref())?;
-    changed::<ExchangeRates, ExchangeRateUpdated>(tx, cx, &current, rate).await
+    record_changed::<ExchangeRates, ExchangeRateUpdated>(tx, cx, &current, rate).await
 }
 
 fn rejected(index: i32, error: &Error) -> ExchangeRateRejection {

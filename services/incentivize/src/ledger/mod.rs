@@ -141,7 +141,7 @@ mod tests {
         let claim = |version| MdfClaim {
             name: "mdfClaims/c".into(),
             approved_amount: amount(10, "USD"),
-            etag: etag::of(version),
+            etag: etag::of_version(version),
             ..Default::default()
         };
         let id = |entry: Entry| entry.transaction("2026-01-01".into()).name;
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_reversal_posts_the_other_way_around() {
-        let row = Commission { name: "commissions/c".into(), amount: amount(-8, "USD"), etag: etag::of(1), ..Default::default() };
+        let row = Commission { name: "commissions/c".into(), amount: amount(-8, "USD"), etag: etag::of_version(1), ..Default::default() };
         let entry = commission_accrued(&row).unwrap();
         assert_eq!(entry.kind, Kind::CommissionReversed);
         let signed: Vec<i64> = entry.postings.iter().map(|p| p.amount.clone().unwrap().minor_units).collect();

@@ -1,7 +1,7 @@
 //! Commands on claims. Each locks the claim, then its request, then, if money
 //! goes back, the budget.
 
-use stoa_events::{changed, created};
+use stoa_events::{record_changed, record_created};
 use stoa_kernel::{Cx, Error, Result, etag, ids, names};
 use stoa_proto::incentivize::v1::{
     ApproveMdfClaimRequest, CreateMdfClaimRequest, MdfClaim, MdfClaimApproved, MdfClaimCreated, MdfClaimPaid, MdfClaimRejected,
@@ -33,9 +33,9 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfClaimRequest) ->
     const FIELD: &str = "mdf_claim.mdf_request";
     let input = request.mdf_claim.clone().unwrap_or_default();
     let id = ids::chosen_or_new("mdf_claim_id", &request.mdf_claim_id)?;
-    let parent = documents::refer::<MdfRequests, _>(tx.conn(), cx, FIELD, &input.mdf_request).await?;
+    let parent = documents::get_referenced::<MdfRequests, _>(tx.conn(), cx, FIELD, &input.mdf_request).await?;
     stoa_directory::require_writer(tx.conn(), cx, &parent.name, names::last(&parent.partner)).await?;
-    created::<MdfClaims, MdfClaimCreated>(tx, cx, new(&id, &input, &parent)?).await
+    record_created::<MdfClaims, MdfClaimCreated>(tx, cx, new(&id, &input, &parent)?).await
 }
 
 pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitMdfClaimRequest) -> Result<MdfClaim> {
@@ -43,7 +43,7 @@ pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitMdfClaimRequest) ->
     let claim = submitted(&current, &request.proof_references, cx)?;
     let parent = request_of(tx, cx, &current).await?;
     let change = mdf_request::submitted_claim(&parent, amounts::stored(claim.amount.as_ref())?, cx)?;
-    let claim = changed::<MdfClaims, MdfClaimSubmitted>(tx, cx, &current, claim).await?;
+    let claim = record_changed::<MdfClaims, MdfClaimSubmitted>(tx, cx, &current, claim).await?;
     mdf_request::apply_claim(tx, cx, &parent, change).await?;
     Ok(claim)
 }
@@ -54,7 +54,7 @@ pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveMdfClaimRequest) 
     let amount = request.amount.as_ref().map(|amount| amounts::positive("amount", Some(amount))).transpose()?;
     let (claim, lost) = approved(&current, amount, &request.reason, cx)?;
     let parent = request_of(tx, cx, &current).await?;
-    let claim = changed::<MdfClaims, MdfClaimApproved>(tx, cx, &current, claim).await?;
+    let claim = record_changed::<MdfClaims, MdfClaimApproved>(tx, cx, &current, claim).await?;
     ledger::post(tx, cx, &ledger::claim_approved(&claim)?, cx.now).await?;
     if lost.minor != 0 {
         mdf_request::apply_claim(tx, cx, &parent, mdf_request::cut(&parent, lost)?).await?;
@@ -67,7 +67,7 @@ pub(super) async fn reject(tx: &Tx, cx: &Cx, request: &RejectMdfClaimRequest) ->
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let (claim, lost) = rejected(&current, &request.reason, cx)?;
     let parent = request_of(tx, cx, &current).await?;
-    let claim = changed::<MdfClaims, MdfClaimRejected>(tx, cx, &current, claim).await?;
+    let claim = record_changed::<MdfClaims, MdfClaimRejected>(tx, cx, &current, claim).await?;
     mdf_request::apply_claim(tx, cx, &parent, mdf_request::cut(&parent, lost)?).await?;
     Ok(claim)
 }
@@ -77,7 +77,7 @@ pub(super) async fn pay(tx: &Tx, cx: &Cx, request: &PayMdfClaimRequest) -> Resul
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let (claim, amount) = paid(&current, &request.payment_reference, cx)?;
     let parent = request_of(tx, cx, &current).await?;
-    let claim = changed::<MdfClaims, MdfClaimPaid>(tx, cx, &current, claim).await?;
+    let claim = record_changed::<MdfClaims, MdfClaimPaid>(tx, cx, &current, claim).await?;
     ledger::post(tx, cx, &ledger::claim_paid(&claim)?, cx.now).await?;
     mdf_request::apply_claim(tx, cx, &parent, mdf_request::paid(&parent, amount, cx)?).await?;
     Ok(claim)

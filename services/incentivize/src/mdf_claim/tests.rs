@@ -31,28 +31,28 @@ fn claim(id: &str) -> String {
 impl Bench {
     async fn submit(&self, id: &str) -> Result<MdfRequest, Status> {
         let message = SubmitMdfRequestRequest { name: request(id), ..Default::default() };
-        self.api.submit_mdf_request(self.of("acme", message)).await.map(tonic::Response::into_inner)
+        self.api.submit_mdf_request(self.as_partner("acme", message)).await.map(tonic::Response::into_inner)
     }
 
     async fn approve(&self, id: &str, budget: &str, minor: i64) -> Result<MdfRequest, Status> {
         let budget = if budget.is_empty() { String::new() } else { names::name("mdfBudgets", budget) };
         let message = ApproveMdfRequestRequest { name: request(id), amount: usd(minor), mdf_budget: budget, ..Default::default() };
-        self.api.approve_mdf_request(self.vendor(message)).await.map(tonic::Response::into_inner)
+        self.api.approve_mdf_request(self.as_vendor(message)).await.map(tonic::Response::into_inner)
     }
 
     async fn submit_claim(&self, id: &str) -> Result<MdfClaim, Status> {
         let message = SubmitMdfClaimRequest { name: claim(id), ..Default::default() };
-        self.api.submit_mdf_claim(self.of("acme", message)).await.map(tonic::Response::into_inner)
+        self.api.submit_mdf_claim(self.as_partner("acme", message)).await.map(tonic::Response::into_inner)
     }
 
     async fn approve_claim(&self, id: &str, minor: i64) -> Result<MdfClaim, Status> {
         let message = ApproveMdfClaimRequest { name: claim(id), amount: usd(minor), ..Default::default() };
-        self.api.approve_mdf_claim(self.vendor(message)).await.map(tonic::Response::into_inner)
+        self.api.approve_mdf_claim(self.as_vendor(message)).await.map(tonic::Response::into_inner)
     }
 
     async fn pay(&self, id: &str) -> Result<MdfClaim, Status> {
         let message = PayMdfClaimRequest { name: claim(id), payment_reference: "T-1".into(), ..Default::default() };
-        self.api.pay_mdf_claim(self.vendor(message)).await.map(tonic::Response::into_inner)
+        self.api.pay_mdf_claim(self.as_vendor(message)).await.map(tonic::Response::into_inner)
     }
 
     /// Creates an approved request of 100.00 on a budget of 1000.00.
@@ -65,12 +65,12 @@ impl Bench {
 
     async fn request_now(&self, id: &str) -> MdfRequest {
         let message = GetMdfRequestRequest { name: request(id) };
-        self.api.get_mdf_request(self.vendor(message)).await.unwrap().into_inner()
+        self.api.get_mdf_request(self.as_vendor(message)).await.unwrap().into_inner()
     }
 
     async fn budget_now(&self) -> MdfBudget {
         let message = GetMdfBudgetRequest { name: "mdfBudgets/b".into() };
-        self.api.get_mdf_budget(self.vendor(message)).await.unwrap().into_inner()
+        self.api.get_mdf_budget(self.as_vendor(message)).await.unwrap().into_inner()
     }
 
     async fn proven(&self) {
@@ -127,10 +127,10 @@ async fn a_claim_is_submitted_with_a_proof() {
     bench.approved().await;
     let draft = MdfClaim { mdf_request: request("r"), amount: usd(1_000), proof_references: vec![" ".into()], ..Default::default() };
     let create = CreateMdfClaimRequest { mdf_claim_id: "c".into(), mdf_claim: Some(draft), ..Default::default() };
-    bench.api.create_mdf_claim(bench.of("acme", create)).await.unwrap();
+    bench.api.create_mdf_claim(bench.as_partner("acme", create)).await.unwrap();
     assert_eq!(reason(bench.submit_claim("c").await), "PROOF_MISSING");
     let with = SubmitMdfClaimRequest { name: claim("c"), proof_references: vec!["invoices/7".into()], ..Default::default() };
-    let submitted = bench.api.submit_mdf_claim(bench.of("acme", with)).await.unwrap().into_inner();
+    let submitted = bench.api.submit_mdf_claim(bench.as_partner("acme", with)).await.unwrap().into_inner();
     assert_eq!(
         (submitted.state(), submitted.proof_references.as_slice()),
         (MdfClaimState::Submitted, ["invoices/7".to_owned()].as_slice())
@@ -143,7 +143,7 @@ async fn an_expiry_is_seen_before_it_is_recorded() {
     let before = bench.approved().await;
     let listed = async |filter: &str| {
         let message = ListMdfRequestsRequest { filter: filter.into(), ..Default::default() };
-        bench.api.list_mdf_requests(bench.vendor(message)).await.unwrap().into_inner().mdf_requests
+        bench.api.list_mdf_requests(bench.as_vendor(message)).await.unwrap().into_inner().mdf_requests
     };
     let deadline: Timestamp = "2026-05-16".parse().unwrap();
     bench.handle.set(deadline.plus_micros(-1));
@@ -180,7 +180,7 @@ async fn from_request_to_paid_claim() {
     assert_eq!((approved.partner.as_str(), approved.state()), ("partners/acme", MdfRequestState::Approved));
     assert_eq!(bench.budget_now().await.committed_amount, usd(10_000));
     let start = StartMdfRequestRequest { name: request("r"), ..Default::default() };
-    bench.api.start_mdf_request(bench.of("acme", start)).await.unwrap();
+    bench.api.start_mdf_request(bench.as_partner("acme", start)).await.unwrap();
 
     bench.claim("c1", "r", usd(7_000)).await.unwrap();
     bench.claim("c2", "r", usd(4_000)).await.unwrap();
@@ -200,7 +200,7 @@ async fn from_request_to_paid_claim() {
     let done = bench.request_now("r").await;
     assert_eq!((done.state(), done.paid_amount), (MdfRequestState::Completed, usd(10_000)));
     bench.proven().await;
-    let listed = bench.api.list_ledger_transactions(bench.vendor(Default::default())).await.unwrap().into_inner().ledger_transactions;
+    let listed = bench.api.list_ledger_transactions(bench.as_vendor(Default::default())).await.unwrap().into_inner().ledger_transactions;
     let kinds: Vec<Kind> = listed.iter().map(|t| t.kind()).collect();
     for (kind, count) in [(Kind::MdfBudgetCreated, 1), (Kind::MdfReserved, 1), (Kind::MdfClaimApproved, 2), (Kind::MdfClaimPaid, 2)] {
         assert_eq!(kinds.iter().filter(|k| **k == kind).count(), count, "{kind:?}");
@@ -247,7 +247,7 @@ async fn what_was_not_claimed_goes_back_at_the_deadline() {
     assert_eq!((event.actor.as_str(), event.partner.as_str()), ("services/incentivize", "partners/acme"));
 
     let reject = RejectMdfClaimRequest { name: claim("c1"), reason: "no proof".into(), ..Default::default() };
-    bench.api.reject_mdf_claim(bench.vendor(reject)).await.unwrap();
+    bench.api.reject_mdf_claim(bench.as_vendor(reject)).await.unwrap();
     bench.approve_claim("c2", 1_500).await.unwrap();
     bench.pay("c2").await.unwrap();
     assert_eq!(bench.budget_now().await.committed_amount, usd(1_500));
@@ -276,7 +276,7 @@ async fn a_due_release_counts_before_the_sweep() {
         ..Default::default()
     };
     let create = CreateMdfRequestRequest { mdf_request_id: "j".into(), mdf_request: Some(june), ..Default::default() };
-    bench.api.create_mdf_request(bench.vendor(create)).await.unwrap();
+    bench.api.create_mdf_request(bench.as_vendor(create)).await.unwrap();
     bench.submit("j").await.unwrap();
     bench.approve("j", "b", 10_000).await.unwrap();
     assert_eq!(bench.request_now("r").await.state(), MdfRequestState::Expired, "recorded by the command that needed it");
@@ -290,10 +290,10 @@ async fn canceling_gives_back_what_is_not_paid() {
     bench.claim("c", "r", usd(1_000)).await.unwrap();
     bench.submit_claim("c").await.unwrap();
     let cancel = || CancelMdfRequestRequest { name: request("r"), reason: "changed plans".into(), ..Default::default() };
-    assert_eq!(reason(bench.api.cancel_mdf_request(bench.of("acme", cancel())).await), "MDF_CLAIMS_OPEN");
+    assert_eq!(reason(bench.api.cancel_mdf_request(bench.as_partner("acme", cancel())).await), "MDF_CLAIMS_OPEN");
     bench.approve_claim("c", 1_000).await.unwrap();
     bench.pay("c").await.unwrap();
-    bench.api.cancel_mdf_request(bench.of("acme", cancel())).await.unwrap();
+    bench.api.cancel_mdf_request(bench.as_partner("acme", cancel())).await.unwrap();
     assert_eq!(bench.budget_now().await.committed_amount, usd(1_000));
     bench.proven().await;
 }
@@ -307,7 +307,7 @@ async fn one_currency_runs_through_the_chain() {
     bench.draft("e", eur(100)).await.unwrap();
     bench.submit("e").await.unwrap();
     let approve = ApproveMdfRequestRequest { name: request("e"), mdf_budget: "mdfBudgets/b".into(), ..Default::default() };
-    assert_eq!(reason(bench.api.approve_mdf_request(bench.vendor(approve)).await), "CURRENCY_MISMATCH");
+    assert_eq!(reason(bench.api.approve_mdf_request(bench.as_vendor(approve)).await), "CURRENCY_MISMATCH");
     assert_eq!(reason(bench.draft("n", usd(-1)).await), "INVALID_FIELD");
     let unknown = Some(stoa_proto::common::v1::Money { minor_units: 1, currency_code: "QQQ".into() });
     assert_eq!(reason(bench.draft("n", unknown).await), "CURRENCY_UNKNOWN");

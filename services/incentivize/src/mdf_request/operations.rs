@@ -1,7 +1,7 @@
 //! Commands on requests: checks, transition, rows, events, postings, in one
 //! transaction. Locks are taken in the order claim, request, budget.
 
-use stoa_events::{changed, created};
+use stoa_events::{record_changed, record_created};
 use stoa_kernel::{Cx, Error, Result, etag, ids, names};
 use stoa_proto::{
     incentivize::v1::{
@@ -34,16 +34,16 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfRequestRequest, 
     let zone = stoa_directory::settings(tx.conn(), &cx.tenant).await?.time_zone;
     let next = new(&id, &input, &partner.name, &zone)?;
     if !input.mdf_budget.is_empty() {
-        let budget = documents::refer::<MdfBudgets, _>(tx.conn(), cx, "mdf_request.mdf_budget", &input.mdf_budget).await?;
+        let budget = documents::get_referenced::<MdfBudgets, _>(tx.conn(), cx, "mdf_request.mdf_budget", &input.mdf_budget).await?;
         let (amount, whole) = (amounts::stored(next.amount.as_ref())?, amounts::stored(budget.amount.as_ref())?);
         amounts::same_currency("mdf_request.amount", amount, "the budget", whole)?;
     }
-    created::<MdfRequests, MdfRequestCreated>(tx, cx, next).await
+    record_created::<MdfRequests, MdfRequestCreated>(tx, cx, next).await
 }
 
 pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitMdfRequestRequest) -> Result<MdfRequest> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    changed::<MdfRequests, MdfRequestSubmitted>(tx, cx, &current, submitted(&current, cx)?).await
+    record_changed::<MdfRequests, MdfRequestSubmitted>(tx, cx, &current, submitted(&current, cx)?).await
 }
 
 pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveMdfRequestRequest) -> Result<MdfRequest> {
@@ -59,7 +59,7 @@ pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveMdfRequestRequest
     let budget = names::id("mdf_budget", "mdfBudgets", budget)?;
     // What is due to go back to the budget at this instant can be approved again.
     expiry::settle_budget(tx, cx, budget).await?;
-    let next = changed::<MdfRequests, MdfRequestApproved>(tx, cx, &current, next).await?;
+    let next = record_changed::<MdfRequests, MdfRequestApproved>(tx, cx, &current, next).await?;
     mdf_budget::commit(tx, cx, &next, amounts::stored(next.approved_amount.as_ref())?).await?;
     Ok(next)
 }
@@ -67,18 +67,18 @@ pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveMdfRequestRequest
 pub(super) async fn reject(tx: &Tx, cx: &Cx, request: &RejectMdfRequestRequest) -> Result<MdfRequest> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    changed::<MdfRequests, MdfRequestRejected>(tx, cx, &current, rejected(&current, &request.reason, cx)?).await
+    record_changed::<MdfRequests, MdfRequestRejected>(tx, cx, &current, rejected(&current, &request.reason, cx)?).await
 }
 
 pub(super) async fn start(tx: &Tx, cx: &Cx, request: &StartMdfRequestRequest) -> Result<MdfRequest> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    changed::<MdfRequests, MdfRequestStarted>(tx, cx, &current, started(&current)?).await
+    record_changed::<MdfRequests, MdfRequestStarted>(tx, cx, &current, started(&current)?).await
 }
 
 pub(super) async fn cancel(tx: &Tx, cx: &Cx, request: &CancelMdfRequestRequest) -> Result<MdfRequest> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let (next, released) = canceled(&current, &request.reason, cx)?;
-    let next = changed::<MdfRequests, MdfRequestCanceled>(tx, cx, &current, next).await?;
+    let next = record_changed::<MdfRequests, MdfRequestCanceled>(tx, cx, &current, next).await?;
     mdf_budget::release(tx, cx, &next, released, cx.now).await?;
     Ok(next)
 }
@@ -88,9 +88,9 @@ pub(crate) async fn apply_claim(tx: &Tx, cx: &Cx, current: &MdfRequest, change: 
     let Claimed { request, released } = change;
     let is_completed = request.state() == State::Completed && current.state() != State::Completed;
     let request = if is_completed {
-        changed::<MdfRequests, MdfRequestCompleted>(tx, cx, current, request).await?
+        record_changed::<MdfRequests, MdfRequestCompleted>(tx, cx, current, request).await?
     } else {
-        changed::<MdfRequests, MdfRequestClaimed>(tx, cx, current, request).await?
+        record_changed::<MdfRequests, MdfRequestClaimed>(tx, cx, current, request).await?
     };
     mdf_budget::release(tx, cx, &request, released, cx.now).await
 }

@@ -249,8 +249,12 @@ async fn a_filter_by_state_agrees_with_what_is_shown() {
     let bench = crate::testing::Bench::new().await;
     let cx = bench.cx(stoa_kernel::Reach::Tenant);
     let due = deadline(&draft("UTC"));
-    let written =
-        (1..=8).map(|state| MdfRequest { name: format!("mdfRequests/s{state}"), state, etag: stoa_kernel::etag::of(1), ..open(100) });
+    let written = (1..=8).map(|state| MdfRequest {
+        name: format!("mdfRequests/s{state}"),
+        state,
+        etag: stoa_kernel::etag::of_version(1),
+        ..open(100)
+    });
     let instants = [due.plus_micros(-1), due, due.plus_micros(1)];
     stoa_testkit::states_agree::<MdfRequests, State>(&bench.deps.store, &cx, ("state", |r| r.state), written.collect(), &instants).await;
 }

@@ -31,7 +31,7 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateMarketingCampaignRe
     let input = request.marketing_campaign.clone().unwrap_or_default();
     let current = load(tx, cx, "marketing_campaign.name", &input.name, &input.etag).await?;
     let campaign = changed(&current, &input, request.update_mask.as_ref())?;
-    stoa_events::changed::<Campaigns, MarketingCampaignUpdated>(tx, cx, &current, campaign).await
+    stoa_events::record_changed::<Campaigns, MarketingCampaignUpdated>(tx, cx, &current, campaign).await
 }
 
 pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitMarketingCampaignRequest, _: &()) -> Result<MarketingCampaign> {

@@ -181,12 +181,12 @@ fn drafted(id: &str, partner: &str) -> CreateMarketingCampaignRequest {
 
 async fn submit(bench: &Bench) -> Answer {
     let request = SubmitMarketingCampaignRequest { name: NAME.into(), ..SubmitMarketingCampaignRequest::default() };
-    bench.api.submit_marketing_campaign(bench.of("acme", request)).await
+    bench.api.submit_marketing_campaign(bench.as_partner("acme", request)).await
 }
 
 async fn approve(bench: &Bench) -> Answer {
     let request = ApproveMarketingCampaignRequest { name: NAME.into(), ..ApproveMarketingCampaignRequest::default() };
-    bench.api.approve_marketing_campaign(bench.vendor(request)).await
+    bench.api.approve_marketing_campaign(bench.as_vendor(request)).await
 }
 
 async fn schedule(bench: &Bench, days: i64) -> Answer {
@@ -195,28 +195,28 @@ async fn schedule(bench: &Bench, days: i64) -> Answer {
         schedule_time: bench.in_days(days),
         ..ScheduleMarketingCampaignRequest::default()
     };
-    bench.api.schedule_marketing_campaign(bench.of("acme", request)).await
+    bench.api.schedule_marketing_campaign(bench.as_partner("acme", request)).await
 }
 
 async fn complete(bench: &Bench) -> Answer {
     let request = CompleteMarketingCampaignRequest { name: NAME.into(), ..CompleteMarketingCampaignRequest::default() };
-    bench.api.complete_marketing_campaign(bench.of("acme", request)).await
+    bench.api.complete_marketing_campaign(bench.as_partner("acme", request)).await
 }
 
 async fn get(bench: &Bench) -> MarketingCampaign {
     let request = GetMarketingCampaignRequest { name: NAME.into() };
-    bench.api.get_marketing_campaign(bench.of("acme", request)).await.unwrap().into_inner()
+    bench.api.get_marketing_campaign(bench.as_partner("acme", request)).await.unwrap().into_inner()
 }
 
 async fn listed(bench: &Bench, filter: &str) -> usize {
     let request = ListMarketingCampaignsRequest { filter: filter.to_owned(), ..ListMarketingCampaignsRequest::default() };
-    bench.api.list_marketing_campaigns(bench.vendor(request)).await.unwrap().into_inner().marketing_campaigns.len()
+    bench.api.list_marketing_campaigns(bench.as_vendor(request)).await.unwrap().into_inner().marketing_campaigns.len()
 }
 
 /// Creates the service with an approved campaign of `acme`.
 async fn approved() -> Bench {
     let bench = bench().await;
-    let draft = bench.api.create_marketing_campaign(bench.of("acme", drafted("c", ""))).await.unwrap().into_inner();
+    let draft = bench.api.create_marketing_campaign(bench.as_partner("acme", drafted("c", ""))).await.unwrap().into_inner();
     assert_eq!((draft.partner.as_str(), draft.state()), ("partners/acme", State::Draft));
     submit(&bench).await.unwrap();
     approve(&bench).await.unwrap();
@@ -248,9 +248,9 @@ async fn the_job_deploys_a_scheduled_campaign_as_of_its_instant() {
         lead_count: 9,
         ..ReportMarketingCampaignResultsRequest::default()
     };
-    assert_eq!(reason(bench.api.report_marketing_campaign_results(bench.of("acme", results.clone())).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.report_marketing_campaign_results(bench.as_partner("acme", results.clone())).await), "STATE_INVALID");
     complete(&bench).await.unwrap();
-    let done = bench.api.report_marketing_campaign_results(bench.of("acme", results)).await.unwrap().into_inner();
+    let done = bench.api.report_marketing_campaign_results(bench.as_partner("acme", results)).await.unwrap().into_inner();
     assert_eq!((done.state(), done.audience_count, done.response_count, done.lead_count), (State::ResultsReported, 900, 80, 9));
 
     let facts = ["created", "submitted", "approved", "scheduled", "deployed", "completed", "results_reported"];
@@ -269,10 +269,13 @@ async fn a_command_that_comes_before_the_job_finds_the_campaign_deployed() {
     let seen = schedule(&bench, 2).await.unwrap().into_inner();
     bench.handle.set(bench.now().plus_days(3));
     let cancel = CancelMarketingCampaignRequest { name: NAME.into(), reason: "late".into(), ..CancelMarketingCampaignRequest::default() };
-    assert_eq!(reason(bench.api.cancel_marketing_campaign(bench.of("acme", cancel)).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.cancel_marketing_campaign(bench.as_partner("acme", cancel)).await), "STATE_INVALID");
     assert_eq!(bench.subjects().await.len(), 4, "a refused command records nothing");
     let request = CompleteMarketingCampaignRequest { name: NAME.into(), etag: seen.etag, ..CompleteMarketingCampaignRequest::default() };
-    assert_eq!(bench.api.complete_marketing_campaign(bench.of("acme", request)).await.unwrap().into_inner().state(), State::Completed);
+    assert_eq!(
+        bench.api.complete_marketing_campaign(bench.as_partner("acme", request)).await.unwrap().into_inner().state(),
+        State::Completed
+    );
     assert_eq!(bench.subjects().await[4..], ["marketing_campaign.deployed", "marketing_campaign.completed"]);
     let events = bench.events().await;
     assert_eq!(occurred(&events[4]), bench.now().plus_days(-1));
@@ -296,18 +299,18 @@ fn an_mdf_request_is_named_by_its_collection() {
 async fn history_is_taken_in_the_order_of_its_facts() {
     let bench = bench().await;
     let draft = CreateMarketingCampaignRequest { draft_time: bench.in_days(-30), ..drafted("c", "partners/acme") };
-    bench.api.create_marketing_campaign(bench.vendor(draft)).await.unwrap();
+    bench.api.create_marketing_campaign(bench.as_vendor(draft)).await.unwrap();
     let submit =
         SubmitMarketingCampaignRequest { name: NAME.into(), submit_time: bench.in_days(-20), ..SubmitMarketingCampaignRequest::default() };
-    bench.api.submit_marketing_campaign(bench.vendor(submit)).await.unwrap();
+    bench.api.submit_marketing_campaign(bench.as_vendor(submit)).await.unwrap();
     let approve = |days| ApproveMarketingCampaignRequest {
         name: NAME.into(),
         approve_time: bench.in_days(days),
         ..ApproveMarketingCampaignRequest::default()
     };
-    assert_eq!(reason(bench.api.approve_marketing_campaign(bench.vendor(approve(-21))).await), "TIME_BEFORE_STATE");
-    assert_eq!(reason(bench.api.approve_marketing_campaign(bench.vendor(approve(1))).await), "TIME_IN_FUTURE");
-    bench.api.approve_marketing_campaign(bench.vendor(approve(-19))).await.unwrap();
+    assert_eq!(reason(bench.api.approve_marketing_campaign(bench.as_vendor(approve(-21))).await), "TIME_BEFORE_STATE");
+    assert_eq!(reason(bench.api.approve_marketing_campaign(bench.as_vendor(approve(1))).await), "TIME_IN_FUTURE");
+    bench.api.approve_marketing_campaign(bench.as_vendor(approve(-19))).await.unwrap();
     let deployed = schedule(&bench, -18).await.unwrap().into_inner();
     assert_eq!((deployed.state(), deployed.deploy_time), (State::Deployed, bench.in_days(-18)));
     let days: Vec<i64> = bench.events().await.iter().map(|e| (occurred(e).micros() - bench.now().micros()) / 86_400_000_000).collect();
@@ -318,13 +321,13 @@ async fn history_is_taken_in_the_order_of_its_facts() {
 async fn campaigns_are_rejected_canceled_and_deployed_by_hand() {
     let bench = bench().await;
     for id in ["c", "d", "e"] {
-        bench.api.create_marketing_campaign(bench.vendor(drafted(id, "partners/acme"))).await.unwrap();
+        bench.api.create_marketing_campaign(bench.as_vendor(drafted(id, "partners/acme"))).await.unwrap();
     }
     submit(&bench).await.unwrap();
     let reject =
         RejectMarketingCampaignRequest { name: NAME.into(), reason: "off brand".into(), ..RejectMarketingCampaignRequest::default() };
-    assert_eq!(reason(bench.api.reject_marketing_campaign(bench.of("acme", reject.clone())).await), "SCOPE_EXCEEDED");
-    let rejected = bench.api.reject_marketing_campaign(bench.vendor(reject)).await.unwrap().into_inner();
+    assert_eq!(reason(bench.api.reject_marketing_campaign(bench.as_partner("acme", reject.clone())).await), "SCOPE_EXCEEDED");
+    let rejected = bench.api.reject_marketing_campaign(bench.as_vendor(reject)).await.unwrap().into_inner();
     assert_eq!((rejected.state(), rejected.close_reason.as_str()), (State::Rejected, "off brand"));
     assert_eq!(reason(approve(&bench).await), "STATE_INVALID");
 
@@ -333,14 +336,14 @@ async fn campaigns_are_rejected_canceled_and_deployed_by_hand() {
         reason: "no budget".into(),
         ..CancelMarketingCampaignRequest::default()
     };
-    let canceled = bench.api.cancel_marketing_campaign(bench.of("acme", cancel)).await.unwrap().into_inner();
+    let canceled = bench.api.cancel_marketing_campaign(bench.as_partner("acme", cancel)).await.unwrap().into_inner();
     assert_eq!((canceled.state(), canceled.close_reason.as_str()), (State::Canceled, "no budget"));
     assert_eq!((listed(&bench, "state = DRAFT").await, listed(&bench, "state = REJECTED OR state = CANCELED").await), (1, 2));
 
     let bench = approved().await;
     schedule(&bench, 5).await.unwrap();
     let deploy = DeployMarketingCampaignRequest { name: NAME.into(), ..DeployMarketingCampaignRequest::default() };
-    let deployed = bench.api.deploy_marketing_campaign(bench.of("acme", deploy)).await.unwrap().into_inner();
+    let deployed = bench.api.deploy_marketing_campaign(bench.as_partner("acme", deploy)).await.unwrap().into_inner();
     assert_eq!(deployed.deploy_time, Some(bench.now().proto()));
     bench.handle.set(bench.now().plus_days(9));
     assert_eq!(bench.run(&deploy_job(&bench.api.deps)).await, 0, "it is deployed already");

@@ -1,6 +1,6 @@
 //! Changes to agreements, by command and together with their enrollments.
 
-use stoa_events::{Step, changed, created, record};
+use stoa_events::{Step, record, record_changed, record_created};
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
 use stoa_proto::onboard::v1::{
     Agreement, AgreementCanceled, AgreementCreated, AgreementEffective, AgreementEnded, AgreementSent, AgreementSigned,
@@ -17,8 +17,8 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateAgreementRequest) -
     let id = ids::chosen_or_new("agreement_id", &request.agreement_id)?;
     let agreement = new(&id, &request.agreement.clone().unwrap_or_default())?;
     check_party(tx, cx, &agreement).await?;
-    documents::refer::<Programs, _>(tx.conn(), cx, "agreement.program", &agreement.program).await?;
-    created::<Agreements, AgreementCreated>(tx, cx, agreement).await
+    documents::get_referenced::<Programs, _>(tx.conn(), cx, "agreement.program", &agreement.program).await?;
+    record_created::<Agreements, AgreementCreated>(tx, cx, agreement).await
 }
 
 /// Checks that exactly one of prospect and partner is named, that it exists,
@@ -29,9 +29,9 @@ async fn check_party(tx: &Tx, cx: &Cx, agreement: &Agreement) -> Result<()> {
             .with_reason(ErrorReason::AgreementPartyInvalid));
     }
     if agreement.partner.is_empty() {
-        documents::refer::<Prospects, _>(tx.conn(), cx, "agreement.prospect", &agreement.prospect).await?;
+        documents::get_referenced::<Prospects, _>(tx.conn(), cx, "agreement.prospect", &agreement.prospect).await?;
     } else {
-        documents::refer::<Partners, _>(tx.conn(), cx, "agreement.partner", &agreement.partner).await?;
+        documents::get_referenced::<Partners, _>(tx.conn(), cx, "agreement.partner", &agreement.partner).await?;
     }
     require_writer(tx.conn(), cx, &agreement.partner, names::last(&agreement.partner)).await
 }
@@ -48,7 +48,7 @@ async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<Agreement> {
 pub(super) async fn send(tx: &Tx, cx: &Cx, request: &SendAgreementRequest) -> Result<Agreement> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    changed::<Agreements, AgreementSent>(tx, cx, &current, moved(&current, Command::Send)?).await
+    record_changed::<Agreements, AgreementSent>(tx, cx, &current, moved(&current, Command::Send)?).await
 }
 
 pub(super) async fn sign(tx: &Tx, cx: &Cx, request: &SignAgreementRequest) -> Result<Agreement> {
@@ -56,19 +56,19 @@ pub(super) async fn sign(tx: &Tx, cx: &Cx, request: &SignAgreementRequest) -> Re
     let mut agreement = moved(&current, Command::Sign)?;
     agreement.document_hash.clone_from(&request.document_hash);
     agreement.signature_reference.clone_from(&request.signature_reference);
-    changed::<Agreements, AgreementSigned>(tx, cx, &current, agreement).await
+    record_changed::<Agreements, AgreementSigned>(tx, cx, &current, agreement).await
 }
 
 pub(super) async fn decline(tx: &Tx, cx: &Cx, request: &DeclineAgreementRequest) -> Result<Agreement> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended(&current, Command::Decline, &request.reason)?).await
+    record_changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended(&current, Command::Decline, &request.reason)?).await
 }
 
 pub(super) async fn cancel(tx: &Tx, cx: &Cx, request: &CancelAgreementRequest) -> Result<Agreement> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let command = if request.target_state() == State::Declined { Command::Decline } else { Command::Void };
-    changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended(&current, command, &request.reason)?).await
+    record_changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended(&current, command, &request.reason)?).await
 }
 
 /// Puts a signed agreement into force with a partner, within the transaction of

@@ -32,7 +32,7 @@ const LEADS_TO: [(State, [Option<State>; 7]); 8] = {
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
 fn agreement(state: State) -> Agreement {
-    Agreement { name: "agreements/a".into(), state: state as i32, etag: etag::of(1), ..Default::default() }
+    Agreement { name: "agreements/a".into(), state: state as i32, etag: etag::of_version(1), ..Default::default() }
 }
 
 #[test]
@@ -80,13 +80,13 @@ async fn call(bench: &Bench, name: &str, command: Command) -> Result<State, Stat
     let cancel =
         |name, state: State| CancelAgreementRequest { name, target_state: state as i32, reason: "why".into(), ..Default::default() };
     let answer = match command {
-        Command::Send => bench.api.send_agreement(bench.vendor(SendAgreementRequest { name, ..Default::default() })).await?,
-        Command::Sign => bench.api.sign_agreement(bench.vendor(SignAgreementRequest { name, ..Default::default() })).await?,
+        Command::Send => bench.api.send_agreement(bench.as_vendor(SendAgreementRequest { name, ..Default::default() })).await?,
+        Command::Sign => bench.api.sign_agreement(bench.as_vendor(SignAgreementRequest { name, ..Default::default() })).await?,
         Command::Decline => {
-            bench.api.decline_agreement(bench.vendor(DeclineAgreementRequest { name, reason, ..Default::default() })).await?
+            bench.api.decline_agreement(bench.as_vendor(DeclineAgreementRequest { name, reason, ..Default::default() })).await?
         }
-        Command::Void => bench.api.cancel_agreement(bench.vendor(cancel(name, State::Voided))).await?,
-        _ => bench.api.cancel_agreement(bench.vendor(cancel(name, State::Declined))).await?,
+        Command::Void => bench.api.cancel_agreement(bench.as_vendor(cancel(name, State::Voided))).await?,
+        _ => bench.api.cancel_agreement(bench.as_vendor(cancel(name, State::Declined))).await?,
     };
     Ok(answer.into_inner().state())
 }
@@ -149,7 +149,7 @@ async fn an_agreement_has_one_party_that_exists() {
         let agreement =
             Agreement { prospect: prospect.into(), partner: partner.into(), program: "programs/p".into(), ..Default::default() };
         let request = CreateAgreementRequest { agreement: Some(agreement), ..Default::default() };
-        bench.api.create_agreement(bench.vendor(request)).await
+        bench.api.create_agreement(bench.as_vendor(request)).await
     };
     assert_eq!(reason(create("", "").await), "AGREEMENT_PARTY_INVALID");
     assert_eq!(reason(create("prospects/acme", "partners/acme").await), "AGREEMENT_PARTY_INVALID");
@@ -170,16 +170,16 @@ async fn a_partner_signs_and_declines_its_own_agreements_but_a_distributor_not_i
     let sign = |name: &str| SignAgreementRequest { name: name.into(), ..Default::default() };
     let decline = |name: &str| DeclineAgreementRequest { name: name.into(), reason: "no".into(), ..Default::default() };
 
-    let seen = bench.api.get_agreement(bench.of("distributor", GetAgreementRequest { name: "agreements/one".into() })).await;
+    let seen = bench.api.get_agreement(bench.as_partner("distributor", GetAgreementRequest { name: "agreements/one".into() })).await;
     assert_eq!(seen.unwrap().into_inner().state(), State::Sent, "it sees the agreement but may not change it");
-    assert_eq!(reason(bench.api.sign_agreement(bench.of("distributor", sign("agreements/one"))).await), "SCOPE_EXCEEDED");
-    assert_eq!(reason(bench.api.decline_agreement(bench.of("distributor", decline("agreements/one"))).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.sign_agreement(bench.as_partner("distributor", sign("agreements/one"))).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.decline_agreement(bench.as_partner("distributor", decline("agreements/one"))).await), "SCOPE_EXCEEDED");
 
-    let signed = bench.api.sign_agreement(bench.of("dealer", sign("agreements/one"))).await.unwrap().into_inner();
+    let signed = bench.api.sign_agreement(bench.as_partner("dealer", sign("agreements/one"))).await.unwrap().into_inner();
     assert_eq!(signed.state(), State::PartnerSigned);
-    let declined = bench.api.decline_agreement(bench.of("dealer", decline("agreements/two"))).await.unwrap().into_inner();
+    let declined = bench.api.decline_agreement(bench.as_partner("dealer", decline("agreements/two"))).await.unwrap().into_inner();
     assert_eq!((declined.state(), declined.end_reason.as_str()), (State::Declined, "no"));
-    assert_eq!(reason(bench.api.decline_agreement(bench.of("dealer", decline("agreements/one"))).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.decline_agreement(bench.as_partner("dealer", decline("agreements/one"))).await), "STATE_INVALID");
 
     let cancel = CancelAgreementRequest {
         name: "agreements/one".into(),
@@ -187,8 +187,8 @@ async fn a_partner_signs_and_declines_its_own_agreements_but_a_distributor_not_i
         reason: "no".into(),
         ..Default::default()
     };
-    assert_eq!(reason(bench.api.cancel_agreement(bench.of("dealer", cancel)).await), "SCOPE_EXCEEDED", "only the vendor cancels");
-    let hidden = bench.api.get_agreement(bench.stranger(GetAgreementRequest { name: "agreements/one".into() })).await;
+    assert_eq!(reason(bench.api.cancel_agreement(bench.as_partner("dealer", cancel)).await), "SCOPE_EXCEEDED", "only the vendor cancels");
+    let hidden = bench.api.get_agreement(bench.as_stranger(GetAgreementRequest { name: "agreements/one".into() })).await;
     assert_eq!(hidden.unwrap_err().code(), Code::NotFound);
 }
 
@@ -200,7 +200,7 @@ async fn an_enrollment_needs_a_signed_agreement_that_has_begun() {
     bench.signed("later", Agreement { prospect, effective_time: bench.in_days(1), ..Default::default() }).await;
     let enroll = async |agreement: &str| {
         let request = CreateEnrollmentRequest { agreement: format!("agreements/{agreement}"), ..Default::default() };
-        bench.api.create_enrollment(bench.vendor(request)).await
+        bench.api.create_enrollment(bench.as_vendor(request)).await
     };
     assert_eq!(reason(enroll("sent").await), "AGREEMENT_NOT_SIGNED");
     assert_eq!(reason(enroll("later").await), "TIME_IN_FUTURE");
@@ -214,9 +214,9 @@ async fn an_agreement_expires_at_its_expire_time_and_not_with_the_sweep() {
     let until = bench.in_days(10);
     bench.enroll_by("acme", "", Agreement { expire_time: until, ..Default::default() }).await;
     let states = async || {
-        let get = bench.vendor(GetAgreementRequest { name: "agreements/acme".into() });
+        let get = bench.as_vendor(GetAgreementRequest { name: "agreements/acme".into() });
         let filter = "state = EXPIRED".to_owned();
-        let list = bench.vendor(ListAgreementsRequest { filter, ..Default::default() });
+        let list = bench.as_vendor(ListAgreementsRequest { filter, ..Default::default() });
         let listed = bench.api.list_agreements(list).await.unwrap().into_inner().agreements;
         (bench.api.get_agreement(get).await.unwrap().into_inner().state(), listed.len())
     };

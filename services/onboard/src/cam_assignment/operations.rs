@@ -14,7 +14,7 @@ pub(super) async fn assign(tx: &Tx, cx: &Cx, request: &AssignCamRequest) -> Resu
     let partner = documents::id::<Partners>("partner", &request.partner)?;
     let at = cx.occurred("assign_time", request.assign_time.as_ref())?;
     documents::find::<Partners, _>(tx.conn(), cx, &partner).await?.ok_or_else(|| Error::not_found(&request.partner))?;
-    documents::refer::<Persons, _>(tx.conn(), cx, "person", &request.person).await?;
+    documents::get_referenced::<Persons, _>(tx.conn(), cx, "person", &request.person).await?;
     let current = documents::lock::<CamAssignments>(tx, cx, &partner).await?;
     let next = CamAssignment {
         name: names::name("camAssignments", &partner),

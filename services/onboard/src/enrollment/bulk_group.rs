@@ -87,7 +87,7 @@ impl Group {
         if name.is_empty() {
             return Err(Error::invalid("program", "must be named, because the tenant has no default program"));
         }
-        let found = documents::refer::<Programs, _>(tx.conn(), cx, "program", &name).await?.name;
+        let found = documents::get_referenced::<Programs, _>(tx.conn(), cx, "program", &name).await?.name;
         self.programs.insert(row.program.clone(), found.clone());
         Ok(found)
     }

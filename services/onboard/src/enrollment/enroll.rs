@@ -81,7 +81,7 @@ pub(super) async fn choose_tier(tx: &Tx, cx: &Cx, program: &str, named: &str) ->
     if owner != program_id {
         return Err(Error::invalid("tier", format!("must be a tier of {program}")).with_reason(ErrorReason::TierOfOtherProgram));
     }
-    Ok(documents::refer::<Tiers, _>(tx.conn(), cx, "tier", named).await?.name)
+    Ok(documents::get_referenced::<Tiers, _>(tx.conn(), cx, "tier", named).await?.name)
 }
 
 async fn refuse_second(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Commands on enrollments. A lapse that is due is recorded first, so that no
 //! command changes an enrollment that has ended.
 
-use stoa_events::changed;
+use stoa_events::record_changed;
 use stoa_kernel::{Cx, Result, etag, names};
 use stoa_proto::onboard::v1::{
     AssignTierRequest, AuthorizeProductLinesRequest, Enrollment, EnrollmentProductLinesAuthorized, EnrollmentReactivated,
@@ -35,14 +35,14 @@ pub(super) async fn assign_tier(tx: &Tx, cx: &Cx, request: &AssignTierRequest) -
     check_live(&current)?;
     let tier = choose_tier(tx, cx, &current.program, &request.tier).await?;
     let enrollment = tier_pinned(&current, &tier, &request.reason, cx.now)?;
-    changed::<Enrollments, EnrollmentTierAssigned>(tx, cx, &current, enrollment).await
+    record_changed::<Enrollments, EnrollmentTierAssigned>(tx, cx, &current, enrollment).await
 }
 
 pub(super) async fn authorize_product_lines(tx: &Tx, cx: &Cx, request: &AuthorizeProductLinesRequest) -> Result<Enrollment> {
     check_product_lines(&request.product_lines)?;
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let enrollment = authorized(&current, &request.product_lines)?;
-    changed::<Enrollments, EnrollmentProductLinesAuthorized>(tx, cx, &current, enrollment).await
+    record_changed::<Enrollments, EnrollmentProductLinesAuthorized>(tx, cx, &current, enrollment).await
 }
 
 pub(super) async fn suspend(tx: &Tx, cx: &Cx, request: &SuspendEnrollmentRequest) -> Result<Enrollment> {
@@ -50,7 +50,7 @@ pub(super) async fn suspend(tx: &Tx, cx: &Cx, request: &SuspendEnrollmentRequest
     let mut enrollment = moved(&current, Command::Suspend)?;
     enrollment.reason.clone_from(&request.reason);
     onboarding_plan::pause(tx, cx, &enrollment).await?;
-    changed::<Enrollments, EnrollmentSuspended>(tx, cx, &current, enrollment).await
+    record_changed::<Enrollments, EnrollmentSuspended>(tx, cx, &current, enrollment).await
 }
 
 pub(super) async fn reactivate(tx: &Tx, cx: &Cx, request: &ReactivateEnrollmentRequest) -> Result<Enrollment> {
@@ -58,7 +58,7 @@ pub(super) async fn reactivate(tx: &Tx, cx: &Cx, request: &ReactivateEnrollmentR
     let mut enrollment = moved(&current, Command::Reactivate)?;
     enrollment.reason.clear();
     onboarding_plan::resume(tx, cx, &enrollment).await?;
-    changed::<Enrollments, EnrollmentReactivated>(tx, cx, &current, enrollment).await
+    record_changed::<Enrollments, EnrollmentReactivated>(tx, cx, &current, enrollment).await
 }
 
 pub(super) async fn terminate(tx: &Tx, cx: &Cx, request: &TerminateEnrollmentRequest) -> Result<Enrollment> {
@@ -70,7 +70,7 @@ pub(super) async fn terminate(tx: &Tx, cx: &Cx, request: &TerminateEnrollmentReq
     enrollment.end_time = Some(cx.now.proto());
     agreement::end(tx, cx, &current.agreement, agreement::Command::Terminate, cx.now, &request.reason).await?;
     onboarding_plan::close(tx, cx, &enrollment, cx.now).await?;
-    let enrollment = changed::<Enrollments, EnrollmentTerminated>(tx, cx, &current, enrollment).await?;
+    let enrollment = record_changed::<Enrollments, EnrollmentTerminated>(tx, cx, &current, enrollment).await?;
     refresh_visibility(tx, cx, names::last(&enrollment.partner)).await?;
     Ok(enrollment)
 }

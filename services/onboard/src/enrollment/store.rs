@@ -122,7 +122,7 @@ fn not_over(now: Timestamp) -> Condition {
 /// as live.
 pub(super) async fn lock_live(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<Option<Enrollment>> {
     let of_both = documents::select::<Enrollments>(cx).filter(Column::Partner.eq(partner)).filter(Column::Program.eq(program));
-    documents::one(tx.conn(), of_both.filter(live()).lock_exclusive()).await
+    documents::first(tx.conn(), of_both.filter(live()).lock_exclusive()).await
 }
 
 /// Returns the enrollments of a partner that are live at the context's instant.

@@ -28,7 +28,7 @@ fn enrollment(status: Status) -> Enrollment {
         name: "enrollments/e".into(),
         tier: "programs/p/tiers/entry".into(),
         status: status as i32,
-        etag: etag::of(1),
+        etag: etag::of_version(1),
         ..Default::default()
     }
 }
@@ -82,9 +82,13 @@ async fn call(bench: &Bench, name: &str, command: Command) -> Result<Status, ton
     let (name, reason) = (name.to_owned(), "why".to_owned());
     let api = &bench.api;
     let answer = match command {
-        Command::Suspend => api.suspend_enrollment(bench.vendor(SuspendEnrollmentRequest { name, reason, ..Default::default() })).await?,
-        Command::Reactivate => api.reactivate_enrollment(bench.vendor(ReactivateEnrollmentRequest { name, ..Default::default() })).await?,
-        _ => api.terminate_enrollment(bench.vendor(TerminateEnrollmentRequest { name, reason, ..Default::default() })).await?,
+        Command::Suspend => {
+            api.suspend_enrollment(bench.as_vendor(SuspendEnrollmentRequest { name, reason, ..Default::default() })).await?
+        }
+        Command::Reactivate => {
+            api.reactivate_enrollment(bench.as_vendor(ReactivateEnrollmentRequest { name, ..Default::default() })).await?
+        }
+        _ => api.terminate_enrollment(bench.as_vendor(TerminateEnrollmentRequest { name, reason, ..Default::default() })).await?,
     };
     Ok(answer.into_inner().status())
 }
@@ -110,11 +114,11 @@ async fn every_call_follows_the_table_from_every_status() {
 
 async fn status(bench: &Bench, id: &str) -> Status {
     let request = GetEnrollmentRequest { name: format!("enrollments/{id}") };
-    bench.api.get_enrollment(bench.vendor(request)).await.unwrap().into_inner().status()
+    bench.api.get_enrollment(bench.as_vendor(request)).await.unwrap().into_inner().status()
 }
 
 async fn listed(bench: &Bench, filter: &str) -> Vec<String> {
-    let request = bench.vendor(ListEnrollmentsRequest { filter: filter.into(), ..Default::default() });
+    let request = bench.as_vendor(ListEnrollmentsRequest { filter: filter.into(), ..Default::default() });
     let found = bench.api.list_enrollments(request).await.unwrap().into_inner().enrollments;
     found.into_iter().map(|e| e.name).collect()
 }
@@ -142,13 +146,13 @@ async fn an_enrollment_lapses_at_its_end_time_and_not_with_the_sweep() {
     }
     let tier = "programs/p/tiers/gold".to_owned();
     let assign = AssignTierRequest { name: "enrollments/acme".into(), tier, reason: "why".into(), ..Default::default() };
-    assert_eq!(reason(bench.api.assign_tier(bench.vendor(assign)).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.assign_tier(bench.as_vendor(assign)).await), "STATE_INVALID");
     let lines = AuthorizeProductLinesRequest {
         name: "enrollments/acme".into(),
         product_lines: vec!["productLines/x".into()],
         ..Default::default()
     };
-    assert_eq!(reason(bench.api.authorize_product_lines(bench.vendor(lines)).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.authorize_product_lines(bench.as_vendor(lines)).await), "STATE_INVALID");
     assert_eq!(bench.sweep("enrollment-lapse").await, 2);
     assert_eq!(bench.sweep("enrollment-lapse").await, 0);
     assert_eq!(listed(&bench, "status = LAPSED").await.len(), 2);
@@ -164,7 +168,7 @@ async fn a_partner_can_be_enrolled_again_before_the_sweep_records_the_lapse() {
     let again = async |id: &str| {
         let agreement = bench.signed(id, Agreement { partner: "partners/acme".into(), ..Default::default() }).await.name;
         let request = CreateEnrollmentRequest { enrollment_id: id.into(), agreement, ..Default::default() };
-        bench.api.create_enrollment(bench.vendor(request)).await
+        bench.api.create_enrollment(bench.as_vendor(request)).await
     };
     bench.pass_days(9);
     assert_eq!(reason(again("early").await), "ALREADY_ENROLLED");
@@ -197,7 +201,7 @@ async fn a_tier_is_one_of_the_program_and_pinning_it_again_changes_nothing() {
     bench.pass_days(1);
     let assign = async |tier: &str| {
         let request = AssignTierRequest { name: enrolled.name.clone(), tier: tier.into(), reason: "why".into(), ..Default::default() };
-        bench.api.assign_tier(bench.vendor(request)).await
+        bench.api.assign_tier(bench.as_vendor(request)).await
     };
     assert_eq!(reason(assign("programs/q/tiers/gold").await), "TIER_OF_OTHER_PROGRAM");
     assert_eq!(reason(assign("programs/p/tiers/none").await), "REFERENCE_NOT_FOUND");
@@ -215,11 +219,11 @@ async fn a_program_without_a_tier_enrolls_nobody() {
     let program = stoa_proto::onboard::v1::Program { display_name: "E".into(), ..Default::default() };
     let request = stoa_proto::onboard::v1::CreateProgramRequest { program_id: "e".into(), program: Some(program), ..Default::default() };
     use stoa_proto::onboard::v1::program_service_server::ProgramService as _;
-    bench.api.create_program(bench.vendor(request)).await.unwrap();
+    bench.api.create_program(bench.as_vendor(request)).await.unwrap();
     let prospect = bench.prospect("acme").await.name;
     let agreement = bench.signed("acme", Agreement { prospect, program: "programs/e".into(), ..Default::default() }).await.name;
     let enroll = CreateEnrollmentRequest { agreement, ..Default::default() };
-    assert_eq!(reason(bench.api.create_enrollment(bench.vendor(enroll)).await), "PROGRAM_WITHOUT_TIER");
+    assert_eq!(reason(bench.api.create_enrollment(bench.as_vendor(enroll)).await), "PROGRAM_WITHOUT_TIER");
 }
 
 #[tokio::test]
@@ -233,7 +237,7 @@ async fn product_lines_are_authorized_with_the_current_etag() {
             etag: etag.into(),
             ..Default::default()
         };
-        bench.api.authorize_product_lines(bench.vendor(request)).await
+        bench.api.authorize_product_lines(bench.as_vendor(request)).await
     };
     assert_eq!(reason(authorize(&["x"], "").await), "INVALID_FIELD");
     let two = authorize(&["productLines/x", "productLines/y", "productLines/x"], &enrolled.etag).await.unwrap().into_inner();
@@ -252,7 +256,7 @@ async fn a_past_agreement_starts_a_plan_that_counts_from_now_and_history_starts_
     assert_eq!((enrolled.effective_time, enrolled.imported), (past, false));
     let plan = async |id: &str| {
         let request = GetOnboardingPlanRequest { name: format!("onboardingPlans/{id}") };
-        bench.api.get_onboarding_plan(bench.vendor(request)).await
+        bench.api.get_onboarding_plan(bench.as_vendor(request)).await
     };
     assert_eq!(plan("acme").await.unwrap().into_inner().start_time, Some(bench.now().proto()));
 
@@ -317,9 +321,9 @@ async fn an_enrollment_is_changed_by_callers_that_may_write_for_its_partner() {
     bench.enroll_by("dealer", "distributor", Agreement { program: "programs/open".into(), ..Default::default() }).await;
     bench.assign("cam", "dealer").await;
     let suspend = |id: &str| SuspendEnrollmentRequest { name: format!("enrollments/{id}"), reason: "why".into(), ..Default::default() };
-    let refused = bench.api.suspend_enrollment(bench.of("distributor", suspend("dealer"))).await;
+    let refused = bench.api.suspend_enrollment(bench.as_partner("distributor", suspend("dealer"))).await;
     assert_eq!(reason(refused), "SCOPE_EXCEEDED");
-    assert_eq!(reason(bench.api.suspend_enrollment(bench.cam("cam", suspend("distributor"))).await), "PARTNER_NOT_ASSIGNED");
-    assert_eq!(bench.api.suspend_enrollment(bench.stranger(suspend("dealer"))).await.unwrap_err().code(), Code::NotFound);
-    assert!(bench.api.suspend_enrollment(bench.cam("cam", suspend("dealer"))).await.is_ok());
+    assert_eq!(reason(bench.api.suspend_enrollment(bench.as_cam("cam", suspend("distributor"))).await), "PARTNER_NOT_ASSIGNED");
+    assert_eq!(bench.api.suspend_enrollment(bench.as_stranger(suspend("dealer"))).await.unwrap_err().code(), Code::NotFound);
+    assert!(bench.api.suspend_enrollment(bench.as_cam("cam", suspend("dealer"))).await.is_ok());
 }

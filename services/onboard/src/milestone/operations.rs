@@ -1,6 +1,6 @@
 //! Commands on milestones.
 
-use stoa_events::changed;
+use stoa_events::record_changed;
 use stoa_kernel::{Cx, Result, etag, names};
 use stoa_proto::onboard::v1::{
     BlockMilestoneRequest, CompleteMilestoneRequest, OnboardingPlan, OnboardingPlanProgressed, WaiveMilestoneRequest,
@@ -30,17 +30,17 @@ async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<OnboardingPlan
 pub(super) async fn complete(tx: &Tx, cx: &Cx, request: &CompleteMilestoneRequest) -> Result<OnboardingPlan> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let plan = ended(&current, request.kind(), &End::ByHand, cx.now)?;
-    changed::<Plans, OnboardingPlanProgressed>(tx, cx, &current, plan).await
+    record_changed::<Plans, OnboardingPlanProgressed>(tx, cx, &current, plan).await
 }
 
 pub(super) async fn waive(tx: &Tx, cx: &Cx, request: &WaiveMilestoneRequest) -> Result<OnboardingPlan> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let plan = ended(&current, request.kind(), &End::Waived(cx.caller.person()), cx.now)?;
-    changed::<Plans, OnboardingPlanProgressed>(tx, cx, &current, plan).await
+    record_changed::<Plans, OnboardingPlanProgressed>(tx, cx, &current, plan).await
 }
 
 pub(super) async fn block(tx: &Tx, cx: &Cx, request: &BlockMilestoneRequest) -> Result<OnboardingPlan> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let plan = blocked(&current, request.kind(), &request.barrier)?;
-    changed::<Plans, OnboardingPlanProgressed>(tx, cx, &current, plan).await
+    record_changed::<Plans, OnboardingPlanProgressed>(tx, cx, &current, plan).await
 }

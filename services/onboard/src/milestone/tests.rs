@@ -147,7 +147,7 @@ fn a_plan_counts_from_the_later_of_enrollment_and_now() {
 
 async fn read(bench: &Bench, id: &str) -> OnboardingPlan {
     let request = GetOnboardingPlanRequest { name: format!("onboardingPlans/{id}") };
-    bench.api.get_onboarding_plan(bench.vendor(request)).await.unwrap().into_inner()
+    bench.api.get_onboarding_plan(bench.as_vendor(request)).await.unwrap().into_inner()
 }
 
 fn state_of(plan: &OnboardingPlan, kind: Kind) -> State {
@@ -186,13 +186,13 @@ async fn a_plan_stalls_once_per_period_and_a_barrier_keeps_it_escalated() {
         barrier: "no account".into(),
         ..Default::default()
     };
-    let plan = bench.api.block_milestone(bench.vendor(block)).await.unwrap().into_inner();
+    let plan = bench.api.block_milestone(bench.as_vendor(block)).await.unwrap().into_inner();
     assert_eq!((state_of(&plan, Kind::Portal), plan.milestones[0].barrier.as_str()), (State::Escalated, "no account"));
     bench.pass_days(30);
     assert_eq!(bench.sweep("onboarding-stall").await, 0, "the concierge has it");
 
     let complete = CompleteMilestoneRequest { name: "onboardingPlans/acme".into(), kind: Kind::Portal as i32, ..Default::default() };
-    bench.api.complete_milestone(bench.vendor(complete)).await.unwrap();
+    bench.api.complete_milestone(bench.as_vendor(complete)).await.unwrap();
     bench.pass_days(14);
     assert_eq!(bench.sweep("onboarding-stall").await, 1, "a new period");
     assert_eq!(state_of(&read(&bench, "acme").await, Kind::KickOff), State::Escalated);
@@ -204,17 +204,17 @@ async fn a_plan_ends_when_its_enrollment_is_terminated() {
     bench.enroll("acme").await;
     bench.pass_days(5);
     let request = TerminateEnrollmentRequest { name: "enrollments/acme".into(), reason: "left".into(), ..Default::default() };
-    bench.api.terminate_enrollment(bench.vendor(request)).await.unwrap();
+    bench.api.terminate_enrollment(bench.as_vendor(request)).await.unwrap();
     let ended = read(&bench, "acme").await;
     assert_eq!((ended.end_time, ended.complete_time), (Some(bench.now().proto()), None));
     bench.pass_days(30);
     assert_eq!(bench.sweep("onboarding-stall").await, 0);
     course_completed(&bench, "acme", bench.now()).await;
     let waive = WaiveMilestoneRequest { name: ended.name.clone(), kind: Kind::KickOff as i32, ..Default::default() };
-    assert_eq!(reason(bench.api.waive_milestone(bench.vendor(waive)).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.waive_milestone(bench.as_vendor(waive)).await), "STATE_INVALID");
     assert_eq!(read(&bench, "acme").await, ended, "it no longer changes");
     let list = ListOnboardingPlansRequest { filter: "end_time > \"2020-01-01T00:00:00Z\"".into(), ..Default::default() };
-    assert_eq!(bench.api.list_onboarding_plans(bench.vendor(list)).await.unwrap().into_inner().onboarding_plans, [ended]);
+    assert_eq!(bench.api.list_onboarding_plans(bench.as_vendor(list)).await.unwrap().into_inner().onboarding_plans, [ended]);
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn a_plan_ends_with_the_lapse_whatever_finds_it_first() {
     let notified = read(&bench, "notified").await;
     assert_eq!((notified.end_time, state_of(&notified, Kind::ProductCourse)), (until, State::NotStarted));
     let waive = WaiveMilestoneRequest { name: "onboardingPlans/commanded".into(), kind: Kind::KickOff as i32, ..Default::default() };
-    assert_eq!(reason(bench.api.waive_milestone(bench.vendor(waive)).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.waive_milestone(bench.as_vendor(waive)).await), "STATE_INVALID");
     assert_eq!(bench.sweep("onboarding-stall").await, 0, "two plans would have stalled only after their end");
     for id in ["swept", "commanded", "notified"] {
         assert_eq!(read(&bench, id).await.end_time, until, "{id}");
@@ -244,11 +244,11 @@ async fn a_plan_pauses_while_its_enrollment_is_suspended() {
     let name = bench.enroll("acme").await.name;
     bench.pass_days(10);
     let suspend = SuspendEnrollmentRequest { name: name.clone(), reason: "audit".into(), ..Default::default() };
-    bench.api.suspend_enrollment(bench.vendor(suspend)).await.unwrap();
+    bench.api.suspend_enrollment(bench.as_vendor(suspend)).await.unwrap();
     assert_eq!(read(&bench, "acme").await.pause_time, Some(bench.now().proto()));
     bench.pass_days(30);
     assert_eq!(bench.sweep("onboarding-stall").await, 0);
-    bench.api.reactivate_enrollment(bench.vendor(ReactivateEnrollmentRequest { name, ..Default::default() })).await.unwrap();
+    bench.api.reactivate_enrollment(bench.as_vendor(ReactivateEnrollmentRequest { name, ..Default::default() })).await.unwrap();
     bench.pass_days(13);
     assert_eq!(bench.sweep("onboarding-stall").await, 0, "the stall time starts anew");
     bench.pass_days(1);
@@ -263,9 +263,9 @@ async fn a_cam_changes_the_plans_of_assigned_partners_only() {
     bench.assign("cam", "acme").await;
     let waive =
         |id: &str| WaiveMilestoneRequest { name: format!("onboardingPlans/{id}"), kind: Kind::KickOff as i32, ..Default::default() };
-    let plan = bench.api.waive_milestone(bench.cam("cam", waive("acme"))).await.unwrap().into_inner();
+    let plan = bench.api.waive_milestone(bench.as_cam("cam", waive("acme"))).await.unwrap().into_inner();
     assert_eq!(plan.milestones[1].waived_by, "persons/cam");
-    assert_eq!(reason(bench.api.waive_milestone(bench.cam("cam", waive("other"))).await), "PARTNER_NOT_ASSIGNED");
+    assert_eq!(reason(bench.api.waive_milestone(bench.as_cam("cam", waive("other"))).await), "PARTNER_NOT_ASSIGNED");
     let stale = WaiveMilestoneRequest { etag: "\"1\"".into(), kind: Kind::Portal as i32, ..waive("acme") };
-    assert_eq!(reason(bench.api.waive_milestone(bench.vendor(stale)).await), "ETAG_MISMATCH");
+    assert_eq!(reason(bench.api.waive_milestone(bench.as_vendor(stale)).await), "ETAG_MISMATCH");
 }

@@ -18,7 +18,7 @@ const LEVELS_MAX: usize = 8;
 async fn update(bench: &Bench, input: Partner, paths: &[&str]) -> Result<Response<Partner>, Status> {
     let update_mask = Some(FieldMask { paths: paths.iter().map(|p| (*p).to_owned()).collect() });
     let request = UpdatePartnerRequest { partner: Some(input), update_mask, ..Default::default() };
-    bench.api.update_partner(bench.vendor(request)).await
+    bench.api.update_partner(bench.as_vendor(request)).await
 }
 
 async fn place(bench: &Bench, id: &str, parent: &str) -> Result<Response<Partner>, Status> {
@@ -138,13 +138,13 @@ async fn a_partner_is_changed_only_by_the_vendor_and_its_cam() {
         let partner = Partner { name: format!("partners/{id}"), territory: "emea".into(), ..Default::default() };
         UpdatePartnerRequest { partner: Some(partner), ..Default::default() }
     };
-    assert!(bench.api.update_partner(bench.cam("cam", request("acme"))).await.is_ok());
-    assert_eq!(reason(bench.api.update_partner(bench.cam("cam", request("other"))).await), "PARTNER_NOT_ASSIGNED");
-    assert_eq!(reason(bench.api.update_partner(bench.cam("nobody", request("acme"))).await), "PARTNER_NOT_ASSIGNED");
+    assert!(bench.api.update_partner(bench.as_cam("cam", request("acme"))).await.is_ok());
+    assert_eq!(reason(bench.api.update_partner(bench.as_cam("cam", request("other"))).await), "PARTNER_NOT_ASSIGNED");
+    assert_eq!(reason(bench.api.update_partner(bench.as_cam("nobody", request("acme"))).await), "PARTNER_NOT_ASSIGNED");
     let list = async |request| bench.api.list_partners(request).await.unwrap().into_inner().partners.len();
-    assert_eq!(list(bench.vendor(ListPartnersRequest::default())).await, 2);
-    assert_eq!(list(bench.of("acme", ListPartnersRequest::default())).await, 1);
-    assert_eq!(list(bench.stranger(ListPartnersRequest::default())).await, 0);
+    assert_eq!(list(bench.as_vendor(ListPartnersRequest::default())).await, 2);
+    assert_eq!(list(bench.as_partner("acme", ListPartnersRequest::default())).await, 1);
+    assert_eq!(list(bench.as_stranger(ListPartnersRequest::default())).await, 0);
 }
 
 async fn set_visible(bench: &Bench, descendants_visible: bool) {
@@ -152,7 +152,7 @@ async fn set_visible(bench: &Bench, descendants_visible: bool) {
     let paths = vec!["descendants_visible".to_owned()];
     let update_mask = Some(FieldMask { paths: paths.clone() });
     let request = UpdateProgramRequest { program: Some(program), update_mask, ..Default::default() };
-    let program = bench.api.update_program(bench.vendor(request)).await.unwrap().into_inner();
+    let program = bench.api.update_program(bench.as_vendor(request)).await.unwrap().into_inner();
     let event = Event {
         tenant: "t".into(),
         subject: "onboard.program.updated".into(),
@@ -178,7 +178,7 @@ async fn a_program_changes_visibility_page_by_page() {
     let seen = async || {
         let mut request = ListPartnersRequest { page_size: 1000, ..Default::default() };
         request.filter = "parent = \"partners/above\"".into();
-        bench.api.list_partners(bench.of("above", request)).await.unwrap().into_inner().partners.len()
+        bench.api.list_partners(bench.as_partner("above", request)).await.unwrap().into_inner().partners.len()
     };
     assert_eq!(seen().await, 0);
     set_visible(&bench, true).await;

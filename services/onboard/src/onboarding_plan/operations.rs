@@ -1,6 +1,6 @@
 //! Changes to plans that come with their enrollments, in the same transactions.
 
-use stoa_events::{Step, changed, created, record};
+use stoa_events::{Step, record, record_changed, record_created};
 use stoa_kernel::{Cx, Result, Timestamp, names};
 use stoa_proto::onboard::v1::{
     Enrollment, OnboardingPlan, OnboardingPlanEnded, OnboardingPlanPaused, OnboardingPlanResumed, OnboardingPlanStarted,
@@ -11,7 +11,7 @@ use super::{closed, new, paused, resumed, store::Plans};
 
 /// Starts the plan of an enrollment.
 pub(crate) async fn start(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()> {
-    created::<Plans, OnboardingPlanStarted>(tx, cx, new(enrollment, cx.now)).await?;
+    record_created::<Plans, OnboardingPlanStarted>(tx, cx, new(enrollment, cx.now)).await?;
     Ok(())
 }
 
@@ -27,7 +27,7 @@ pub(crate) async fn close(tx: &Tx, cx: &Cx, enrollment: &Enrollment, at: Timesta
 pub(crate) async fn pause(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()> {
     let Some(current) = plan_of(tx, cx, enrollment).await? else { return Ok(()) };
     let Some(plan) = paused(&current, cx.now) else { return Ok(()) };
-    changed::<Plans, OnboardingPlanPaused>(tx, cx, &current, plan).await?;
+    record_changed::<Plans, OnboardingPlanPaused>(tx, cx, &current, plan).await?;
     Ok(())
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn pause(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<(
 pub(crate) async fn resume(tx: &Tx, cx: &Cx, enrollment: &Enrollment) -> Result<()> {
     let Some(current) = plan_of(tx, cx, enrollment).await? else { return Ok(()) };
     let Some(plan) = resumed(&current, cx.now) else { return Ok(()) };
-    changed::<Plans, OnboardingPlanResumed>(tx, cx, &current, plan).await?;
+    record_changed::<Plans, OnboardingPlanResumed>(tx, cx, &current, plan).await?;
     Ok(())
 }
 

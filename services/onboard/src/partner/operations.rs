@@ -6,7 +6,7 @@
 //! partner placed below one that is being moved would keep the old ancestors.
 
 use stoa_directory::ancestors;
-use stoa_events::{changed, created};
+use stoa_events::{record_changed, record_created};
 use stoa_kernel::{Cx, Result, names};
 use stoa_proto::onboard::v1::{Partner, PartnerCreated, PartnerUpdated};
 use stoa_store::{Tx, documents};
@@ -24,14 +24,14 @@ pub(crate) async fn create(tx: &Tx, cx: &Cx, id: &str, input: &Partner) -> Resul
     }
     let ancestors = place(tx, cx, id, &input.parent).await?;
     let partner = Partner { name: names::name("partners", id), ancestors, visible_to: Vec::new(), ..input.clone() };
-    let partner = created::<Partners, PartnerCreated>(tx, cx, partner).await?;
+    let partner = record_created::<Partners, PartnerCreated>(tx, cx, partner).await?;
     ancestors::put(tx, &cx.tenant, &partner, true).await?;
     Ok(partner)
 }
 
 /// Records the next version of a partner, and its ancestors.
 pub(crate) async fn revise(tx: &Tx, cx: &Cx, current: &Partner, next: Partner) -> Result<Partner> {
-    let next = changed::<Partners, PartnerUpdated>(tx, cx, current, next).await?;
+    let next = record_changed::<Partners, PartnerUpdated>(tx, cx, current, next).await?;
     if (&next.ancestors, &next.visible_to) != (&current.ancestors, &current.visible_to) {
         ancestors::put(tx, &cx.tenant, &next, false).await?;
     }
@@ -45,5 +45,5 @@ pub(crate) async fn place(tx: &Tx, cx: &Cx, id: &str, parent: &str) -> Result<Ve
         return Ok(Vec::new());
     }
     tx.write_held().await?;
-    hierarchy::below(id, &documents::refer::<Partners, _>(tx.conn(), cx, "partner.parent", parent).await?)
+    hierarchy::below(id, &documents::get_referenced::<Partners, _>(tx.conn(), cx, "partner.parent", parent).await?)
 }

@@ -1,6 +1,6 @@
 //! Commands on persons.
 
-use stoa_events::{created, erased, has_facts};
+use stoa_events::{has_events, record_created, record_erased};
 use stoa_kernel::{Cx, Error, Reach, Result, etag, ids, names};
 use stoa_proto::onboard::v1::{CreatePersonRequest, DeletePersonRequest, DeletePersonResponse, Person, PersonCreated, PersonErased};
 use stoa_store::{Tx, documents};
@@ -14,10 +14,10 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreatePersonRequest) -> R
     let person = Person { name: names::name("persons", &id), partner: employer(tx, cx, &input.partner).await?, ..input };
     // Facts still name a person who was erased, so the id must not be given to
     // another.
-    if !request.person_id.is_empty() && has_facts(tx, cx, &person.name).await? {
+    if !request.person_id.is_empty() && has_events(tx, cx, &person.name).await? {
         return Err(Error::already_exists(&person.name));
     }
-    created::<Persons, PersonCreated>(tx, cx, person).await
+    record_created::<Persons, PersonCreated>(tx, cx, person).await
 }
 
 /// Returns the name of the partner that a new person works for; empty for the
@@ -28,7 +28,7 @@ async fn employer(tx: &Tx, cx: &Cx, named: &str) -> Result<String> {
     }
     let id = cx.partner_for_write("person.partner", names::optional_id("person.partner", "partners", named)?)?;
     let name = names::name("partners", &id);
-    documents::refer::<Partners, _>(tx.conn(), cx, "person.partner", &name).await?;
+    documents::get_referenced::<Partners, _>(tx.conn(), cx, "person.partner", &name).await?;
     require_writer(tx.conn(), cx, &name, &id).await?;
     Ok(name)
 }
@@ -37,6 +37,6 @@ pub(super) async fn delete(tx: &Tx, cx: &Cx, request: &DeletePersonRequest) -> R
     let current = documents::load::<Persons>(tx, cx, "name", &request.name).await?;
     require_writer(tx.conn(), cx, &request.name, names::last(&current.partner)).await?;
     etag::require(&current, &request.etag)?;
-    erased::<Persons, PersonErased>(tx, cx, &current).await?;
+    record_erased::<Persons, PersonErased>(tx, cx, &current).await?;
     Ok(DeletePersonResponse {})
 }

@@ -16,15 +16,15 @@ fn create(id: &str, partner: &str) -> CreatePersonRequest {
 async fn an_erased_person_is_left_nowhere() {
     let bench = Bench::new().await;
     bench.enroll("acme").await;
-    let person = bench.api.create_person(bench.vendor(create("ada", "partners/acme"))).await.unwrap().into_inner();
+    let person = bench.api.create_person(bench.as_vendor(create("ada", "partners/acme"))).await.unwrap().into_inner();
     assert_eq!(person.email, "ada@example.com");
     let delete = |etag: &str| DeletePersonRequest { name: person.name.clone(), etag: etag.into(), ..Default::default() };
-    assert_eq!(reason(bench.api.delete_person(bench.vendor(delete("\"2\""))).await), "ETAG_MISMATCH");
-    bench.api.delete_person(bench.vendor(delete(&person.etag))).await.unwrap();
+    assert_eq!(reason(bench.api.delete_person(bench.as_vendor(delete("\"2\""))).await), "ETAG_MISMATCH");
+    bench.api.delete_person(bench.as_vendor(delete(&person.etag))).await.unwrap();
 
-    let gone = bench.api.get_person(bench.vendor(GetPersonRequest { name: person.name.clone() })).await;
+    let gone = bench.api.get_person(bench.as_vendor(GetPersonRequest { name: person.name.clone() })).await;
     assert_eq!(gone.unwrap_err().code(), Code::NotFound);
-    let retry = bench.api.create_person(bench.vendor(create("ada", "partners/acme"))).await.unwrap().into_inner();
+    let retry = bench.api.create_person(bench.as_vendor(create("ada", "partners/acme"))).await.unwrap().into_inner();
     assert_eq!((retry.name.as_str(), retry.partner.as_str()), ("persons/ada", "partners/acme"));
     assert!(!format!("{retry:?}").to_lowercase().contains("ada@") && !retry.display_name.contains("Ada"), "{retry:?}");
 
@@ -37,7 +37,7 @@ async fn an_erased_person_is_left_nowhere() {
     assert!(events.iter().all(|e| !String::from_utf8_lossy(&e.data).contains("Ada")));
 
     let reused = without_id(create("ada", ""));
-    assert_eq!(reason(bench.api.create_person(bench.vendor(reused)).await), "ALREADY_EXISTS", "facts still name the erased person");
+    assert_eq!(reason(bench.api.create_person(bench.as_vendor(reused)).await), "ALREADY_EXISTS", "facts still name the erased person");
 }
 
 fn without_id(request: CreatePersonRequest) -> CreatePersonRequest {
@@ -50,12 +50,15 @@ async fn a_partner_manages_its_own_people_and_a_cam_those_of_assigned_partners()
     bench.enroll("acme").await;
     bench.enroll("other").await;
     bench.assign("cam", "acme").await;
-    let own = bench.api.create_person(bench.of("acme", create("a", ""))).await.unwrap().into_inner();
+    let own = bench.api.create_person(bench.as_partner("acme", create("a", ""))).await.unwrap().into_inner();
     assert_eq!(own.partner, "partners/acme");
-    assert_eq!(reason(bench.api.create_person(bench.of("acme", without_id(create("b", "partners/other")))).await), "SCOPE_EXCEEDED");
-    assert!(bench.api.create_person(bench.cam("cam", create("c", "partners/acme"))).await.is_ok());
+    assert_eq!(
+        reason(bench.api.create_person(bench.as_partner("acme", without_id(create("b", "partners/other")))).await),
+        "SCOPE_EXCEEDED"
+    );
+    assert!(bench.api.create_person(bench.as_cam("cam", create("c", "partners/acme"))).await.is_ok());
     let other = without_id(create("d", "partners/other"));
-    assert_eq!(reason(bench.api.create_person(bench.cam("cam", other)).await), "PARTNER_NOT_ASSIGNED");
-    let unseen = bench.api.get_person(bench.of("other", GetPersonRequest { name: own.name })).await;
+    assert_eq!(reason(bench.api.create_person(bench.as_cam("cam", other)).await), "PARTNER_NOT_ASSIGNED");
+    let unseen = bench.api.get_person(bench.as_partner("other", GetPersonRequest { name: own.name })).await;
     assert_eq!(unseen.unwrap_err().code(), Code::NotFound);
 }

@@ -1,6 +1,6 @@
 //! Commands on programs.
 
-use stoa_events::{changed, created};
+use stoa_events::{record_changed, record_created};
 use stoa_kernel::{Cx, Result, etag, ids, mask, names};
 use stoa_proto::onboard::v1::{CreateProgramRequest, Program, ProgramCreated, ProgramUpdated, UpdateProgramRequest};
 use stoa_store::{Tx, documents};
@@ -10,7 +10,7 @@ use super::store::Programs;
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateProgramRequest) -> Result<Program> {
     let id = ids::chosen_or_new("program_id", &request.program_id)?;
     let program = Program { name: names::name("programs", &id), ..request.program.clone().unwrap_or_default() };
-    created::<Programs, ProgramCreated>(tx, cx, program).await
+    record_created::<Programs, ProgramCreated>(tx, cx, program).await
 }
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateProgramRequest) -> Result<Program> {
@@ -19,5 +19,5 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateProgramRequest) -> 
     etag::require(&current, &input.etag)?;
     let mut next = current.clone();
     mask::apply(request.update_mask.as_ref(), &input, &mut next)?;
-    changed::<Programs, ProgramUpdated>(tx, cx, &current, next).await
+    record_changed::<Programs, ProgramUpdated>(tx, cx, &current, next).await
 }

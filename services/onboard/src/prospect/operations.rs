@@ -1,6 +1,6 @@
 //! Changes to prospects, by command and together with their enrollments.
 
-use stoa_events::{changed, created};
+use stoa_events::{record_changed, record_created};
 use stoa_kernel::{Cx, Result, etag, ids, names};
 use stoa_proto::onboard::v1::{
     AdvanceProspectRequest, CloseProspectRequest, CreateProspectRequest, Prospect, ProspectAdvanced, ProspectClosed, ProspectConverted,
@@ -19,7 +19,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateProspectRequest) ->
     let id = ids::chosen_or_new("prospect_id", &request.prospect_id)?;
     let prospect = new(&id, &request.prospect.clone().unwrap_or_default())?;
     store::refuse_duplicate(tx, cx, &prospect).await?;
-    created::<Prospects, ProspectCreated>(tx, cx, prospect).await
+    record_created::<Prospects, ProspectCreated>(tx, cx, prospect).await
 }
 
 /// Loads and locks the prospect for a caller that may change it.
@@ -39,31 +39,31 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateProspectRequest) ->
     if duplicate_key(&prospect) != duplicate_key(&current) {
         store::refuse_duplicate(tx, cx, &prospect).await?;
     }
-    changed::<Prospects, ProspectUpdated>(tx, cx, &current, prospect).await
+    record_changed::<Prospects, ProspectUpdated>(tx, cx, &current, prospect).await
 }
 
 pub(super) async fn advance(tx: &Tx, cx: &Cx, request: &AdvanceProspectRequest) -> Result<Prospect> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let prospect = moved(&current, Command::Advance(request.target_state()), cx.now)?;
-    changed::<Prospects, ProspectAdvanced>(tx, cx, &current, prospect).await
+    record_changed::<Prospects, ProspectAdvanced>(tx, cx, &current, prospect).await
 }
 
 pub(super) async fn close(tx: &Tx, cx: &Cx, request: &CloseProspectRequest) -> Result<Prospect> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let prospect = closed(&current, request.target_state(), &request.reason, &request.competitor, cx.now)?;
-    changed::<Prospects, ProspectClosed>(tx, cx, &current, prospect).await
+    record_changed::<Prospects, ProspectClosed>(tx, cx, &current, prospect).await
 }
 
 pub(super) async fn reopen(tx: &Tx, cx: &Cx, request: &ReopenProspectRequest) -> Result<Prospect> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let prospect = moved(&current, Command::Reopen, cx.now)?;
-    changed::<Prospects, ProspectReopened>(tx, cx, &current, prospect).await
+    record_changed::<Prospects, ProspectReopened>(tx, cx, &current, prospect).await
 }
 
 /// Records that the prospect became a partner, within the transaction of the
 /// enrollment.
 pub(crate) async fn convert(tx: &Tx, cx: &Cx, current: &Prospect, partner: &str) -> Result<()> {
     let prospect = converted(current, partner, cx.now)?;
-    changed::<Prospects, ProspectConverted>(tx, cx, current, prospect).await?;
+    record_changed::<Prospects, ProspectConverted>(tx, cx, current, prospect).await?;
     Ok(())
 }

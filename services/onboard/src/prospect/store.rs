@@ -81,7 +81,7 @@ pub(super) async fn refuse_duplicate(tx: &Tx, cx: &Cx, prospect: &Prospect) -> R
         return Ok(());
     }
     let others = documents::select::<Prospects>(cx).filter(Column::DuplicateKey.eq(key)).filter(Column::Id.ne(names::last(&prospect.name)));
-    let Some(other) = documents::one(tx.conn(), others).await? else { return Ok(()) };
+    let Some(other) = documents::first(tx.conn(), others).await? else { return Ok(()) };
     let message = format!("{} has the same domain and country. Continue with that prospect.", other.name);
     Err(Error::new(Kind::AlreadyExists, ErrorReason::ProspectDuplicate, message)
         .with_field("prospect.domain", "belongs to another prospect")

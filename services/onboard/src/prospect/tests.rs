@@ -109,20 +109,20 @@ async fn an_organization_is_one_prospect_which_is_reopened_after_a_loss() {
     let bench = Bench::new().await;
     let create = async |id: &str, domain: &str| {
         let request = CreateProspectRequest { prospect_id: id.into(), prospect: Some(organization(domain)), ..Default::default() };
-        bench.api.create_prospect(bench.vendor(request)).await
+        bench.api.create_prospect(bench.as_vendor(request)).await
     };
     let name = create("one", "example.com").await.unwrap().into_inner().name;
     let close = CloseProspectRequest { name: name.clone(), target_state: Lost as i32, reason: "price".into(), ..Default::default() };
-    let lost = bench.api.close_prospect(bench.vendor(close)).await.unwrap().into_inner();
+    let lost = bench.api.close_prospect(bench.as_vendor(close)).await.unwrap().into_inner();
     let duplicate = create("two", "www.EXAMPLE.com").await.unwrap_err();
     assert!(duplicate.message().contains("prospects/one"), "{}", duplicate.message());
     assert_eq!(reason::<()>(Err(duplicate)), "PROSPECT_DUPLICATE");
 
     let reopen = |etag: &str| ReopenProspectRequest { name: name.clone(), etag: etag.into(), ..Default::default() };
-    assert_eq!(reason(bench.api.reopen_prospect(bench.vendor(reopen("\"1\""))).await), "ETAG_MISMATCH");
-    let open = bench.api.reopen_prospect(bench.vendor(reopen(&lost.etag))).await.unwrap().into_inner();
+    assert_eq!(reason(bench.api.reopen_prospect(bench.as_vendor(reopen("\"1\""))).await), "ETAG_MISMATCH");
+    let open = bench.api.reopen_prospect(bench.as_vendor(reopen(&lost.etag))).await.unwrap().into_inner();
     assert_eq!((open.state(), open.close_reason.as_str()), (Identified, ""));
-    assert_eq!(reason(bench.api.reopen_prospect(bench.vendor(reopen(""))).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.reopen_prospect(bench.as_vendor(reopen(""))).await), "STATE_INVALID");
 }
 
 #[tokio::test]
@@ -130,11 +130,11 @@ async fn a_prospect_cannot_be_updated_to_another_ones_organization() {
     let bench = Bench::new().await;
     for (id, domain) in [("one", "one.com"), ("two", "two.com")] {
         let request = CreateProspectRequest { prospect_id: id.into(), prospect: Some(organization(domain)), ..Default::default() };
-        bench.api.create_prospect(bench.vendor(request)).await.unwrap();
+        bench.api.create_prospect(bench.as_vendor(request)).await.unwrap();
     }
     let update = async |prospect: Prospect| {
         let request = UpdateProspectRequest { prospect: Some(prospect), ..Default::default() };
-        bench.api.update_prospect(bench.vendor(request)).await
+        bench.api.update_prospect(bench.as_vendor(request)).await
     };
     let named = |f: fn(&mut Prospect)| {
         let mut prospect = Prospect { name: "prospects/two".into(), ..Default::default() };
@@ -153,6 +153,6 @@ async fn a_prospect_cannot_be_updated_to_another_ones_organization() {
     bench.enroll("three").await;
     let converted = Prospect { name: "prospects/three".into(), territory: "emea".into(), ..Default::default() };
     assert_eq!(reason(update(converted).await), "STATE_INVALID");
-    let hidden = bench.api.get_prospect(bench.stranger(GetProspectRequest { name: "prospects/two".into() })).await;
+    let hidden = bench.api.get_prospect(bench.as_stranger(GetProspectRequest { name: "prospects/two".into() })).await;
     assert_eq!(hidden.unwrap_err().code(), Code::NotFound);
 }

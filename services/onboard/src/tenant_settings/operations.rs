@@ -24,7 +24,7 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateTenantSettingsReque
         return Ok(current);
     }
     if next.default_program != current.default_program && !next.default_program.is_empty() {
-        documents::refer::<Programs, _>(tx.conn(), cx, "tenant_settings.default_program", &next.default_program).await?;
+        documents::get_referenced::<Programs, _>(tx.conn(), cx, "tenant_settings.default_program", &next.default_program).await?;
     }
     record::<Settings>(tx, cx, recorded.as_ref(), [Step::new::<TenantSettingsUpdated>(next)]).await
 }

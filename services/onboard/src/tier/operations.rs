@@ -1,6 +1,6 @@
 //! Commands on tiers.
 
-use stoa_events::{changed, created};
+use stoa_events::{record_changed, record_created};
 use stoa_kernel::{Cx, Error, Result, etag, ids, mask};
 use stoa_proto::onboard::v1::{CreateTierRequest, Tier, TierCreated, TierUpdated, UpdateTierRequest};
 use stoa_store::{Tx, documents};
@@ -18,7 +18,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateTierRequest) -> Res
     check(&tier)?;
     documents::find::<Programs, _>(tx.conn(), cx, &program).await?.ok_or_else(|| Error::not_found(&request.parent))?;
     store::refuse_taken_rank(tx, cx, &tier).await?;
-    created::<Tiers, TierCreated>(tx, cx, tier).await
+    record_created::<Tiers, TierCreated>(tx, cx, tier).await
 }
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateTierRequest) -> Result<Tier> {
@@ -31,5 +31,5 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateTierRequest) -> Res
     if next.rank != current.rank {
         store::refuse_taken_rank(tx, cx, &next).await?;
     }
-    changed::<Tiers, TierUpdated>(tx, cx, &current, next).await
+    record_changed::<Tiers, TierUpdated>(tx, cx, &current, next).await
 }

@@ -44,13 +44,13 @@ fn program_of(name: &str) -> &str {
 /// Returns the tier with the lowest rank, if the program has any.
 pub(crate) async fn entry<C: ConnectionTrait>(conn: &C, cx: &Cx, program: &str) -> Result<Option<Tier>> {
     let tiers = documents::select::<Tiers>(cx).filter(Column::Program.eq(program));
-    documents::one(conn, tiers.order_by_asc(Column::Rank)).await
+    documents::first(conn, tiers.order_by_asc(Column::Rank)).await
 }
 
 /// Refuses a tier with a rank that another tier of its program has.
 pub(super) async fn refuse_taken_rank(tx: &Tx, cx: &Cx, tier: &Tier) -> Result<()> {
     let others = documents::select::<Tiers>(cx).filter(Column::Program.eq(program_of(&tier.name))).filter(Column::Rank.eq(tier.rank));
-    let Some(other) = documents::one(tx.conn(), others).await?.filter(|other| other.name != tier.name) else { return Ok(()) };
+    let Some(other) = documents::first(tx.conn(), others).await?.filter(|other| other.name != tier.name) else { return Ok(()) };
     let message = format!("Rank {} is taken by {}. Choose another rank.", other.rank, other.name);
     Err(Error::new(Kind::AlreadyExists, ErrorReason::TierRankTaken, message).with_field("tier.rank", "is taken in this program"))
 }

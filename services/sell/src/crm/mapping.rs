@@ -203,6 +203,8 @@ pub(super) fn words(finding: Finding) -> &'static str {
         Finding::NoAmount => "the deal was won without an amount and counts as no revenue. Set the amount in the CRM.",
         Finding::Overlap => "another partner was registered for this customer and product line at the same time",
         Finding::Superseded => "the row is older than the version applied before, so nothing changed",
-        Finding::ClaimKept => "the deal is registered here, so its customer, product line and partner stay. The rest of the row was applied.",
+        Finding::ClaimKept => {
+            "the deal is registered here, so its customer, product line and partner stay. The rest of the row was applied."
+        }
     }
 }

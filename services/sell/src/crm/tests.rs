@@ -35,7 +35,7 @@ async fn bench() -> Bench {
     };
     let request =
         CreateCrmConnectorRequest { crm_connector_id: "csv".into(), crm_connector: Some(crm_connector), request_id: String::new() };
-    bench.api.create_crm_connector(bench.vendor(request)).await.unwrap();
+    bench.api.create_crm_connector(bench.as_vendor(request)).await.unwrap();
     bench
 }
 
@@ -69,11 +69,11 @@ fn with(mut row: CrmRow, change: impl FnOnce(&mut DealRow)) -> CrmRow {
 
 async fn push(bench: &Bench, rows: Vec<CrmRow>) -> Vec<CrmRowResult> {
     let request = BatchPushChangesRequest { connector: CONNECTOR.into(), rows };
-    bench.api.batch_push_changes(bench.vendor(request)).await.unwrap().into_inner().results
+    bench.api.batch_push_changes(bench.as_vendor(request)).await.unwrap().into_inner().results
 }
 
 async fn get(bench: &Bench, name: &str) -> Result<Deal, tonic::Status> {
-    bench.api.get_deal(bench.vendor(GetDealRequest { name: name.into() })).await.map(tonic::Response::into_inner)
+    bench.api.get_deal(bench.as_vendor(GetDealRequest { name: name.into() })).await.map(tonic::Response::into_inner)
 }
 
 fn outcomes(results: &[CrmRowResult]) -> Vec<Outcome> {
@@ -145,7 +145,7 @@ async fn a_bad_row_among_good_ones_is_answered_in_its_place() {
     assert_eq!(errors(6), [("deal.close_time", "DATE_INVALID")]);
     assert_eq!(errors(7), [("deal.registered_time", "DATE_INVALID")]);
     let request = ListDealsRequest { filter: "imported = true".into(), ..Default::default() };
-    assert_eq!(bench.api.list_deals(bench.vendor(request)).await.unwrap().into_inner().deals.len(), 2);
+    assert_eq!(bench.api.list_deals(bench.as_vendor(request)).await.unwrap().into_inner().deals.len(), 2);
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn overlapping_history_is_a_finding_and_competes_with_nobody() {
         update_mask: Some(prost_types::FieldMask { paths: vec!["customer".into()] }),
         ..Default::default()
     };
-    bench.api.update_deal(bench.vendor(update)).await.unwrap();
+    bench.api.update_deal(bench.as_vendor(update)).await.unwrap();
     assert_eq!(bench.submit("acme", "deals/d").await.unwrap().registration_state(), State::Submitted);
 }
 
@@ -253,7 +253,7 @@ async fn a_connector_sees_only_its_registration() {
     let rows = || BatchPushChangesRequest { connector: CONNECTOR.into(), rows: vec![row(&bench, "1", "v1", "Engaging")] };
     assert!(bench.api.batch_push_changes(bench.request(bound("csv"), rows())).await.is_ok());
     assert_eq!(reason(bench.api.batch_push_changes(bench.request(bound("else"), rows())).await), "NOT_FOUND");
-    assert_eq!(reason(bench.api.batch_push_changes(bench.of("acme", rows())).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.batch_push_changes(bench.as_partner("acme", rows())).await), "SCOPE_EXCEEDED");
     let listed = bench.api.list_deals(bench.request(bound("csv"), ListDealsRequest::default())).await.unwrap().into_inner().deals;
     assert_eq!(listed.iter().map(|d| &d.name).collect::<Vec<_>>(), [&created[0].resource]);
 }
@@ -263,7 +263,7 @@ async fn a_batch_has_a_maximum_size() {
     let bench = bench().await;
     let rows = vec![CrmRow::default(); 1001];
     let request = BatchPushChangesRequest { connector: CONNECTOR.into(), rows };
-    assert_eq!(reason(bench.api.batch_push_changes(bench.vendor(request)).await), "INVALID_FIELD");
+    assert_eq!(reason(bench.api.batch_push_changes(bench.as_vendor(request)).await), "INVALID_FIELD");
 }
 
 #[tokio::test]

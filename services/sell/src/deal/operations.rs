@@ -1,6 +1,6 @@
 //! Commands on deals.
 
-use stoa_events::{Step, changed, created, record};
+use stoa_events::{Step, record, record_changed, record_created};
 use stoa_kernel::{Cx, Error, Kind, Money, Reach, Result, etag, ids, names};
 use stoa_proto::{
     common::v1::ErrorReason as Common,
@@ -36,7 +36,7 @@ fn partner_of(cx: &Cx, named: &str) -> Result<String> {
 
 async fn check_product_line(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     if !deal.product_line.is_empty() {
-        documents::refer::<ProductLines, _>(tx.conn(), cx, "deal.product_line", &deal.product_line).await?;
+        documents::get_referenced::<ProductLines, _>(tx.conn(), cx, "deal.product_line", &deal.product_line).await?;
     }
     Ok(())
 }
@@ -67,7 +67,7 @@ async fn write(tx: &Tx, cx: &Cx, current: &Deal, steps: Vec<Step<Deal>>) -> Resu
 
 /// Like [`write`], for a single event.
 async fn happened<E: Event<Aggregate = Deal>>(tx: &Tx, cx: &Cx, current: &Deal, deal: Deal) -> Result<Deal> {
-    Ok(Deals::at(changed::<Deals, E>(tx, cx, current, deal).await?, cx.now))
+    Ok(Deals::at(record_changed::<Deals, E>(tx, cx, current, deal).await?, cx.now))
 }
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateDealRequest, (): &()) -> Result<Deal> {
@@ -78,7 +78,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateDealRequest, (): &(
     let deal = new(&id, &partner, &input, cx)?;
     require_writer(tx, cx, &deal).await?;
     check_product_line(tx, cx, &deal).await?;
-    let deal = created::<Deals, DealCreated>(tx, cx, deal).await?;
+    let deal = record_created::<Deals, DealCreated>(tx, cx, deal).await?;
     if conflict::is_direct(&deal) {
         index::take(tx, cx, &deal).await?;
     }

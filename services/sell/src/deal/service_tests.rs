@@ -20,17 +20,17 @@ fn usd(minor_units: i64) -> Option<Money> {
 
 async fn approve(bench: &Bench, name: &str) -> Result<Deal, tonic::Status> {
     let request = ApproveDealRegistrationRequest { name: name.into(), ..Default::default() };
-    bench.api.approve_deal_registration(bench.vendor(request)).await.map(tonic::Response::into_inner)
+    bench.api.approve_deal_registration(bench.as_vendor(request)).await.map(tonic::Response::into_inner)
 }
 
 async fn win(bench: &Bench, name: &str, amount: Option<Money>) -> Result<Deal, tonic::Status> {
     let request = WinDealRequest { name: name.into(), amount, ..Default::default() };
-    bench.api.win_deal(bench.vendor(request)).await.map(tonic::Response::into_inner)
+    bench.api.win_deal(bench.as_vendor(request)).await.map(tonic::Response::into_inner)
 }
 
 async fn list(bench: &Bench, partner: &str, filter: &str) -> Vec<String> {
     let request = ListDealsRequest { filter: filter.into(), ..Default::default() };
-    let deals = bench.api.list_deals(bench.of(partner, request)).await.unwrap().into_inner().deals;
+    let deals = bench.api.list_deals(bench.as_partner(partner, request)).await.unwrap().into_inner().deals;
     deals.into_iter().map(|d| d.name).collect()
 }
 
@@ -45,13 +45,13 @@ async fn a_deal_from_draft_to_won_has_an_event_for_each_step() {
     let approved = approve(&bench, "deals/d").await.unwrap();
     assert_eq!(Timestamp::stored(approved.protect_end_time.as_ref()), Some(bench.now().plus_days(90)));
     let stage = AdvanceDealStageRequest { name: "deals/d".into(), target_stage: Stage::Negotiating.into(), ..Default::default() };
-    bench.api.advance_deal_stage(bench.of("acme", stage)).await.unwrap();
+    bench.api.advance_deal_stage(bench.as_partner("acme", stage)).await.unwrap();
     assert_eq!(reason(win(&bench, "deals/d", None).await), "INVALID_FIELD", "a won deal has an amount");
     let won = win(&bench, "deals/d", usd(500)).await.unwrap();
     assert_eq!((won.pipeline_stage(), won.win_time.is_some(), won.etag.as_str()), (Stage::Won, true, "\"5\""));
 
     let lose = LoseDealRequest { name: "deals/d".into(), reason: "late".into(), ..Default::default() };
-    assert_eq!(reason(bench.api.lose_deal(bench.vendor(lose)).await), "STATE_INVALID");
+    assert_eq!(reason(bench.api.lose_deal(bench.as_vendor(lose)).await), "STATE_INVALID");
     assert_eq!(bench.facts().await, ["created", "submitted", "approved", "stage_changed", "won"]);
     let events = bench.events().await;
     let last: stoa_proto::sell::v1::DealWon = stoa_events::decode(events.last().unwrap()).unwrap();
@@ -90,7 +90,7 @@ async fn the_loser_learns_nothing_and_gets_its_turn() {
     assert!(!answer.contains("acme") && !answer.contains("first"), "{answer}");
 
     let withdraw = WithdrawDealRegistrationRequest { name: "deals/first".into(), ..Default::default() };
-    bench.api.withdraw_deal_registration(bench.of("acme", withdraw)).await.unwrap();
+    bench.api.withdraw_deal_registration(bench.as_partner("acme", withdraw)).await.unwrap();
     assert_eq!(bench.submit("other", "deals/second").await.unwrap().registration_state(), State::Submitted);
 }
 
@@ -107,7 +107,7 @@ async fn a_customer_is_free_again_at_the_instant_its_protection_ends() {
     assert_eq!(bench.submit("other", "deals/second").await.unwrap().registration_state(), State::Submitted);
 
     let extend = ExtendDealProtectionRequest { name: "deals/first".into(), days: 30, ..Default::default() };
-    assert_eq!(reason(bench.api.extend_deal_protection(bench.vendor(extend)).await), "DEAL_CONFLICT");
+    assert_eq!(reason(bench.api.extend_deal_protection(bench.as_vendor(extend)).await), "DEAL_CONFLICT");
 }
 
 #[tokio::test]
@@ -148,18 +148,18 @@ async fn each_reminder_is_recorded_once_at_its_instant() {
 async fn another_partners_deal_does_not_exist() {
     let bench = Bench::new().await;
     bench.deal("acme", "d", "example.com").await;
-    let get = |partner| bench.api.get_deal(bench.of(partner, GetDealRequest { name: "deals/d".into() }));
+    let get = |partner| bench.api.get_deal(bench.as_partner(partner, GetDealRequest { name: "deals/d".into() }));
     assert!(get("acme").await.is_ok());
     assert_eq!(reason(get("other").await), "NOT_FOUND");
     assert_eq!(reason(bench.submit("other", "deals/d").await), "NOT_FOUND");
     let update = UpdateDealRequest { deal: Some(Deal { name: "deals/d".into(), ..Default::default() }), ..Default::default() };
-    assert_eq!(reason(bench.api.update_deal(bench.of("other", update)).await), "NOT_FOUND");
+    assert_eq!(reason(bench.api.update_deal(bench.as_partner("other", update)).await), "NOT_FOUND");
     assert!(list(&bench, "other", "").await.is_empty());
 
     bench.deal("below", "e", "example.org").await;
     assert_eq!(list(&bench, "acme", "").await, ["deals/d", "deals/e"], "a distributor sees what its program lets it see");
     let lose = LoseDealRequest { name: "deals/e".into(), reason: "x".into(), ..Default::default() };
-    assert_eq!(reason(bench.api.lose_deal(bench.of("acme", lose)).await), "SCOPE_EXCEEDED", "and writes only its own");
+    assert_eq!(reason(bench.api.lose_deal(bench.as_partner("acme", lose)).await), "SCOPE_EXCEEDED", "and writes only its own");
 }
 
 #[tokio::test]
@@ -169,19 +169,19 @@ async fn a_partner_acts_for_itself_and_decides_nothing() {
         deal: Some(Deal { partner: partner.into(), credits, ..Default::default() }),
         ..Default::default()
     };
-    assert_eq!(reason(bench.api.create_deal(bench.of("below", create("partners/acme", vec![]))).await), "REFERENCE_NOT_FOUND");
-    assert_eq!(reason(bench.api.create_deal(bench.of("acme", create("partners/below", vec![]))).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.create_deal(bench.as_partner("below", create("partners/acme", vec![]))).await), "REFERENCE_NOT_FOUND");
+    assert_eq!(reason(bench.api.create_deal(bench.as_partner("acme", create("partners/below", vec![]))).await), "SCOPE_EXCEEDED");
     let gift = vec![Credit { partner: "partners/below".into(), share_basis_points: 1 }];
-    assert_eq!(reason(bench.api.create_deal(bench.of("acme", create("", gift))).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.create_deal(bench.as_partner("acme", create("", gift))).await), "SCOPE_EXCEEDED");
     let unknown = vec![Credit { partner: "partners/nobody".into(), share_basis_points: 1 }];
-    assert_eq!(reason(bench.api.create_deal(bench.vendor(create("", unknown))).await), "UNAVAILABLE", "only its owner could tell");
+    assert_eq!(reason(bench.api.create_deal(bench.as_vendor(create("", unknown))).await), "UNAVAILABLE", "only its owner could tell");
 
     bench.deal("acme", "d", "example.com").await;
     bench.submit("acme", "deals/d").await.unwrap();
     let approve = ApproveDealRegistrationRequest { name: "deals/d".into(), ..Default::default() };
-    assert_eq!(reason(bench.api.approve_deal_registration(bench.of("acme", approve)).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.approve_deal_registration(bench.as_partner("acme", approve)).await), "SCOPE_EXCEEDED");
     let win = WinDealRequest { name: "deals/d".into(), amount: usd(1), ..Default::default() };
-    assert_eq!(reason(bench.api.win_deal(bench.of("acme", win)).await), "SCOPE_EXCEEDED");
+    assert_eq!(reason(bench.api.win_deal(bench.as_partner("acme", win)).await), "SCOPE_EXCEEDED");
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_claimed_customer_is_fixed_and_a_stale_etag_is_refused() {
         let customer = Customer { display_name: "New name".into(), domain: domain.into(), ..Default::default() };
         let mask = prost_types::FieldMask { paths: vec!["customer".into()] };
         let deal = Deal { name: "deals/d".into(), customer: Some(customer), etag: etag.into(), ..Default::default() };
-        bench.api.update_deal(bench.vendor(UpdateDealRequest { deal: Some(deal), update_mask: Some(mask), ..Default::default() }))
+        bench.api.update_deal(bench.as_vendor(UpdateDealRequest { deal: Some(deal), update_mask: Some(mask), ..Default::default() }))
     };
     assert_eq!(reason(update("example.com", &deal.etag).await), "ETAG_MISMATCH");
     assert_eq!(reason(update("example.org", "").await), "STATE_INVALID");
@@ -220,7 +220,7 @@ async fn credits_are_looked_up_only_if_the_update_is_about_them() {
     let update = |paths: &[&str]| {
         let mask = prost_types::FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() };
         let deal = Deal { name: "deals/d".into(), display_name: "New name".into(), credits: credits.clone(), ..Default::default() };
-        bench.api.update_deal(bench.vendor(UpdateDealRequest { deal: Some(deal), update_mask: Some(mask), ..Default::default() }))
+        bench.api.update_deal(bench.as_vendor(UpdateDealRequest { deal: Some(deal), update_mask: Some(mask), ..Default::default() }))
     };
     for paths in [["credits"].as_slice(), &["*"], &[]] {
         assert_eq!(reason(update(paths).await), "UNAVAILABLE", "{paths:?}: the partner is not known here, and its owner cannot be asked");
@@ -241,7 +241,7 @@ async fn a_correction_is_a_fact_of_its_own() {
             reason: "typo".into(),
             ..Default::default()
         };
-        bench.api.correct_deal(bench.vendor(request))
+        bench.api.correct_deal(bench.as_vendor(request))
     };
     assert_eq!(reason(correct(Stage::Won, 1).await), "STATE_INVALID", "an open deal is updated");
     let won = win(&bench, "deals/d", usd(500)).await.unwrap();
@@ -263,9 +263,9 @@ async fn a_retry_gets_the_first_answer() {
         request_id: "r".into(),
         ..Default::default()
     };
-    let first = bench.api.create_deal(bench.of("acme", request("a"))).await.unwrap().into_inner();
-    assert_eq!(bench.api.create_deal(bench.of("acme", request("a"))).await.unwrap().into_inner(), first);
-    assert_eq!(reason(bench.api.create_deal(bench.of("acme", request("b"))).await), "REQUEST_ID_REUSED");
+    let first = bench.api.create_deal(bench.as_partner("acme", request("a"))).await.unwrap().into_inner();
+    assert_eq!(bench.api.create_deal(bench.as_partner("acme", request("a"))).await.unwrap().into_inner(), first);
+    assert_eq!(reason(bench.api.create_deal(bench.as_partner("acme", request("b"))).await), "REQUEST_ID_REUSED");
     assert_eq!(bench.facts().await, ["created"]);
 }
 
@@ -288,5 +288,5 @@ async fn filters_pick_deals() {
         assert_eq!(list(&bench, "acme", filter).await, expected, "{filter}");
     }
     let bad = ListDealsRequest { filter: "nonsense = 1".into(), ..Default::default() };
-    assert_eq!(reason(bench.api.list_deals(bench.vendor(bad)).await), "FILTER_INVALID");
+    assert_eq!(reason(bench.api.list_deals(bench.as_vendor(bad)).await), "FILTER_INVALID");
 }

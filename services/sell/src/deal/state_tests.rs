@@ -9,7 +9,8 @@ use crate::testing::Bench;
 /// Returns a deal in a recorded state, due at an instant if one is given.
 fn deal(state: State, due: Option<Timestamp>) -> Deal {
     let id = format!("{}-{}", i32::from(state), due.map_or(0, Timestamp::micros));
-    let mut deal = Deal { name: format!("deals/{id}"), etag: etag::of(1), decide_due_time: due.map(Timestamp::proto), ..Deal::default() };
+    let mut deal =
+        Deal { name: format!("deals/{id}"), etag: etag::of_version(1), decide_due_time: due.map(Timestamp::proto), ..Deal::default() };
     deal.set_registration_state(state);
     deal
 }

@@ -19,7 +19,7 @@ fn cx_at(hours: i64) -> Cx {
 fn draft() -> Deal {
     let customer = Customer { display_name: "Example".into(), domain: "example.com".into(), ..Default::default() };
     let input = Deal { product_line: "productLines/gtx".into(), customer: Some(customer), ..Default::default() };
-    Deal { etag: etag::of(7), ..new("d", "partners/p", &input, &cx_at(0)).unwrap() }
+    Deal { etag: etag::of_version(7), ..new("d", "partners/p", &input, &cx_at(0)).unwrap() }
 }
 
 #[derive(Debug, Clone)]
@@ -237,7 +237,7 @@ fn an_undecided_registration_is_expired_from_its_due_instant_on() {
 
 #[test]
 fn an_incomplete_deal_names_everything_it_lacks() {
-    let bare = Deal { name: "deals/d".into(), pipeline_stage: 1, etag: etag::of(1), ..Default::default() };
+    let bare = Deal { name: "deals/d".into(), pipeline_stage: 1, etag: etag::of_version(1), ..Default::default() };
     let error = registration::submitted(&bare, at(0)).unwrap_err();
     assert_eq!((error.reason().as_str(), error.fields().len()), ("DEAL_INCOMPLETE", 4));
 }

@@ -1,6 +1,6 @@
 //! Commands on product lines.
 
-use stoa_events::created;
+use stoa_events::record_created;
 use stoa_kernel::{Cx, Result, ids, names};
 use stoa_proto::sell::v1::{CreateProductLineRequest, ProductLine, ProductLineCreated};
 use stoa_store::Tx;
@@ -11,5 +11,5 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateProductLineRequest)
     cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("product_line_id", &request.product_line_id)?;
     let product_line = ProductLine { name: names::name("productLines", &id), ..request.product_line.clone().unwrap_or_default() };
-    created::<ProductLines, ProductLineCreated>(tx, cx, product_line).await
+    record_created::<ProductLines, ProductLineCreated>(tx, cx, product_line).await
 }

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::{Bus, envelope, gaps::Gaps, refusals::Refusals};
 use crate::{
     ahead::{self, Applied},
-    apply::{Applier, Mark, Outcome, Step, backoff_ms},
+    apply::{Applier, Disposition, Mark, Outcome, backoff_ms},
     inbox, parked,
     source::Source,
     subscription::Subscription,
@@ -276,13 +276,13 @@ impl Consumer {
     /// again. Only a refusal by the handler counts as an attempt: the server
     /// also delivers again what our own store could not take.
     async fn apply_one(&self, applier: &Applier, event: &Event) -> Result<Option<i64>> {
-        let attempt = 1 + self.refusals.of(applier.key(), &event.event_id);
-        match applier.step(event.clone(), Mark::Inbox, attempt).await? {
-            Step::Again => {
-                self.refusals.count(applier.key(), &event.event_id);
+        let attempt = 1 + self.refusals.count(applier.key(), &event.event_id);
+        match applier.apply_or_park(event.clone(), Mark::Inbox, attempt).await? {
+            Disposition::Retry => {
+                self.refusals.increment(applier.key(), &event.event_id);
                 Ok(Some(attempt))
             }
-            Step::Done => {
+            Disposition::Done => {
                 self.refusals.forget(applier.key(), &event.event_id);
                 Ok(None)
             }

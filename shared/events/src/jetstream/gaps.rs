@@ -44,7 +44,7 @@ impl Consumer {
     /// # Errors
     /// The errors of the store.
     pub async fn applied(&self) -> Result<i64> {
-        ahead::through(self.store.read(), self.source).await
+        ahead::applied_through(self.store.read(), self.source).await
     }
 
     /// Compares what was applied with what the stream can supply, and reads the
@@ -100,7 +100,7 @@ impl Consumer {
             if *first > through + 1 {
                 tracing::error!(source = self.source, from = through + 1, to = first - 1, "the log no longer keeps these events");
             }
-            let known = ahead::among(self.store.read(), self.source, &positions).await?;
+            let known = ahead::applied_among(self.store.read(), self.source, &positions).await?;
             let missing: Vec<&Event> = batch.iter().filter(|event| !known.contains(&event.position)).collect();
             let failed = self.apply(first - 1, &missing).await?;
             supplied += (missing.len() - failed.len()) as u64;

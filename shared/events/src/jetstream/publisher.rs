@@ -52,7 +52,7 @@ impl Publisher {
         if events.is_empty() {
             return Ok(0);
         }
-        let Some(lease) = self.fence.hold().await? else { return Ok(0) };
+        let Some(lease) = self.fence.acquire().await? else { return Ok(0) };
         let (to, count, failure) = self.publish(&events, from).await;
         if count > 0 {
             let moved = self.store.write((lease, from, to), |tx, work| Box::pin(advance(tx, work))).await;

@@ -17,11 +17,11 @@ const EVENTS_REFUSED_MAX: usize = 10_000;
 pub(super) struct Refusals(Mutex<BTreeMap<(String, String), i64>>);
 
 impl Refusals {
-    pub(super) fn of(&self, subscription: &str, event_id: &str) -> i64 {
+    pub(super) fn count(&self, subscription: &str, event_id: &str) -> i64 {
         self.lock().get(&key(subscription, event_id)).copied().unwrap_or_default()
     }
 
-    pub(super) fn count(&self, subscription: &str, event_id: &str) {
+    pub(super) fn increment(&self, subscription: &str, event_id: &str) {
         let mut refused = self.lock();
         *refused.entry(key(subscription, event_id)).or_default() += 1;
         if refused.len() > EVENTS_REFUSED_MAX {
@@ -50,13 +50,13 @@ mod tests {
     fn the_oldest_are_forgotten() {
         let refusals = Refusals::default();
         for id in 0..=EVENTS_REFUSED_MAX {
-            refusals.count("onboard/copy", &format!("{id:06}"));
+            refusals.increment("onboard/copy", &format!("{id:06}"));
         }
-        refusals.count("onboard/copy", "010000");
-        assert_eq!(refusals.of("onboard/copy", "000000"), 0);
-        assert_eq!((refusals.of("onboard/copy", "000001"), refusals.of("onboard/copy", "010000")), (1, 2));
-        assert_eq!(refusals.of("onboard/ledger", "010000"), 0, "each subscription counts separately");
+        refusals.increment("onboard/copy", "010000");
+        assert_eq!(refusals.count("onboard/copy", "000000"), 0);
+        assert_eq!((refusals.count("onboard/copy", "000001"), refusals.count("onboard/copy", "010000")), (1, 2));
+        assert_eq!(refusals.count("onboard/ledger", "010000"), 0, "each subscription counts separately");
         refusals.forget("onboard/copy", "010000");
-        assert_eq!(refusals.of("onboard/copy", "010000"), 0);
+        assert_eq!(refusals.count("onboard/copy", "010000"), 0);
     }
 }

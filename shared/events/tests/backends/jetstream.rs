@@ -57,7 +57,7 @@ async fn consumer(bus: &Bus, rig: &Rig, store: &Store, service: &str, subscripti
     consumer.await.unwrap().backoff_ms(5)
 }
 
-impl Way for JetStream {
+impl Transport for JetStream {
     fn pump<'a>(&'a self, rig: &'a Rig) -> BoxFuture<'a, Result<()>> {
         Box::pin(async {
             let make = async || Publisher::new(self.bus.clone(), rig.owner.clone(), rig.log());
@@ -87,9 +87,9 @@ async fn with_bus(case: impl AsyncFnOnce(Bus, Rig)) {
 }
 
 async fn with_stream(case: impl AsyncFnOnce(Bus, String, Rig)) {
-    let way = JetStream::new().await;
-    let (bus, stream) = (way.bus.clone(), way.stream.clone());
-    postgres::with_rig(way, async |rig| case(bus, stream.clone(), rig).await).await;
+    let transport = JetStream::new().await;
+    let (bus, stream) = (transport.bus.clone(), transport.stream.clone());
+    postgres::with_rig(transport, async |rig| case(bus, stream.clone(), rig).await).await;
     let client = async_nats::connect(url()).await.unwrap();
     async_nats::jetstream::new(client).delete_stream(stream).await.unwrap();
 }

@@ -20,7 +20,7 @@ async fn admin() -> DatabaseConnection {
 }
 
 /// Runs a case on separate databases, and drops them.
-pub(crate) async fn with_rig(way: impl Way + 'static, case: impl AsyncFnOnce(Rig)) {
+pub(crate) async fn with_rig(transport: impl Transport + 'static, case: impl AsyncFnOnce(Rig)) {
     let prefix = format!("events_{}", ids::new_id().replace('-', ""));
     let open = {
         let prefix = prefix.clone();
@@ -36,7 +36,7 @@ pub(crate) async fn with_rig(way: impl Way + 'static, case: impl AsyncFnOnce(Rig
             })
         }
     };
-    case(Rig::new(way, Box::new(open)).await).await;
+    case(Rig::new(transport, Box::new(open)).await).await;
     let admin = admin().await;
     let find = sql(DbBackend::Postgres, "SELECT datname FROM pg_database WHERE datname LIKE $1", [format!("{prefix}%").into()]);
     for row in admin.query_all_raw(find).await.unwrap() {

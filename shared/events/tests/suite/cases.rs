@@ -1,4 +1,4 @@
-//! What holds whichever way the events take.
+//! What holds whichever transport carries the events.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! One suite for every way that events take: `embedded.rs`, `postgres.rs` and
+//! One suite for every transport of events: `embedded.rs`, `postgres.rs` and
 //! `jetstream.rs` run each of these tests.
 
 mod cases;

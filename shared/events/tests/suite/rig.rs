@@ -1,4 +1,4 @@
-//! An owner with a log, a consumer with a copy, and a way between them.
+//! An owner with a log, a consumer with a copy, and a transport between them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,7 +8,9 @@ use std::{
 
 use futures::future::{BoxFuture, join_all};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use stoa_events::{Event, EventLog, Handler, OnFailure, Relay, Subscriber, Subscription, changed, created, decode, jetstream};
+use stoa_events::{
+    Event, EventLog, Handler, OnFailure, Relay, Subscriber, Subscription, decode, jetstream, record_changed, record_created,
+};
 use stoa_kernel::{Clock, Cx, Error, Result, Timestamp, etag, names};
 use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::onboard::v1::{Program, ProgramCreated, ProgramUpdated};
@@ -80,8 +82,8 @@ impl Worker for jetstream::Consumer {
     }
 }
 
-/// The way of events from the owner's log to a worker.
-pub(crate) trait Way: Send + Sync {
+/// The transport of events from the owner's log to a worker.
+pub(crate) trait Transport: Send + Sync {
     /// Moves the log's events to where the workers find them.
     fn pump<'a>(&'a self, rig: &'a Rig) -> BoxFuture<'a, Result<()>>;
     /// Creates a worker for a subscription, as a start of the process does.
@@ -91,7 +93,7 @@ pub(crate) trait Way: Send + Sync {
 /// Subscribers in the owner's process.
 pub(crate) struct Embedded;
 
-impl Way for Embedded {
+impl Transport for Embedded {
     fn pump<'a>(&'a self, _: &'a Rig) -> BoxFuture<'a, Result<()>> {
         Box::pin(async { Ok(()) })
     }
@@ -110,16 +112,16 @@ pub(crate) struct Rig {
     pub(crate) consumer: Store,
     pub(crate) clock: Clock,
     relay: Relay,
-    way: Box<dyn Way>,
+    transport: Box<dyn Transport>,
     open: OpenStore,
 }
 
 impl Rig {
-    pub(crate) async fn new(way: impl Way + 'static, open: OpenStore) -> Self {
+    pub(crate) async fn new(transport: impl Transport + 'static, open: OpenStore) -> Self {
         let owner = with_tables(open("owner".to_owned()).await).await;
         let consumer = with_tables(open("consumer".to_owned()).await).await;
         let clock = Clock::driven(Timestamp::from_micros(1_700_000_000_000_000)).0;
-        Self { relay: Relay::new(owner.clone(), "onboard"), owner, consumer, clock, way: Box::new(way), open }
+        Self { relay: Relay::new(owner.clone(), "onboard"), owner, consumer, clock, transport: Box::new(transport), open }
     }
 
     pub(crate) fn cx(&self) -> Cx {
@@ -140,7 +142,7 @@ impl Rig {
     }
 
     pub(crate) async fn worker_on(&self, store: &Store, subscription: Subscription) -> Box<dyn Worker> {
-        self.way.worker(self, store, subscription).await
+        self.transport.worker(self, store, subscription).await
     }
 
     /// Writes the next version of a program.
@@ -166,7 +168,7 @@ impl Rig {
 
     pub(crate) async fn relay(&self) {
         while self.relay.run_once().await.unwrap() > 0 {}
-        self.way.pump(self).await.unwrap();
+        self.transport.pump(self).await.unwrap();
     }
 
     /// Runs everything until nothing is left to do.
@@ -227,8 +229,8 @@ pub(crate) async fn next_version(tx: &Tx, cx: &Cx, name: &str) -> Result<()> {
     let version = 1 + before.as_ref().map_or(0, |program| etag::version(&program.etag));
     let program = Program { name: name.to_owned(), display_name: format!("{name} in version {version}"), ..Default::default() };
     let program = match before {
-        None => created::<Programs, ProgramCreated>(tx, cx, program).await?,
-        Some(before) => changed::<Programs, ProgramUpdated>(tx, cx, &before, program).await?,
+        None => record_created::<Programs, ProgramCreated>(tx, cx, program).await?,
+        Some(before) => record_changed::<Programs, ProgramUpdated>(tx, cx, &before, program).await?,
     };
     upsert(tx, &cx.tenant, &program, version).await
 }

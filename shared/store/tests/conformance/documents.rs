@@ -69,7 +69,7 @@ impl ListRequest for List {
 
 fn tier(id: &str, title: &str, rank: i32) -> Tier {
     let mut tier = Tier { name: format!("programs/p/tiers/{id}"), display_name: title.to_owned(), rank, ..Tier::default() };
-    tier.touch("\"1\"".to_owned(), prost_types::Timestamp::default(), true);
+    tier.set_version("\"1\"".to_owned(), prost_types::Timestamp::default(), true);
     tier
 }
 
@@ -93,7 +93,7 @@ async fn a_document_is_written_once_per_version() {
         insert(&db.store, gold.clone()).await.unwrap();
         assert_eq!(insert(&db.store, gold.clone()).await.unwrap_err().reason(), "ALREADY_EXISTS");
         gold.rank = 4;
-        gold.touch("\"2\"".to_owned(), prost_types::Timestamp::default(), false);
+        gold.set_version("\"2\"".to_owned(), prost_types::Timestamp::default(), false);
         save(&db.store, gold.clone(), 1).await.unwrap();
         assert_eq!(save(&db.store, gold.clone(), 1).await.unwrap_err().reason(), "ETAG_MISMATCH");
         let found = documents::get::<item::Entity, _>(db.store.read(), &cx(), &gold.name).await.unwrap();
@@ -105,7 +105,8 @@ async fn a_document_is_written_once_per_version() {
         let stranger = Cx::service("another", "test", &Clock::system(), "");
         let hidden = documents::get::<item::Entity, _>(db.store.read(), &stranger, &gold.name).await.unwrap_err();
         assert_eq!(hidden.reason(), "NOT_FOUND");
-        let missing = documents::refer::<item::Entity, _>(db.store.read(), &cx(), "tier", "programs/p/tiers/none").await.unwrap_err();
+        let missing =
+            documents::get_referenced::<item::Entity, _>(db.store.read(), &cx(), "tier", "programs/p/tiers/none").await.unwrap_err();
         assert_eq!((missing.reason().as_str(), missing.fields()[0].field.as_str()), ("REFERENCE_NOT_FOUND", "tier"));
     })
     .await;

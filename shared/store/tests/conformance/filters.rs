@@ -6,7 +6,7 @@ use stoa_kernel::{Kind::InvalidArgument, Timestamp};
 use stoa_proto::onboard::v1::TierCause;
 use stoa_store::{
     Store,
-    filter::{CHARS_MAX, Field, TERMS_MAX, lower},
+    filter::{CHARS_MAX, Field, TERMS_MAX, condition},
 };
 
 use crate::support::{each, item, put};
@@ -19,14 +19,14 @@ const FIELDS: [Field; 8] = [
     Field::value::<TierCause>("kind"),
     Field::time("due_time"),
     Field::name("parent", "partners"),
-    Field::state::<TierCause>("state", is).column("kind"),
+    Field::state::<TierCause>("state", in_state).column("kind"),
 ];
 
 /// The instant that all filters are for.
 const NOW: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
 /// An item that is due is PIN, whatever was recorded.
-fn is(state: i32, now: Timestamp) -> Condition {
+fn in_state(state: i32, now: Timestamp) -> Condition {
     let due = item::Column::DueTime.lte(now.micros());
     if state == TierCause::Pin as i32 {
         return Condition::any().add(due).add(item::Column::Kind.eq(state));
@@ -57,7 +57,7 @@ async fn fill(store: &Store) {
 }
 
 async fn found(store: &Store, filter: &str) -> String {
-    let condition = lower(filter, &FIELDS, NOW).unwrap_or_else(|e| panic!("{filter}: {e}"));
+    let condition = condition(filter, &FIELDS, NOW).unwrap_or_else(|e| panic!("{filter}: {e}"));
     let rows = item::Entity::find().filter(condition).order_by_asc(item::Column::Id).all(store.read()).await;
     rows.unwrap_or_else(|e| panic!("{filter}: {e}")).into_iter().map(|row| row.id).collect()
 }
@@ -164,7 +164,7 @@ fn invalid_filters_are_refused() {
     let many = vec!["key = a"; TERMS_MAX + 1].join(" OR ");
     let deep = format!("{}key = a{}", "(".repeat(500), ")".repeat(500));
     for filter in REFUSED.into_iter().chain([long.as_str(), many.as_str(), deep.as_str()]) {
-        let Err(e) = lower(filter, &FIELDS, NOW) else { panic!("{filter} is accepted") };
+        let Err(e) = condition(filter, &FIELDS, NOW) else { panic!("{filter} is accepted") };
         assert_eq!((e.kind(), e.reason().as_str()), (InvalidArgument, "FILTER_INVALID"), "{filter}");
         assert_eq!(e.fields()[0].field, "filter");
         for field in FIELDS {
@@ -210,7 +210,7 @@ proptest! {
 
     #[test]
     fn no_filter_panics(filter in prop_oneof![".{0,80}", pieces()]) {
-        match lower(&filter, &FIELDS, NOW) {
+        match condition(&filter, &FIELDS, NOW) {
             Ok(condition) => {
                 let query = item::Entity::find().filter(condition);
                 for backend in [sea_orm::DbBackend::Sqlite, sea_orm::DbBackend::Postgres] {
@@ -223,7 +223,7 @@ proptest! {
 
     #[test]
     fn text_is_bound_and_never_spliced(text in "[^\"\\\\*\0]{1,30}") {
-        let condition = lower(&format!("key : \"{text}\""), &FIELDS, NOW).unwrap();
+        let condition = condition(&format!("key : \"{text}\""), &FIELDS, NOW).unwrap();
         let query = sea_orm::QueryTrait::build(&item::Entity::find().filter(condition), sea_orm::DbBackend::Postgres);
         prop_assert!(query.sql.ends_with("WHERE \"key\" LIKE $1 ESCAPE E'\\\\'") || query.sql.ends_with("WHERE \"key\" LIKE $1 ESCAPE '\\'"), "{}", query.sql);
     }

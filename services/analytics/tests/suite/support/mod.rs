@@ -116,7 +116,7 @@ impl Bench {
         request
     }
 
-    pub fn vendor<T>(&self, tenant: &str, message: T) -> Request<T> {
+    pub fn as_vendor<T>(&self, tenant: &str, message: T) -> Request<T> {
         self.request(tenant, Reach::Tenant, message)
     }
 

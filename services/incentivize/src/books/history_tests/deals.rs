@@ -48,7 +48,7 @@ pub(super) fn deal_facts() -> impl Strategy<Value = Vec<DealFact>> {
                 credits: vec![credit("partners/a", share), credit("partners/b", (10_000 - share) / 2)],
                 amount: Some(Amount { minor_units, currency_code: CODES[code].to_owned() }),
                 win_time: is_won.then(|| Timestamp::default().proto()),
-                etag: etag::of(*version),
+                etag: etag::of_version(*version),
                 ..Default::default()
             };
             DealFact { deal, version: *version }

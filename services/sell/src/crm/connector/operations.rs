@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm::{ColumnTrait, QueryFilter};
-use stoa_events::{changed, created};
+use stoa_events::{record_changed, record_created};
 use stoa_kernel::{Cx, Error, Result, etag, ids, mask, names};
 use stoa_proto::sell::v1::{CreateCrmConnectorRequest, CrmConnector, CrmConnectorCreated, CrmConnectorUpdated, UpdateCrmConnectorRequest};
 use stoa_store::{Tx, documents};
@@ -35,7 +35,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCrmConnectorRequest
     let connector = CrmConnector { name: names::name("crmConnectors", &id), ..request.crm_connector.clone().unwrap_or_default() };
     check(&connector)?;
     check_product_lines(tx, cx, &connector).await?;
-    created::<CrmConnectors, CrmConnectorCreated>(tx, cx, connector).await
+    record_created::<CrmConnectors, CrmConnectorCreated>(tx, cx, connector).await
 }
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCrmConnectorRequest) -> Result<CrmConnector> {
@@ -49,5 +49,5 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCrmConnectorRequest
     if paths.iter().any(|path| path == "product_map") {
         check_product_lines(tx, cx, &next).await?;
     }
-    changed::<CrmConnectors, CrmConnectorUpdated>(tx, cx, &current, next).await
+    record_changed::<CrmConnectors, CrmConnectorUpdated>(tx, cx, &current, next).await
 }

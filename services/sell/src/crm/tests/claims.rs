@@ -14,7 +14,7 @@ async fn update_customer(bench: &Bench, name: &str, customer: Customer) -> Deal 
         update_mask: Some(FieldMask { paths: vec!["customer".into()] }),
         ..Default::default()
     };
-    bench.api.update_deal(bench.vendor(request)).await.unwrap().into_inner()
+    bench.api.update_deal(bench.as_vendor(request)).await.unwrap().into_inner()
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_deal_that_the_crm_has_as_engaged_is_registered_like_any_other() {
     assert_eq!((theirs.registration_state(), theirs.conflict_source()), (State::Conflicted, ConflictSource::Registration));
 
     let approve = ApproveDealRegistrationRequest { name: mine.name.clone(), ..Default::default() };
-    let approved = bench.api.approve_deal_registration(bench.vendor(approve)).await.unwrap().into_inner();
+    let approved = bench.api.approve_deal_registration(bench.as_vendor(approve)).await.unwrap().into_inner();
     assert_eq!(approved.protect_end_time, bench.in_days(90));
     assert_eq!(reason(bench.submit("acme", &mine.name).await), "STATE_INVALID", "it can be registered only once");
 
@@ -129,7 +129,7 @@ async fn every_change_of_a_connector_registration_is_an_event() {
         ..Default::default()
     };
     for name in ["Export", "Renamed", "Renamed"] {
-        bench.api.update_crm_connector(bench.vendor(change(name))).await.unwrap();
+        bench.api.update_crm_connector(bench.as_vendor(change(name))).await.unwrap();
     }
     let events = bench.events().await;
     let facts: Vec<&str> = events.iter().filter_map(|e| e.subject.strip_prefix("sell.crm_connector.")).collect();

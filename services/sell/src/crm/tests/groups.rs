@@ -90,7 +90,7 @@ async fn a_row_of_a_partner_that_does_not_exist_is_refused() {
     let bench = bench().await;
     let rows = || vec![row(&bench, "1", "v1", "Won"), of(row(&bench, "2", "v1", "Won"), "ghost", "Isdom"), row(&bench, "3", "v1", "Won")];
     let asked = BatchPushChangesRequest { connector: CONNECTOR.into(), rows: rows() };
-    assert_eq!(reason(bench.api.batch_push_changes(bench.vendor(asked)).await), "UNAVAILABLE", "only its owner could tell");
+    assert_eq!(reason(bench.api.batch_push_changes(bench.as_vendor(asked)).await), "UNAVAILABLE", "only its owner could tell");
     let mut pusher = Pusher::open(&bench.api.deps, &bench.cx(Reach::Tenant), CONNECTOR).await.unwrap();
     pusher.partners.insert("ghost".into(), false);
     let results = pusher.push(rows()).await.unwrap();
