@@ -27,7 +27,7 @@ pub(crate) fn stored_or_zero(money: Option<&pb::Money>, like: Money) -> Result<M
 }
 
 /// Returns `a - b`.
-pub(crate) fn less(a: Money, b: Money) -> Result<Money> {
+pub(crate) fn subtract(a: Money, b: Money) -> Result<Money> {
     a.add(negated(b)?)
 }
 

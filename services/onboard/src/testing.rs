@@ -63,7 +63,7 @@ impl Bench {
     }
 
     /// Creates and sends an agreement, for the program `p` if it names none.
-    pub(crate) async fn sent(&self, id: &str, mut agreement: Agreement) -> Agreement {
+    pub(crate) async fn sent_agreement(&self, id: &str, mut agreement: Agreement) -> Agreement {
         if agreement.program.is_empty() {
             agreement.program = "programs/p".into();
         }
@@ -73,8 +73,8 @@ impl Bench {
     }
 
     /// Creates, sends and signs an agreement.
-    pub(crate) async fn signed(&self, id: &str, agreement: Agreement) -> Agreement {
-        let name = self.sent(id, agreement).await.name;
+    pub(crate) async fn signed_agreement(&self, id: &str, agreement: Agreement) -> Agreement {
+        let name = self.sent_agreement(id, agreement).await.name;
         self.api.sign_agreement(self.as_vendor(SignAgreementRequest { name, ..Default::default() })).await.unwrap().into_inner()
     }
 
@@ -86,7 +86,7 @@ impl Bench {
     /// Enrolls a partner below a parent (by id) under a given agreement.
     pub(crate) async fn enroll_by(&self, id: &str, parent: &str, agreement: Agreement) -> Enrollment {
         let prospect = self.prospect(id).await.name;
-        let agreement = self.signed(id, Agreement { prospect, ..agreement }).await.name;
+        let agreement = self.signed_agreement(id, Agreement { prospect, ..agreement }).await.name;
         let parent = if parent.is_empty() { String::new() } else { format!("partners/{parent}") };
         let request = CreateEnrollmentRequest { enrollment_id: id.into(), agreement, partner_id: id.into(), parent, ..Default::default() };
         self.api.create_enrollment(self.as_vendor(request)).await.unwrap().into_inner()

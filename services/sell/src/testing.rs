@@ -64,7 +64,7 @@ impl Bench {
     }
 
     /// Returns the names of the deal events, oldest first.
-    pub(crate) async fn facts(&self) -> Vec<String> {
+    pub(crate) async fn deal_events(&self) -> Vec<String> {
         self.subjects().await.iter().filter_map(|subject| subject.strip_prefix("deal.")).map(str::to_owned).collect()
     }
 }

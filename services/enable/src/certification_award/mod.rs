@@ -12,7 +12,7 @@
 //! is awarded again at the new one. That the person works for the partner is the
 //! vendor's statement.
 //!
-//! Reads derive the state from the instant ([`judged`]). Rows and events keep
+//! Reads derive the state from the instant ([`as_of`]). Rows and events keep
 //! the last recorded state: EARNED, EXPIRED or REVOKED. There is no table of
 //! commands, because revoking depends on the state at `revoke_time`, not on the
 //! recorded state.
@@ -61,7 +61,7 @@ fn state_at(award: &CertificationAward, at: Timestamp) -> State {
 }
 
 /// Whether there is an instant at which two awards are both valid.
-fn hold_at_once(a: &CertificationAward, b: &CertificationAward) -> bool {
+fn overlap(a: &CertificationAward, b: &CertificationAward) -> bool {
     let span = |award: &CertificationAward| {
         let expires = Timestamp::stored(award.expire_time.as_ref()).unwrap_or_default();
         let ends = Timestamp::stored(award.revoke_time.as_ref()).map_or(expires, |revoked| revoked.min(expires));
@@ -72,7 +72,7 @@ fn hold_at_once(a: &CertificationAward, b: &CertificationAward) -> bool {
 }
 
 /// Returns the award with its state as of an instant.
-fn judged(mut award: CertificationAward, at: Timestamp) -> CertificationAward {
+fn as_of(mut award: CertificationAward, at: Timestamp) -> CertificationAward {
     let state = state_at(&award, at);
     award.set_state(state);
     award

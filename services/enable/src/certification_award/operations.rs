@@ -12,7 +12,7 @@ use stoa_proto::{
 use stoa_store::{Tx, documents};
 
 use super::{
-    earned, hold_at_once, judged, revoked,
+    as_of, earned, overlap, revoked,
     store::{self, Awards},
 };
 use crate::certification::store::Certifications;
@@ -30,14 +30,14 @@ pub(super) async fn award(tx: &Tx, cx: &Cx, request: &AwardCertificationRequest,
     let certification = documents::lock::<Certifications>(tx, cx, certification_id).await?.ok_or_else(missing)?;
     let award = earned(&id, request, &partner.name, &certification, at);
     let others = store::of_person(tx, cx, certification_id, person).await?;
-    if let Some(other) = others.iter().find(|other| other.name != award.name && hold_at_once(other, &award)) {
-        return Err(held(other));
+    if let Some(other) = others.iter().find(|other| other.name != award.name && overlap(other, &award)) {
+        return Err(already_held(other));
     }
     let award = record::<Awards>(tx, cx, None, [Step::new::<CertificationAwardEarned>(award).at(at)]).await?;
-    Ok(judged(award, cx.now))
+    Ok(as_of(award, cx.now))
 }
 
-fn held(by: &CertificationAward) -> Error {
+fn already_held(by: &CertificationAward) -> Error {
     let message = format!(
         "{} already holds {} by {}. Revoke that award, or award the certification again after it has ended.",
         by.person, by.certification, by.name
@@ -55,5 +55,5 @@ pub(super) async fn revoke(tx: &Tx, cx: &Cx, request: &RevokeCertificationAwardR
     etag::require(&current, &request.etag)?;
     let award = revoked(&current, &request.reason, at)?;
     let award = record::<Awards>(tx, cx, Some(&current), [Step::new::<CertificationAwardRevoked>(award).at(at)]).await?;
-    Ok(judged(award, cx.now))
+    Ok(as_of(award, cx.now))
 }

@@ -42,7 +42,7 @@ impl Documents for Awards {
         Field::name("product_line", "productLines"),
         Field::name("partner", "partners"),
         Field::name("person", "persons"),
-        Field::state::<State>("state", is),
+        Field::state::<State>("state", in_state),
         Field::time("earn_time"),
         Field::time("expire_time").ordered(),
     ];
@@ -69,13 +69,13 @@ impl Documents for Awards {
     }
 
     fn at(award: CertificationAward, now: Timestamp) -> CertificationAward {
-        super::judged(award, now)
+        super::as_of(award, now)
     }
 }
 
 /// Condition that an award is in a state at an instant. See
 /// [`super::state_at`].
-fn is(state: i32, now: Timestamp) -> Condition {
+fn in_state(state: i32, now: Timestamp) -> Condition {
     let now = now.micros();
     let not_revoked = || Condition::all().add(Column::State.ne(State::Revoked as i32));
     match State::try_from(state).unwrap_or_default() {

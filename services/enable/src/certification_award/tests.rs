@@ -96,7 +96,7 @@ fn every_state_and_command_is_in_the_table() {
         (&withdrawn, 4, State::Revoked),
         (&withdrawn, VALIDITY, State::Revoked),
     ] {
-        assert_eq!(judged(award.clone(), on(day)).state(), shown, "{:?} on day {day}", award.state());
+        assert_eq!(as_of(award.clone(), on(day)).state(), shown, "{:?} on day {day}", award.state());
     }
 }
 
@@ -117,7 +117,7 @@ fn two_awards_hold_at_once_if_their_spans_overlap() {
         (until(4), from(4), false),
         (until(0), from(0), false),
     ] {
-        assert_eq!((hold_at_once(&a, &b), hold_at_once(&b, &a)), (wanted, wanted), "{a:?} {b:?}");
+        assert_eq!((overlap(&a, &b), overlap(&b, &a)), (wanted, wanted), "{a:?} {b:?}");
     }
 }
 
@@ -255,8 +255,8 @@ async fn an_award_expires_at_its_expire_time_and_the_sweep_records_it_once() {
     assert_eq!((bench.run(&job).await, bench.run(&job).await), (1, 0));
 
     let events = bench.events().await;
-    let facts: Vec<(&str, i64)> = events.iter().map(|e| (e.subject.as_str(), e.version)).skip(1).collect();
-    assert_eq!(facts, [("enable.certification_award.earned", 1), ("enable.certification_award.expired", 2)]);
+    let recorded: Vec<(&str, i64)> = events.iter().map(|e| (e.subject.as_str(), e.version)).skip(1).collect();
+    assert_eq!(recorded, [("enable.certification_award.earned", 1), ("enable.certification_award.expired", 2)]);
     assert_eq!(occurred(&events[2]), due, "as of its expire_time, not of the sweep");
     assert_eq!(events[2].actor, "services/enable");
     assert_eq!(listed(&bench, "state = EXPIRED AND partner = \"partners/acme\"").await, ["a EXPIRED"]);

@@ -17,7 +17,7 @@ fn new(id: &str, input: &Course) -> Result<Course> {
 
 /// Returns the course after an update. A version of 0 keeps the current one, so
 /// that callers need not repeat it.
-fn changed(current: &Course, input: &Course, mask: Option<&FieldMask>) -> Result<Course> {
+fn updated(current: &Course, input: &Course, mask: Option<&FieldMask>) -> Result<Course> {
     let mut next = current.clone();
     mask::apply(mask, input, &mut next)?;
     names::optional_id("course.product_line", "productLines", &next.product_line)?;
@@ -41,7 +41,7 @@ mod tests {
         let course = new("c", &Course { display_name: "C".into(), version: 3, ..Course::default() }).unwrap();
         let update = |version, mask: Option<&[&str]>| {
             let mask = mask.map(|paths| FieldMask { paths: paths.iter().map(|p| (*p).to_owned()).collect() });
-            changed(&course, &Course { version, ..course.clone() }, mask.as_ref())
+            updated(&course, &Course { version, ..course.clone() }, mask.as_ref())
         };
         assert_eq!(update(2, None).unwrap_err().reason(), "COURSE_VERSION_LOWERED");
         for mask in [None, Some(&["version"][..]), Some(&["*"])] {

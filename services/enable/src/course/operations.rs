@@ -5,7 +5,7 @@ use stoa_kernel::{Cx, Result, etag, ids};
 use stoa_proto::enable::v1::{Course, CourseCreated, CourseUpdated, CreateCourseRequest, UpdateCourseRequest};
 use stoa_store::{Tx, documents};
 
-use super::{changed, new, store::Courses};
+use super::{new, store::Courses, updated};
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCourseRequest) -> Result<Course> {
     cx.require_tenant_reach()?;
@@ -19,6 +19,6 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateCourseRequest) -> R
     let input = request.course.clone().unwrap_or_default();
     let current = documents::load::<Courses>(tx, cx, "course.name", &input.name).await?;
     etag::require(&current, &input.etag)?;
-    let course = changed(&current, &input, request.update_mask.as_ref())?;
+    let course = updated(&current, &input, request.update_mask.as_ref())?;
     stoa_events::record_changed::<Courses, CourseUpdated>(tx, cx, &current, course).await
 }

@@ -21,7 +21,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn take(&mut self, entry: &PortalActivityEntry, view: View) {
+    pub(super) fn accept(&mut self, entry: &PortalActivityEntry, view: View) {
         self.views.push(view);
         self.results.push(result(entry));
     }

@@ -32,7 +32,7 @@ pub(super) async fn batch(deps: &Deps, cx: &Cx, request: &RecordPortalActivityRe
             Entry::Vacant(new) => new.insert(stoa_directory::acting_partner(deps, cx, "partner", &entry.partner).await),
         };
         match entry::view(cx, index, entry, partner, &zone) {
-            Ok(view) => batch.take(entry, view),
+            Ok(view) => batch.accept(entry, view),
             Err(error) => batch.refuse(entry, entry::refusal(error)?),
         }
     }

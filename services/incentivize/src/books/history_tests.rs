@@ -12,7 +12,7 @@ use stoa_proto::{
     incentivize::v1::{Commission, LedgerAccount, LedgerTransaction, MdfBudget, MdfClaim, MdfClaimState, MdfRequest, MdfRequestState},
 };
 
-use self::deals::{DealFact, deal_facts, eligible, rules};
+use self::deals::{DealVersion, deal_versions, eligible, rules};
 use super::{prove, prove::Totals};
 use crate::{
     amounts,
@@ -220,18 +220,18 @@ impl World {
         Ok(())
     }
 
-    /// Applies a fact about a deal as the subscription does.
-    fn deliver(&mut self, fact: &DealFact) {
-        let known = self.deal_versions.get(&fact.deal.name).copied().unwrap_or_default();
-        if fact.version <= known {
+    /// Applies a version of a deal as the subscription does.
+    fn deliver(&mut self, delivered: &DealVersion) {
+        let known = self.deal_versions.get(&delivered.deal.name).copied().unwrap_or_default();
+        if delivered.version <= known {
             return;
         }
-        self.deal_versions.insert(fact.deal.name.clone(), fact.version);
-        let existing: Vec<Commission> = self.commissions.iter().filter(|row| row.deal == fact.deal.name).cloned().collect();
-        let due = due(&fact.deal, &rules(), &eligible()).unwrap();
-        let event_id = format!("{}-{}", fact.deal.name, fact.version);
-        let source = Source { event_id: &event_id, deal_version: fact.version, now: self.now };
-        let change = rows(source, &fact.deal, &due, &existing, &eligible()).unwrap();
+        self.deal_versions.insert(delivered.deal.name.clone(), delivered.version);
+        let existing: Vec<Commission> = self.commissions.iter().filter(|row| row.deal == delivered.deal.name).cloned().collect();
+        let due = due(&delivered.deal, &rules(), &eligible()).unwrap();
+        let event_id = format!("{}-{}", delivered.deal.name, delivered.version);
+        let source = Source { event_id: &event_id, deal_version: delivered.version, now: self.now };
+        let change = rows(source, &delivered.deal, &due, &existing, &eligible()).unwrap();
         for row in change.canceled {
             let place = self.commissions.iter().position(|r| r.name == row.name).unwrap();
             self.commissions[place] = row;
@@ -339,10 +339,10 @@ proptest! {
     #[test]
     fn whatever_happens_the_books_are_proven(
         commands in prop::collection::vec((0_u8..40, 0_usize..30, share(), 1_i64..5000), 0..200),
-        facts in deal_facts(),
+        versions in deal_versions(),
     ) {
         let mut world = World::new();
-        let mut facts = facts.iter();
+        let mut versions = versions.iter();
         for (command, at, share, minor) in commands {
             // A refusal changes nothing; `check` sees whether it did.
             let _refused = match command {
@@ -358,7 +358,7 @@ proptest! {
                 31 => world.claim_command(2, at, share),
                 32..=36 => world.claim_command(3, at, share),
                 37 | 38 => { world.now = world.now.plus_days(share / 2 - 20); Ok(()) }
-                _ => { facts.by_ref().take(2).for_each(|fact| world.deliver(fact)); Ok(()) }
+                _ => { versions.by_ref().take(2).for_each(|version| world.deliver(version)); Ok(()) }
             };
             world.check();
         }
@@ -366,16 +366,16 @@ proptest! {
 
     #[test]
     fn order_and_repetition_of_events_do_not_matter(
-        facts in deal_facts(),
+        versions in deal_versions(),
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..80),
     ) {
         let (mut straight, mut mixed) = (World::new(), World::new());
-        facts.iter().for_each(|fact| straight.deliver(fact));
+        versions.iter().for_each(|version| straight.deliver(version));
         // In any order, some more than once; then all, so that none is missing.
-        if !facts.is_empty() {
-            order.iter().for_each(|index| mixed.deliver(index.get(&facts)));
+        if !versions.is_empty() {
+            order.iter().for_each(|index| mixed.deliver(index.get(&versions)));
         }
-        facts.iter().rev().for_each(|fact| mixed.deliver(fact));
+        versions.iter().rev().for_each(|version| mixed.deliver(version));
         mixed.check();
         prop_assert_eq!(straight.statements(), mixed.statements());
         let balances = |world: &World| -> BTreeMap<(String, LedgerAccount), i128> {
@@ -384,7 +384,7 @@ proptest! {
         prop_assert_eq!(balances(&straight), balances(&mixed));
         // Delivered once more, the same events change nothing at all.
         let before = straight.ledger.clone();
-        facts.iter().for_each(|fact| straight.deliver(fact));
+        versions.iter().for_each(|version| straight.deliver(version));
         prop_assert_eq!(before, straight.ledger);
     }
 }

@@ -62,7 +62,7 @@ async fn deal_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
     for partner in &partners {
         enrollment_history::store::lock(tx, cx, names::last(partner)).await?;
     }
-    if !deals::take(tx, cx, &deal, event.version).await? {
+    if !deals::store_if_newer(tx, cx, &deal, event.version).await? {
         return Ok(());
     }
     settle(tx, cx, &deal, event.version, event).await
@@ -71,9 +71,9 @@ async fn deal_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
 /// Settles again the deals at whose win the partner had other tiers than was
 /// known so far.
 async fn enrollment_changed(tx: &Tx, cx: &Cx, event: &Event) -> Result<()> {
-    let Some(learned) = enrollment_history::learn(tx, cx, event).await? else { return Ok(()) };
-    for (deal, won) in deals::won_since(tx.conn(), cx, &learned.partner, learned.since).await? {
-        if tiers_at(&learned.before, won) == tiers_at(&learned.after, won) {
+    let Some(change) = enrollment_history::record_version(tx, cx, event).await? else { return Ok(()) };
+    for (deal, won) in deals::won_since(tx.conn(), cx, &change.partner, change.since).await? {
+        if tiers_at(&change.before, won) == tiers_at(&change.after, won) {
             continue;
         }
         if let Some((deal, version)) = deals::lock(tx, cx, &deal).await? {
@@ -90,12 +90,12 @@ async fn settle(tx: &Tx, cx: &Cx, deal: &Deal, version: i64, event: &Event) -> R
         Some(won) => commission_rule::store::effective(tx.conn(), cx, won).await?,
         None => Vec::new(),
     };
-    let eligible = eligibility::of(tx, cx, deal, &existing).await?;
+    let eligible = eligibility::of_partners(tx, cx, deal, &existing).await?;
     let due = arithmetic::due(deal, &rules, &eligible)?;
     let source = Source { event_id: &event.event_id, deal_version: version, now: cx.now };
     let change = arithmetic::rows(source, deal, &due, &existing, &eligible)?;
     for row in change.new {
-        accrued(tx, cx, row, event).await?;
+        accrue(tx, cx, row, event).await?;
     }
     for row in change.canceled {
         let current = existing.iter().find(|current| current.name == row.name);
@@ -106,7 +106,7 @@ async fn settle(tx: &Tx, cx: &Cx, deal: &Deal, version: i64, event: &Event) -> R
 }
 
 /// Records a new row and its event, and posts it on the day that its cause was recorded.
-async fn accrued(tx: &Tx, cx: &Cx, row: Commission, event: &Event) -> Result<()> {
+async fn accrue(tx: &Tx, cx: &Cx, row: Commission, event: &Event) -> Result<()> {
     let occurred = Timestamp::stored(event.occurred_time.as_ref()).unwrap_or(cx.now);
     let recorded = Timestamp::stored(event.recorded_time.as_ref()).unwrap_or(cx.now);
     let row = record::<Commissions>(tx, cx, None, [Step::new::<CommissionAccrued>(row).at(occurred)]).await?;

@@ -141,7 +141,7 @@ fn difference(source: Source<'_>, deal: &Deal, key: &Key, due: Option<&Earning>,
     for row in rows {
         accrued = accrued.add(amounts::stored(row.amount.as_ref())?)?;
     }
-    let amount = amounts::less(due.map_or(Money::zero(currency), |earning| earning.amount), accrued)?;
+    let amount = amounts::subtract(due.map_or(Money::zero(currency), |earning| earning.amount), accrued)?;
     if amount.minor == 0 {
         return Ok(None);
     }
@@ -181,7 +181,7 @@ fn base_change(due: Option<&Earning>, rows: &[&Commission]) -> Result<Money> {
         });
     }
     match (due, counted) {
-        (Some(earning), Some(sum)) if earning.base.currency == sum.currency => amounts::less(earning.base, sum),
+        (Some(earning), Some(sum)) if earning.base.currency == sum.currency => amounts::subtract(earning.base, sum),
         (Some(earning), _) => Ok(earning.base),
         (None, Some(sum)) => amounts::negated(sum),
         (None, None) => Err(Error::internal("a reversal of nothing")),

@@ -36,20 +36,20 @@ fn flat(id: &str, minor: i64, code: &str) -> CommissionRule {
     CommissionRule { name: format!("commissionRules/{id}"), reward, ..Default::default() }
 }
 
-fn facts() -> BTreeMap<String, Eligibility> {
+fn eligible() -> BTreeMap<String, Eligibility> {
     let of = |partner_type| Eligibility { partner_type, tiers: vec!["programs/p/tiers/gold".into()] };
     ["a", "b", "c"].into_iter().map(|id| (format!("partners/{id}"), of(PartnerType::Var))).collect()
 }
 
 fn earned(deal: &Deal, rules: &[CommissionRule]) -> Vec<i64> {
-    due(deal, rules, &facts()).unwrap().values().map(|earning| earning.amount.minor).collect()
+    due(deal, rules, &eligible()).unwrap().values().map(|earning| earning.amount.minor).collect()
 }
 
 /// Returns the rows after another event of the deal.
 fn after(existing: &[Commission], version: i64, deal: &Deal, rules: &[CommissionRule]) -> Vec<Commission> {
     let event_id = format!("event-{version}");
     let source = Source { event_id: &event_id, deal_version: version, now: day("2026-02-02") };
-    let change = rows(source, deal, &due(deal, rules, &facts()).unwrap(), existing, &facts()).unwrap();
+    let change = rows(source, deal, &due(deal, rules, &eligible()).unwrap(), existing, &eligible()).unwrap();
     let mut all = existing.to_vec();
     for row in change.canceled {
         let place = all.iter().position(|r| r.name == row.name).unwrap();
@@ -115,10 +115,10 @@ fn a_deal_that_is_not_won_or_was_imported_earns_nothing() {
 
 #[test]
 fn a_partner_without_an_enrollment_in_force_earns_nothing_and_takes_nothing_from_the_others() {
-    let mut facts = facts();
-    facts.get_mut("partners/a").unwrap().tiers.clear();
+    let mut eligible = eligible();
+    eligible.get_mut("partners/a").unwrap().tiers.clear();
     let deal = won(100_000, "USD", &[("a", 5_000), ("b", 5_000)]);
-    let due = due(&deal, &[percent("r", 400)], &facts).unwrap();
+    let due = due(&deal, &[percent("r", 400)], &eligible).unwrap();
     let earned: Vec<_> = due.iter().map(|((_, partner, _), earning)| (partner.as_str(), earning.amount.minor)).collect();
     assert_eq!(earned, [("partners/b", 2_000)]);
 }

@@ -56,7 +56,7 @@ mod credit_row {
 
 /// Stores a version of a deal if it is the highest so far, and returns whether
 /// it is. The row stays locked until the transaction ends.
-pub(super) async fn take(tx: &Tx, cx: &Cx, deal: &Deal, version: i64) -> Result<bool> {
+pub(super) async fn store_if_newer(tx: &Tx, cx: &Cx, deal: &Deal, version: i64) -> Result<bool> {
     use row::{ActiveModel, Column, Entity};
     let row = ActiveModel {
         tenant: Set(cx.tenant.clone()),

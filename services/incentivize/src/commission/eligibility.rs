@@ -13,7 +13,7 @@ use crate::enrollment_history::{self, tiers_at};
 /// Returns the eligibility of the partners of a deal at the instant it was won.
 /// A partner that already has rows for the deal keeps the type that they
 /// record.
-pub(super) async fn of(tx: &Tx, cx: &Cx, deal: &Deal, existing: &[Commission]) -> Result<BTreeMap<String, Eligibility>> {
+pub(super) async fn of_partners(tx: &Tx, cx: &Cx, deal: &Deal, existing: &[Commission]) -> Result<BTreeMap<String, Eligibility>> {
     let mut eligible: BTreeMap<String, Eligibility> = BTreeMap::new();
     for row in existing {
         let then = Eligibility { partner_type: row.partner_type(), tiers: row.tiers.clone() };

@@ -31,11 +31,11 @@ impl Bench {
         self.api.create_commission_rule(self.as_vendor(request)).await.unwrap();
     }
 
-    async fn deal(&self, fact: &str, version: i64, deal: Deal) -> stoa_kernel::Result<()> {
+    async fn deal(&self, verb: &str, version: i64, deal: Deal) -> stoa_kernel::Result<()> {
         let event = Event {
             event_id: format!("{}-{version}", deal.name),
             tenant: "t".into(),
-            subject: format!("sell.deal.{fact}"),
+            subject: format!("sell.deal.{verb}"),
             aggregate: deal.name.clone(),
             version,
             occurred_time: Some(self.now().plus_days(-3).proto()),

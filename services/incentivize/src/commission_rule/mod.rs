@@ -49,7 +49,7 @@ fn new(id: &str, input: &CommissionRule, cx: &Cx) -> Result<CommissionRule> {
 
 /// Returns the rule with an end at an instant, or an error if it cannot end
 /// then. A rule that is not in force yet may end before it begins.
-fn ended(current: &CommissionRule, at: Timestamp, cx: &Cx) -> Result<CommissionRule> {
+fn with_end(current: &CommissionRule, at: Timestamp, cx: &Cx) -> Result<CommissionRule> {
     const FIELD: &str = "expire_time";
     let until = Timestamp::stored(current.expire_time.as_ref());
     if let Some(until) = until.filter(|until| *until <= cx.now) {
@@ -142,7 +142,7 @@ mod tests {
             (&until_july, "2026-03-01", "2026-07-02", "PERIOD_INVALID"),
             (&until_july, "2026-07-01", "2026-07-01", "COMMISSION_RULE_EXPIRED"),
         ] {
-            match ended(current, instant(end), &at(now)) {
+            match with_end(current, instant(end), &at(now)) {
                 Ok(next) => {
                     assert_eq!((wanted, Timestamp::stored(next.expire_time.as_ref())), ("", Some(instant(end))));
                     assert!(!fits(&next, &Deal::default(), instant(end), PartnerType::Var, &[]), "not in force at its end");

@@ -7,7 +7,7 @@ use stoa_proto::incentivize::v1::{
 };
 use stoa_store::{Tx, documents};
 
-use super::{ended, new, store::CommissionRules};
+use super::{new, store::CommissionRules, with_end};
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCommissionRuleRequest) -> Result<CommissionRule> {
     cx.require_tenant_reach()?;
@@ -21,6 +21,6 @@ pub(super) async fn expire(tx: &Tx, cx: &Cx, request: &ExpireCommissionRuleReque
     let given = request.expire_time.as_ref().map(|time| Timestamp::from_proto("expire_time", time)).transpose()?;
     let current = documents::load::<CommissionRules>(tx, cx, "name", &request.name).await?;
     etag::require(&current, &request.etag)?;
-    let rule = ended(&current, given.unwrap_or(cx.now), cx)?;
+    let rule = with_end(&current, given.unwrap_or(cx.now), cx)?;
     record_changed::<CommissionRules, CommissionRuleExpired>(tx, cx, &current, rule).await
 }

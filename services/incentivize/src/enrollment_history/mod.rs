@@ -12,7 +12,7 @@ use stoa_events::Event;
 use stoa_kernel::{Error, Result, Timestamp, etag, names};
 use stoa_proto::onboard::v1::{EnrollmentCreated, EnrollmentStatus as Status};
 
-pub(crate) use operations::learn;
+pub(crate) use operations::record_version;
 
 /// What one version of an enrollment says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ fn tier_at(versions: &[&Version], at: Timestamp) -> Option<String> {
 
 /// Returns the first instant about which a version can say something new, given
 /// what was known of its enrollment.
-fn speaks_since(version: &Version, known: &[Version]) -> Timestamp {
+fn earliest_change(version: &Version, known: &[Version]) -> Timestamp {
     let is_first = known.iter().all(|k| k.enrollment != version.enrollment);
     let ends = version.end.unwrap_or(version.occurred);
     let since = version.tier_time.min(version.occurred).min(ends);

@@ -85,7 +85,7 @@ proptest! {
     fn what_held_before_a_version_speaks_stays(order in Just(history()).prop_shuffle()) {
         let mut known: Vec<Version> = Vec::new();
         for version in order {
-            let since = speaks_since(&version, &known);
+            let since = earliest_change(&version, &known);
             let before = known.clone();
             known.push(version);
             for at in (-1..45).map(day).filter(|at| *at < since) {

@@ -33,7 +33,7 @@ pub(crate) fn committed(budget: &MdfBudget, request: &MdfRequest, amount: Money)
         );
         return Err(Error::precondition(ErrorReason::MdfBudgetPeriodMismatch, message).with_field("mdf_budget", "is for another period"));
     }
-    let remaining = amounts::less(whole, before)?;
+    let remaining = amounts::subtract(whole, before)?;
     if amount.minor > remaining.minor {
         let message = format!("{} has {} left. Approve less or choose another budget.", budget.name, remaining.human());
         return Err(Error::precondition(ErrorReason::MdfBudgetExceeded, message)
@@ -46,7 +46,7 @@ pub(crate) fn committed(budget: &MdfBudget, request: &MdfRequest, amount: Money)
 /// Returns the budget with an amount that a request gave back.
 pub(crate) fn released(budget: &MdfBudget, amount: Money) -> Result<MdfBudget> {
     let before = amounts::stored(budget.committed_amount.as_ref())?;
-    let after = amounts::less(before, amount)?;
+    let after = amounts::subtract(before, amount)?;
     if after.minor < 0 {
         return Err(Error::internal(format!("{} would get back more than it gave", budget.name)));
     }

@@ -59,7 +59,7 @@ pub(crate) fn new(id: &str, input: &MdfClaim, request: &MdfRequest) -> Result<Md
 }
 
 /// Returns the claim in its next state, or an error if the command does not apply.
-fn advanced(current: &MdfClaim, command: Command) -> Result<MdfClaim> {
+fn with_next_state(current: &MdfClaim, command: Command) -> Result<MdfClaim> {
     let mut next = current.clone();
     next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);
     Ok(next)
@@ -68,7 +68,7 @@ fn advanced(current: &MdfClaim, command: Command) -> Result<MdfClaim> {
 /// Submits a draft. Proofs that are given replace those of the draft.
 pub(crate) fn submitted(current: &MdfClaim, proofs: &[String], cx: &Cx) -> Result<MdfClaim> {
     const FIELD: &str = "proof_references";
-    let mut next = advanced(current, Command::Submit)?;
+    let mut next = with_next_state(current, Command::Submit)?;
     if !proofs.is_empty() {
         next.proof_references = proofs.to_vec();
     }
@@ -83,7 +83,7 @@ pub(crate) fn submitted(current: &MdfClaim, proofs: &[String], cx: &Cx) -> Resul
 /// Approves all or part of what is claimed. Returns the claim and how much of
 /// it is not approved.
 pub(crate) fn approved(current: &MdfClaim, amount: Option<Money>, reason: &str, cx: &Cx) -> Result<(MdfClaim, Money)> {
-    let mut next = advanced(current, Command::Approve)?;
+    let mut next = with_next_state(current, Command::Approve)?;
     let claimed = amounts::stored(current.amount.as_ref())?;
     let amount = amount.unwrap_or(claimed);
     amounts::same_currency("amount", amount, "the claim", claimed)?;
@@ -91,18 +91,18 @@ pub(crate) fn approved(current: &MdfClaim, amount: Option<Money>, reason: &str, 
     next.approved_amount = Some(amount.proto());
     next.reason = reason.to_owned();
     next.decide_time = Some(cx.now.proto());
-    Ok((next, amounts::less(claimed, amount)?))
+    Ok((next, amounts::subtract(claimed, amount)?))
 }
 
 pub(crate) fn rejected(current: &MdfClaim, reason: &str, cx: &Cx) -> Result<(MdfClaim, Money)> {
-    let mut next = advanced(current, Command::Reject)?;
+    let mut next = with_next_state(current, Command::Reject)?;
     next.reason = reason.to_owned();
     next.decide_time = Some(cx.now.proto());
     Ok((next, amounts::stored(current.amount.as_ref())?))
 }
 
 pub(crate) fn paid(current: &MdfClaim, reference: &str, cx: &Cx) -> Result<(MdfClaim, Money)> {
-    let mut next = advanced(current, Command::Pay)?;
+    let mut next = with_next_state(current, Command::Pay)?;
     next.payment_reference = reference.to_owned();
     next.pay_time = Some(cx.now.proto());
     Ok((next, amounts::stored(current.approved_amount.as_ref())?))

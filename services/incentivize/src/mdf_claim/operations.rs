@@ -26,7 +26,7 @@ async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<MdfClaim> {
 async fn request_of(tx: &Tx, cx: &Cx, claim: &MdfClaim) -> Result<MdfRequest> {
     let gone = || Error::internal(format!("the request of {} is gone", claim.name));
     let current = documents::lock::<MdfRequests>(tx, cx, names::last(&claim.mdf_request)).await?.ok_or_else(gone)?;
-    mdf_request::settled(tx, cx, current).await
+    mdf_request::settle(tx, cx, current).await
 }
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfClaimRequest) -> Result<MdfClaim> {

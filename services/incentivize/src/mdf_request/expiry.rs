@@ -21,12 +21,12 @@ pub(crate) fn expiry_job(deps: &Deps) -> Job {
 async fn expire(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
     let Some(current) = documents::lock::<MdfRequests>(tx, cx, id).await? else { return Ok(0) };
     let before = current.etag.clone();
-    Ok(u64::from(settled(tx, cx, current).await?.etag != before))
+    Ok(u64::from(settle(tx, cx, current).await?.etag != before))
 }
 
 /// Records the expiry of a request, which the caller has locked, if it is due,
 /// as the service's own act. Returns the request in its state at this instant.
-pub(crate) async fn settled(tx: &Tx, cx: &Cx, current: MdfRequest) -> Result<MdfRequest> {
+pub(crate) async fn settle(tx: &Tx, cx: &Cx, current: MdfRequest) -> Result<MdfRequest> {
     let Some((request, released)) = expired(&current, cx)? else { return Ok(current) };
     let due = deadline(&request);
     let own = cx.as_service(crate::NAME);
@@ -39,7 +39,7 @@ pub(crate) async fn settled(tx: &Tx, cx: &Cx, current: MdfRequest) -> Result<Mdf
 /// it has left at this instant.
 pub(super) async fn settle_budget(tx: &Tx, cx: &Cx, budget: &str) -> Result<()> {
     for request in store::lock_due_of_budget(tx, cx, budget).await? {
-        settled(tx, cx, request).await?;
+        settle(tx, cx, request).await?;
     }
     Ok(())
 }

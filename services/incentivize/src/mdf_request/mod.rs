@@ -30,14 +30,14 @@ use stoa_kernel::{
 };
 use stoa_proto::incentivize::v1::{ErrorReason, MdfRequest, MdfRequestState as State};
 
-pub(crate) use expiry::{expiry_job, settled};
+pub(crate) use expiry::{expiry_job, settle};
 #[cfg(test)]
 pub(crate) use money::Claimed;
 pub(crate) use money::{approved, canceled, cut, expired, paid, refuse_more, submitted_claim};
 pub(crate) use operations::apply_claim;
 pub(crate) use store::MdfRequests;
 
-use money::judged;
+use money::as_of;
 
 use crate::{amounts, dates};
 
@@ -112,7 +112,7 @@ fn deadline(request: &MdfRequest) -> Timestamp {
 
 /// Refuses commands at or after the claim deadline, whether or not a sweep has
 /// recorded the expiry.
-fn in_time(request: &MdfRequest, cx: &Cx) -> Result<()> {
+fn require_before_deadline(request: &MdfRequest, cx: &Cx) -> Result<()> {
     let deadline = deadline(request);
     if cx.now < deadline {
         return Ok(());
@@ -122,28 +122,28 @@ fn in_time(request: &MdfRequest, cx: &Cx) -> Result<()> {
 }
 
 /// Returns the request in its next state, or an error if the command does not apply.
-fn advanced(current: &MdfRequest, command: Command) -> Result<MdfRequest> {
+fn with_next_state(current: &MdfRequest, command: Command) -> Result<MdfRequest> {
     let mut next = current.clone();
     next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);
     Ok(next)
 }
 
 pub(crate) fn submitted(current: &MdfRequest, cx: &Cx) -> Result<MdfRequest> {
-    let mut next = advanced(current, Command::Submit)?;
-    in_time(current, cx)?;
+    let mut next = with_next_state(current, Command::Submit)?;
+    require_before_deadline(current, cx)?;
     next.submit_time = Some(cx.now.proto());
     Ok(next)
 }
 
 pub(crate) fn rejected(current: &MdfRequest, reason: &str, cx: &Cx) -> Result<MdfRequest> {
-    let mut next = advanced(current, Command::Reject)?;
+    let mut next = with_next_state(current, Command::Reject)?;
     next.reason = reason.to_owned();
     next.decide_time = Some(cx.now.proto());
     Ok(next)
 }
 
 pub(crate) fn started(current: &MdfRequest) -> Result<MdfRequest> {
-    advanced(current, Command::Start)
+    with_next_state(current, Command::Start)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use stoa_proto::{
     incentivize::v1::{ErrorReason, MdfRequest, MdfRequestState as State},
 };
 
-use super::{Command, advanced, deadline, in_time, is_open};
+use super::{Command, deadline, is_open, require_before_deadline, with_next_state};
 use crate::amounts;
 
 /// The four amounts of an approved request.
@@ -30,7 +30,7 @@ fn amounts_of(request: &MdfRequest) -> Result<Amounts> {
 impl Amounts {
     /// Returns what is approved and neither given back nor claimed.
     fn free(&self) -> Result<Money> {
-        amounts::less(amounts::less(self.approved, self.released)?, self.claimed)
+        amounts::subtract(amounts::subtract(self.approved, self.released)?, self.claimed)
     }
 }
 
@@ -45,8 +45,8 @@ pub(crate) struct Claimed {
 
 /// Approves all or part of what was requested.
 pub(crate) fn approved(current: &MdfRequest, amount: Option<Money>, budget: &str, reason: &str, cx: &Cx) -> Result<MdfRequest> {
-    let mut next = advanced(current, Command::Approve)?;
-    in_time(current, cx)?;
+    let mut next = with_next_state(current, Command::Approve)?;
+    require_before_deadline(current, cx)?;
     let asked = amounts::stored(current.amount.as_ref())?;
     let amount = amount.unwrap_or(asked);
     amounts::same_currency("amount", amount, "the request", asked)?;
@@ -69,7 +69,7 @@ pub(crate) fn refuse_more(field: &str, amount: Money, asked: Money) -> Result<()
 
 /// Cancels a request and returns what goes back to the budget.
 pub(crate) fn canceled(current: &MdfRequest, reason: &str, cx: &Cx) -> Result<(MdfRequest, Money)> {
-    let next = advanced(current, Command::Cancel)?;
+    let next = with_next_state(current, Command::Cancel)?;
     let now = amounts_of(current)?;
     if now.claimed != now.paid {
         let message = format!("{} has claims that are undecided or unpaid. Reject or pay them first.", current.name);
@@ -87,12 +87,12 @@ pub(crate) fn expired(current: &MdfRequest, cx: &Cx) -> Result<Option<(MdfReques
     if !is_open(current.state()) || cx.now < deadline(current) {
         return Ok(None);
     }
-    emptied(advanced(current, Command::Expire)?, deadline(current)).map(Some)
+    emptied(with_next_state(current, Command::Expire)?, deadline(current)).map(Some)
 }
 
 /// Returns the request as of an instant, whether or not its expiry has been
 /// recorded: what is not claimed is released.
-pub(super) fn judged(mut request: MdfRequest, at: Timestamp) -> MdfRequest {
+pub(super) fn as_of(mut request: MdfRequest, at: Timestamp) -> MdfRequest {
     if !is_open(request.state()) || at < deadline(&request) {
         return request;
     }
@@ -117,7 +117,7 @@ fn emptied(mut request: MdfRequest, at: Timestamp) -> Result<(MdfRequest, Money)
 
 /// Returns the request after a claim of an amount was submitted.
 pub(crate) fn submitted_claim(current: &MdfRequest, amount: Money, cx: &Cx) -> Result<Claimed> {
-    in_time(current, cx)?;
+    require_before_deadline(current, cx)?;
     if !is_open(current.state()) {
         return Err(Error::state(&current.name, current.state().as_str_name(), "a request that is APPROVED or IN_EXECUTION"));
     }
@@ -141,7 +141,7 @@ pub(crate) fn submitted_claim(current: &MdfRequest, amount: Money, cx: &Cx) -> R
 pub(crate) fn cut(current: &MdfRequest, by: Money) -> Result<Claimed> {
     let now = amounts_of(current)?;
     let mut next = current.clone();
-    next.claimed_amount = Some(amounts::less(now.claimed, by)?.proto());
+    next.claimed_amount = Some(amounts::subtract(now.claimed, by)?.proto());
     let goes_back = !is_open(current.state());
     if goes_back {
         next.released_amount = Some(now.released.add(by)?.proto());
@@ -161,7 +161,7 @@ pub(crate) fn paid(current: &MdfRequest, amount: Money, cx: &Cx) -> Result<Claim
     let mut next = current.clone();
     next.paid_amount = Some(paid.proto());
     if is_open(current.state()) && paid.minor >= now.approved.minor {
-        next = advanced(&next, Command::Complete)?;
+        next = with_next_state(&next, Command::Complete)?;
         next.end_time = Some(cx.now.proto());
     }
     Ok(Claimed { request: next, released: Money::zero(amount.currency) })

@@ -13,7 +13,7 @@ use stoa_proto::{
 };
 use stoa_store::{Tx, documents};
 
-use super::{approved, canceled, expiry, money::Claimed, new, rejected, settled, started, store::MdfRequests, submitted};
+use super::{approved, canceled, expiry, money::Claimed, new, rejected, settle, started, store::MdfRequests, submitted};
 use crate::{
     amounts,
     mdf_budget::{self, MdfBudgets},
@@ -24,7 +24,7 @@ async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<MdfRequest> {
     let current = documents::load::<MdfRequests>(tx, cx, "name", name).await?;
     stoa_directory::require_writer(tx.conn(), cx, name, names::last(&current.partner)).await?;
     etag::require(&current, etag)?;
-    settled(tx, cx, current).await
+    settle(tx, cx, current).await
 }
 
 /// Creates a request of a partner.

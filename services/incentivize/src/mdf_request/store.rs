@@ -42,7 +42,7 @@ impl Documents for MdfRequests {
         Field::name("partner", "partners"),
         Field::name("mdf_budget", "mdfBudgets"),
         Field::name("marketing_campaign", "marketingCampaigns"),
-        Field::state::<State>("state", is),
+        Field::state::<State>("state", in_state),
         Field::text("usage_start_date"),
         Field::text("usage_end_date"),
         Field::time("claim_deadline_time").ordered(),
@@ -71,12 +71,12 @@ impl Documents for MdfRequests {
     }
 
     fn at(request: MdfRequest, now: Timestamp) -> MdfRequest {
-        super::judged(request, now)
+        super::as_of(request, now)
     }
 }
 
-/// Condition that a request is in a state at an instant. See [`super::judged`].
-fn is(state: i32, now: Timestamp) -> Condition {
+/// Condition that a request is in a state at an instant. See [`super::as_of`].
+fn in_state(state: i32, now: Timestamp) -> Condition {
     let recorded = Condition::all().add(Column::State.eq(state));
     if OPEN.contains(&state) {
         return recorded.add(Column::ClaimDeadlineTime.gt(now.micros()));

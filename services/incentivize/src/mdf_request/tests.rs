@@ -187,8 +187,8 @@ fn a_request_is_shown_as_it_is_at_the_instant() {
         let request = submitted_claim(&in_state(State::Approved), money(30), &at(day("2026-02-01"))).unwrap().request;
         let request = MdfRequest { state: state as i32, ..request };
         let due = deadline(&request);
-        assert_eq!(judged(request.clone(), due.plus_micros(-1)), request, "{state:?}");
-        let shown = judged(request.clone(), due);
+        assert_eq!(as_of(request.clone(), due.plus_micros(-1)), request, "{state:?}");
+        let shown = as_of(request.clone(), due);
         if row[5].is_none() {
             assert_eq!(shown, request, "{state:?}");
             continue;

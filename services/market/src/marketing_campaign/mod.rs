@@ -113,7 +113,7 @@ fn check_references(campaign: &MarketingCampaign) -> Result<()> {
 }
 
 /// Returns the campaign after an update.
-fn changed(current: &MarketingCampaign, input: &MarketingCampaign, mask: Option<&FieldMask>) -> Result<MarketingCampaign> {
+fn updated(current: &MarketingCampaign, input: &MarketingCampaign, mask: Option<&FieldMask>) -> Result<MarketingCampaign> {
     let mut next = current.clone();
     let paths = mask::apply(mask, input, &mut next)?;
     check_references(&next)?;
@@ -127,7 +127,7 @@ fn changed(current: &MarketingCampaign, input: &MarketingCampaign, mask: Option<
 
 /// Returns the campaign in its next state, or an error if the command does not
 /// apply.
-fn moved(current: &MarketingCampaign, command: Command, at: Timestamp) -> Result<MarketingCampaign> {
+fn with_next_state(current: &MarketingCampaign, command: Command, at: Timestamp) -> Result<MarketingCampaign> {
     let to = machine::next(TABLE, &current.name, current.state(), command)?;
     let since = Timestamp::stored(current.state_time.as_ref()).unwrap_or_default();
     if at < since {
@@ -150,7 +150,7 @@ fn moved(current: &MarketingCampaign, command: Command, at: Timestamp) -> Result
 /// Returns the campaign scheduled for an instant. If that is past, the campaign
 /// counts as scheduled at that instant, so that its deployment is not earlier.
 fn scheduled(current: &MarketingCampaign, deploys: Timestamp, now: Timestamp) -> Result<MarketingCampaign> {
-    let mut next = moved(current, Command::Schedule, deploys.min(now))?;
+    let mut next = with_next_state(current, Command::Schedule, deploys.min(now))?;
     next.schedule_time = Some(deploys.proto());
     Ok(next)
 }
@@ -170,7 +170,7 @@ fn deployed(campaign: &MarketingCampaign, now: Timestamp) -> Option<(MarketingCa
 
 /// Returns the campaign as of an instant: DEPLOYED if its deployment is due,
 /// whether or not that has been recorded.
-fn judged(campaign: MarketingCampaign, at: Timestamp) -> MarketingCampaign {
+fn as_of(campaign: MarketingCampaign, at: Timestamp) -> MarketingCampaign {
     deployed(&campaign, at).map_or(campaign, |(deployed, _)| deployed)
 }
 

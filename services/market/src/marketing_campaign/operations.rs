@@ -17,7 +17,7 @@ use stoa_proto::{
 };
 use stoa_store::{Tx, documents};
 
-use super::{Command, changed, deployed, moved, new, scheduled, store::Campaigns};
+use super::{Command, deployed, new, scheduled, store::Campaigns, updated, with_next_state};
 
 /// Drafts a campaign.
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMarketingCampaignRequest, partner: &Partner) -> Result<MarketingCampaign> {
@@ -30,7 +30,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMarketingCampaignRe
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateMarketingCampaignRequest) -> Result<MarketingCampaign> {
     let input = request.marketing_campaign.clone().unwrap_or_default();
     let current = load(tx, cx, "marketing_campaign.name", &input.name, &input.etag).await?;
-    let campaign = changed(&current, &input, request.update_mask.as_ref())?;
+    let campaign = updated(&current, &input, request.update_mask.as_ref())?;
     stoa_events::record_changed::<Campaigns, MarketingCampaignUpdated>(tx, cx, &current, campaign).await
 }
 
@@ -114,7 +114,7 @@ async fn advance(
     fill: impl FnOnce(&mut MarketingCampaign) + Send,
 ) -> Result<MarketingCampaign> {
     let at = cx.occurred(command.time_field(), given)?;
-    let mut campaign = moved(current, command, at)?;
+    let mut campaign = with_next_state(current, command, at)?;
     fill(&mut campaign);
     record::<Campaigns>(tx, cx, Some(current), [step(command, campaign, at)]).await
 }

@@ -46,7 +46,7 @@ impl Documents for Campaigns {
         Field::name("product_line", "productLines"),
         Field::bool("co_branded"),
         Field::name("mdf_request", "mdfRequests"),
-        Field::state::<State>("state", is),
+        Field::state::<State>("state", in_state),
         Field::time("schedule_time"),
         Field::time("deploy_time").at(deploy_time),
         Field::time("complete_time"),
@@ -78,13 +78,13 @@ impl Documents for Campaigns {
     }
 
     fn at(campaign: MarketingCampaign, now: Timestamp) -> MarketingCampaign {
-        super::judged(campaign, now)
+        super::as_of(campaign, now)
     }
 }
 
 /// Condition that a campaign is in a state at an instant. See
-/// [`super::judged`].
-fn is(state: i32, now: Timestamp) -> Condition {
+/// [`super::as_of`].
+fn in_state(state: i32, now: Timestamp) -> Condition {
     let (recorded, now) = (Column::State.eq(state), now.micros());
     match State::try_from(state).unwrap_or_default() {
         State::Scheduled => Condition::all().add(recorded).add(Column::DueTime.gt(now)),

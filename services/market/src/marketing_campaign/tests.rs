@@ -37,7 +37,7 @@ fn draft() -> MarketingCampaign {
 fn apply(campaign: &MarketingCampaign, command: Command, days_off: i64, now: Timestamp) -> Result<MarketingCampaign> {
     match command {
         Command::Schedule => scheduled(campaign, now.plus_days(days_off), now),
-        _ => moved(campaign, command, now.plus_days(days_off.min(0))),
+        _ => with_next_state(campaign, command, now.plus_days(days_off.min(0))),
     }
 }
 
@@ -115,8 +115,8 @@ fn a_scheduled_campaign_is_deployed_from_its_instant_on() {
     let mut campaign = draft();
     campaign.set_state(State::Approved);
     let campaign = scheduled(&campaign, on(5), on(1)).unwrap();
-    assert_eq!(judged(campaign.clone(), on(5).plus_micros(-1)), campaign);
-    let shown = judged(campaign, on(5));
+    assert_eq!(as_of(campaign.clone(), on(5).plus_micros(-1)), campaign);
+    let shown = as_of(campaign, on(5));
     assert_eq!((shown.state(), shown.deploy_time), (State::Deployed, Some(on(5).proto())));
 }
 
@@ -125,13 +125,13 @@ fn after_the_draft_only_the_mdf_request_may_change() {
     let mut campaign = draft();
     let with = |c: &MarketingCampaign| MarketingCampaign { mdf_request: "mdfRequests/m".into(), ..c.clone() };
     let renamed = |c: &MarketingCampaign| MarketingCampaign { display_name: "other".into(), ..c.clone() };
-    assert_eq!(changed(&campaign, &renamed(&campaign), None).unwrap(), renamed(&campaign));
+    assert_eq!(updated(&campaign, &renamed(&campaign), None).unwrap(), renamed(&campaign));
     campaign.set_state(State::Scheduled);
-    assert_eq!(changed(&campaign, &with(&campaign), None).unwrap(), with(&campaign));
-    assert_eq!(changed(&campaign, &renamed(&campaign), None).unwrap_err().reason(), "STATE_INVALID");
+    assert_eq!(updated(&campaign, &with(&campaign), None).unwrap(), with(&campaign));
+    assert_eq!(updated(&campaign, &renamed(&campaign), None).unwrap_err().reason(), "STATE_INVALID");
     campaign.set_state(State::Deployed);
-    assert_eq!(changed(&campaign, &with(&campaign), None).unwrap_err().reason(), "STATE_INVALID");
-    assert_eq!(changed(&campaign, &campaign, None).unwrap(), campaign);
+    assert_eq!(updated(&campaign, &with(&campaign), None).unwrap_err().reason(), "STATE_INVALID");
+    assert_eq!(updated(&campaign, &campaign, None).unwrap(), campaign);
 }
 
 #[test]
@@ -253,8 +253,8 @@ async fn the_job_deploys_a_scheduled_campaign_as_of_its_instant() {
     let done = bench.api.report_marketing_campaign_results(bench.as_partner("acme", results)).await.unwrap().into_inner();
     assert_eq!((done.state(), done.audience_count, done.response_count, done.lead_count), (State::ResultsReported, 900, 80, 9));
 
-    let facts = ["created", "submitted", "approved", "scheduled", "deployed", "completed", "results_reported"];
-    assert_eq!(bench.subjects().await, facts.map(|fact| format!("marketing_campaign.{fact}")));
+    let verbs = ["created", "submitted", "approved", "scheduled", "deployed", "completed", "results_reported"];
+    assert_eq!(bench.subjects().await, verbs.map(|verb| format!("marketing_campaign.{verb}")));
     let events = bench.events().await;
     assert_eq!(events.iter().map(|e| e.version).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7]);
     assert_eq!((occurred(&events[4]), events[4].actor.as_str(), events[4].partner.as_str()), (due, "services/market", "partners/acme"));

@@ -13,7 +13,7 @@
 //! | EFFECTIVE | EXPIRED | its `expire_time`, recorded with the enrollment |
 //!
 //! An agreement expires at its `expire_time`. Reads show it as EXPIRED from
-//! then on ([`judged`]), whether or not that has been recorded.
+//! then on ([`as_of`]), whether or not that has been recorded.
 
 mod api;
 mod operations;
@@ -31,13 +31,13 @@ use stoa_proto::onboard::v1::{Agreement, AgreementState as State, ErrorReason};
 pub(crate) use operations::{end, record_effective, take_effect};
 
 /// End reason of an agreement that expired.
-pub(crate) const RAN_OUT: &str = "ran out";
+pub(crate) const EXPIRED_REASON: &str = "ran out";
 
 /// A command that moves an agreement from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Create,
-    TakeIn,
+    RecordEffective,
     Send,
     Sign,
     TakeEffect,
@@ -49,7 +49,7 @@ pub(crate) enum Command {
 
 const TABLE: &[Transition<Command, State>] = &[
     Transition { command: Command::Create, from: &[], to: Draft, by: "CreateAgreement" },
-    Transition { command: Command::TakeIn, from: &[], to: Effective, by: "BulkEnroll: it was signed elsewhere" },
+    Transition { command: Command::RecordEffective, from: &[], to: Effective, by: "BulkEnroll: it was signed elsewhere" },
     Transition { command: Command::Send, from: &[Draft], to: Sent, by: "SendAgreement" },
     Transition { command: Command::Sign, from: &[Sent], to: PartnerSigned, by: "SignAgreement" },
     Transition { command: Command::TakeEffect, from: &[PartnerSigned], to: Effective, by: "CreateEnrollment" },
@@ -67,14 +67,14 @@ fn new(id: &str, input: &Agreement) -> Result<Agreement> {
 
 /// Returns the agreement in its next state, or an error if the command does not
 /// apply.
-fn moved(current: &Agreement, command: Command) -> Result<Agreement> {
+fn with_next_state(current: &Agreement, command: Command) -> Result<Agreement> {
     let state = machine::next(TABLE, &current.name, current.state(), command)?;
     Ok(Agreement { state: state as i32, ..current.clone() })
 }
 
 /// Returns the agreement after a command that ends it, with the reason.
-fn ended(current: &Agreement, command: Command, reason: &str) -> Result<Agreement> {
-    Ok(Agreement { end_reason: reason.to_owned(), ..moved(current, command)? })
+fn ended_by(current: &Agreement, command: Command, reason: &str) -> Result<Agreement> {
+    Ok(Agreement { end_reason: reason.to_owned(), ..with_next_state(current, command)? })
 }
 
 fn check_dates(agreement: &Agreement) -> Result<()> {
@@ -116,7 +116,7 @@ pub(crate) fn start(agreement: &Agreement, now: Timestamp) -> Result<Timestamp> 
 /// Returns a signed agreement, put into force with a partner.
 fn effective(current: &Agreement, partner: &str, now: Timestamp) -> Result<Agreement> {
     let from = start(current, now)?;
-    let mut next = moved(current, Command::TakeEffect)?;
+    let mut next = with_next_state(current, Command::TakeEffect)?;
     next.partner = partner.to_owned();
     next.effective_time = Some(from.proto());
     check_dates(&next)?;
@@ -125,11 +125,11 @@ fn effective(current: &Agreement, partner: &str, now: Timestamp) -> Result<Agree
 
 /// Returns the agreement as of an instant: an effective one past its
 /// `expire_time` is EXPIRED, whether or not that has been recorded.
-fn judged(mut agreement: Agreement, now: Timestamp) -> Agreement {
+fn as_of(mut agreement: Agreement, now: Timestamp) -> Agreement {
     let over = Timestamp::stored(agreement.expire_time.as_ref()).is_some_and(|end| end <= now);
     if over && agreement.state() == Effective {
         agreement.set_state(Expired);
-        agreement.end_reason = RAN_OUT.to_owned();
+        agreement.end_reason = EXPIRED_REASON.to_owned();
     }
     agreement
 }

@@ -9,7 +9,7 @@ use stoa_proto::onboard::v1::{
 };
 use stoa_store::{Tx, documents};
 
-use super::{Command, effective, ended, moved, new, store::Agreements};
+use super::{Command, effective, ended_by, new, store::Agreements, with_next_state};
 use crate::{partner::store::Partners, program::store::Programs, prospect::store::Prospects, scope::require_writer};
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateAgreementRequest) -> Result<Agreement> {
@@ -48,12 +48,12 @@ async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<Agreement> {
 pub(super) async fn send(tx: &Tx, cx: &Cx, request: &SendAgreementRequest) -> Result<Agreement> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    record_changed::<Agreements, AgreementSent>(tx, cx, &current, moved(&current, Command::Send)?).await
+    record_changed::<Agreements, AgreementSent>(tx, cx, &current, with_next_state(&current, Command::Send)?).await
 }
 
 pub(super) async fn sign(tx: &Tx, cx: &Cx, request: &SignAgreementRequest) -> Result<Agreement> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    let mut agreement = moved(&current, Command::Sign)?;
+    let mut agreement = with_next_state(&current, Command::Sign)?;
     agreement.document_hash.clone_from(&request.document_hash);
     agreement.signature_reference.clone_from(&request.signature_reference);
     record_changed::<Agreements, AgreementSigned>(tx, cx, &current, agreement).await
@@ -61,14 +61,14 @@ pub(super) async fn sign(tx: &Tx, cx: &Cx, request: &SignAgreementRequest) -> Re
 
 pub(super) async fn decline(tx: &Tx, cx: &Cx, request: &DeclineAgreementRequest) -> Result<Agreement> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    record_changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended(&current, Command::Decline, &request.reason)?).await
+    record_changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended_by(&current, Command::Decline, &request.reason)?).await
 }
 
 pub(super) async fn cancel(tx: &Tx, cx: &Cx, request: &CancelAgreementRequest) -> Result<Agreement> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, &request.name, &request.etag).await?;
     let command = if request.target_state() == State::Declined { Command::Decline } else { Command::Void };
-    record_changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended(&current, command, &request.reason)?).await
+    record_changed::<Agreements, AgreementCanceled>(tx, cx, &current, ended_by(&current, command, &request.reason)?).await
 }
 
 /// Puts a signed agreement into force with a partner, within the transaction of
@@ -95,7 +95,7 @@ pub(crate) async fn end(tx: &Tx, cx: &Cx, name: &str, command: Command, at: Time
     if current.state() != State::Effective {
         return Ok(());
     }
-    let agreement = ended(&current, command, reason)?;
+    let agreement = ended_by(&current, command, reason)?;
     record::<Agreements>(tx, cx, Some(&current), [Step::new::<AgreementEnded>(agreement).at(at)]).await?;
     Ok(())
 }

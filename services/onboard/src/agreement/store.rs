@@ -38,7 +38,7 @@ impl Documents for Agreements {
         Field::name("prospect", "prospects"),
         Field::name("partner", "partners"),
         Field::name("program", "programs"),
-        Field::state::<State>("state", is),
+        Field::state::<State>("state", in_state),
         Field::time("expire_time"),
     ];
 
@@ -61,13 +61,13 @@ impl Documents for Agreements {
     }
 
     fn at(agreement: Agreement, now: Timestamp) -> Agreement {
-        super::judged(agreement, now)
+        super::as_of(agreement, now)
     }
 }
 
 /// Condition that an agreement is in a state at an instant. See
-/// [`super::judged`].
-fn is(state: i32, now: Timestamp) -> Condition {
+/// [`super::as_of`].
+fn in_state(state: i32, now: Timestamp) -> Condition {
     let recorded = |state: i32| Condition::all().add(Column::State.eq(state));
     let effective = || recorded(State::Effective.into());
     match State::try_from(state) {

@@ -65,7 +65,7 @@ async fn rows_and_reads_agree_on_the_state() {
 fn every_command_follows_the_table_from_every_state() {
     for (state, row) in LEADS_TO {
         for (command, expected) in COMMANDS.into_iter().zip(row) {
-            let got = moved(&agreement(state), command);
+            let got = with_next_state(&agreement(state), command);
             assert_eq!(got.as_ref().ok().map(Agreement::state), expected, "{state:?} {command:?}");
             assert!(got.err().is_none_or(|error| error.reason() == "STATE_INVALID"));
         }
@@ -165,7 +165,7 @@ async fn a_partner_signs_and_declines_its_own_agreements_but_a_distributor_not_i
     bench.enroll("distributor").await;
     bench.enroll_by("dealer", "distributor", Agreement { program: "programs/open".into(), ..Default::default() }).await;
     for id in ["one", "two"] {
-        bench.sent(id, Agreement { partner: "partners/dealer".into(), ..Default::default() }).await;
+        bench.sent_agreement(id, Agreement { partner: "partners/dealer".into(), ..Default::default() }).await;
     }
     let sign = |name: &str| SignAgreementRequest { name: name.into(), ..Default::default() };
     let decline = |name: &str| DeclineAgreementRequest { name: name.into(), reason: "no".into(), ..Default::default() };
@@ -196,8 +196,8 @@ async fn a_partner_signs_and_declines_its_own_agreements_but_a_distributor_not_i
 async fn an_enrollment_needs_a_signed_agreement_that_has_begun() {
     let bench = Bench::new().await;
     let prospect = bench.prospect("acme").await.name;
-    bench.sent("sent", Agreement { prospect: prospect.clone(), ..Default::default() }).await;
-    bench.signed("later", Agreement { prospect, effective_time: bench.in_days(1), ..Default::default() }).await;
+    bench.sent_agreement("sent", Agreement { prospect: prospect.clone(), ..Default::default() }).await;
+    bench.signed_agreement("later", Agreement { prospect, effective_time: bench.in_days(1), ..Default::default() }).await;
     let enroll = async |agreement: &str| {
         let request = CreateEnrollmentRequest { agreement: format!("agreements/{agreement}"), ..Default::default() };
         bench.api.create_enrollment(bench.as_vendor(request)).await

@@ -35,6 +35,6 @@ async fn a_cam_takes_over_from_the_one_that_the_caller_last_read() {
     let get = GetCamAssignmentRequest { name: "camAssignments/acme".into() };
     assert_eq!(bench.api.get_cam_assignment(bench.as_partner("acme", get)).await.unwrap().into_inner(), second);
     let events = bench.events().await;
-    let facts: Vec<_> = events.iter().filter(|e| e.subject == "onboard.cam_assignment.assigned").collect();
-    assert_eq!((facts.len(), Some(occurred(facts[1]).proto())), (2, since));
+    let assigned: Vec<_> = events.iter().filter(|e| e.subject == "onboard.cam_assignment.assigned").collect();
+    assert_eq!((assigned.len(), Some(occurred(assigned[1]).proto())), (2, since));
 }

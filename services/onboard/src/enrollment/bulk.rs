@@ -80,7 +80,7 @@ async fn write_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, group: &mut Gr
     let hash = digest::digest(&digest::SHA256, &row.encode_to_vec()).as_ref().to_vec();
     if let Some((known, answer)) = group.answer(request, &row.row_id) {
         let again = || BulkEnrollResponse { replayed: true, ..answer.clone() };
-        return Ok(if *known == hash { again() } else { rejected(request, &changed(&row.row_id)) });
+        return Ok(if *known == hash { again() } else { rejected(request, &row_id_reused(&row.row_id)) });
     }
     let answer = enroll_row(tx, cx, request, &row, group).await?;
     group.keep_answer(request, hash, &answer);
@@ -113,7 +113,7 @@ async fn enroll_row(tx: &Tx, cx: &Cx, request: &BulkEnrollRequest, row: &BulkEnr
     Ok(reply(row, Outcome::Enrolled, enrollment.name))
 }
 
-fn changed(row_id: &str) -> Error {
+fn row_id_reused(row_id: &str) -> Error {
     Error::invalid("row_id", format!("`{row_id}` was sent before with other contents; give the changed row a new id"))
         .with_reason(ErrorReason::BulkRowChanged)
 }

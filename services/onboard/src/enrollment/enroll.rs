@@ -7,7 +7,7 @@ use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, ids, names};
 use stoa_proto::onboard::v1::{Agreement, CreateEnrollmentRequest, Enrollment, EnrollmentCreated, ErrorReason, Partner, Prospect};
 use stoa_store::{Tx, documents};
 
-use super::{lapse::standing, new, store::Enrollments, visibility::refresh_visibility};
+use super::{lapse::lock_live_settled, new, store::Enrollments, visibility::refresh_visibility};
 use crate::{
     agreement::{self, store::Agreements},
     onboarding_plan, partner,
@@ -85,7 +85,7 @@ pub(super) async fn choose_tier(tx: &Tx, cx: &Cx, program: &str, named: &str) ->
 }
 
 async fn refuse_second(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<()> {
-    let Some(other) = standing(tx, cx, names::last(partner), names::last(program)).await? else { return Ok(()) };
+    let Some(other) = lock_live_settled(tx, cx, names::last(partner), names::last(program)).await? else { return Ok(()) };
     let message = format!("{partner} is already enrolled in {program} by {}. Terminate that enrollment first.", other.name);
     Err(Error::new(Kind::AlreadyExists, ErrorReason::AlreadyEnrolled, message).with_metadata("enrollment", other.name))
 }

@@ -9,9 +9,10 @@ use stoa_service::{Deps, Job, due_job};
 use stoa_store::{Tx, documents};
 
 use super::{
-    Command, is_live, lapse_time, moved,
+    Command, is_live, lapse_time,
     store::{self, Column, Enrollments},
     visibility::refresh_visibility,
+    with_next_status,
 };
 use crate::{agreement, onboarding_plan};
 
@@ -22,7 +23,7 @@ pub(crate) fn lapse_job(deps: &Deps) -> Job {
 }
 
 async fn lapse(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
-    let Some(current) = hold(tx, cx, id).await? else { return Ok(0) };
+    let Some(current) = lock_recorded(tx, cx, id).await? else { return Ok(0) };
     let before = current.etag.clone();
     Ok(u64::from(settle(tx, cx, current).await?.etag != before))
 }
@@ -32,8 +33,8 @@ async fn lapse(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
 pub(crate) async fn settle(tx: &Tx, cx: &Cx, current: Enrollment) -> Result<Enrollment> {
     let Some(due) = lapse_time(&current, cx.now) else { return Ok(current) };
     let cx = cx.as_service(crate::NAME);
-    let enrollment = moved(&current, Command::Lapse)?;
-    agreement::end(tx, &cx, &current.agreement, agreement::Command::Expire, due, agreement::RAN_OUT).await?;
+    let enrollment = with_next_status(&current, Command::Lapse)?;
+    agreement::end(tx, &cx, &current.agreement, agreement::Command::Expire, due, agreement::EXPIRED_REASON).await?;
     onboarding_plan::close(tx, &cx, &enrollment, due).await?;
     let step = Step::new::<EnrollmentLapsed>(enrollment).at(due);
     let enrollment = record::<Enrollments>(tx, &cx, Some(&current), [step]).await?;
@@ -43,13 +44,13 @@ pub(crate) async fn settle(tx: &Tx, cx: &Cx, current: Enrollment) -> Result<Enro
 
 /// Locks an enrollment by its id and returns it as recorded, whoever the caller
 /// is: for changes that depend on whether the enrollment is in force.
-pub(crate) async fn hold(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Enrollment>> {
+pub(crate) async fn lock_recorded(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<Enrollment>> {
     documents::lock::<Enrollments>(tx, &cx.as_service(crate::NAME), id).await
 }
 
 /// Returns the enrollment of a partner in a program if it is live now. One
 /// whose lapse is due is recorded as lapsed, which makes room for another.
-pub(super) async fn standing(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<Option<Enrollment>> {
+pub(super) async fn lock_live_settled(tx: &Tx, cx: &Cx, partner: &str, program: &str) -> Result<Option<Enrollment>> {
     let Some(recorded) = store::lock_live(tx, cx, partner, program).await? else { return Ok(None) };
     let current = settle(tx, cx, recorded).await?;
     Ok(Some(current).filter(|e| is_live(e.status())))

@@ -10,7 +10,7 @@
 //!
 //! An enrollment lapses at its `end_time`. A sweep records that, or a command
 //! that comes earlier, before it does anything else. Reads show the enrollment
-//! as LAPSED from then on ([`judged`]), whether or not that has been recorded.
+//! as LAPSED from then on ([`as_of`]), whether or not that has been recorded.
 
 mod api;
 pub(crate) mod bulk;
@@ -30,9 +30,9 @@ use stoa_kernel::{
 };
 use stoa_proto::onboard::v1::{Agreement, Enrollment, EnrollmentStatus as Status, TierCause};
 
-pub(crate) use lapse::{hold, lapse_job, settle};
+pub(crate) use lapse::{lapse_job, lock_recorded, settle};
 pub(crate) use suspension::suspension;
-pub(crate) use visibility::{refresh_visibility, seen_by};
+pub(crate) use visibility::{refresh_visibility, viewers};
 
 /// A command that moves an enrollment from one status to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ fn new(id: &str, agreement: &Agreement, tier: String, product_lines: &[String], 
 
 /// Returns the enrollment in its next status, or an error if the command does
 /// not apply.
-fn moved(current: &Enrollment, command: Command) -> Result<Enrollment> {
+fn with_next_status(current: &Enrollment, command: Command) -> Result<Enrollment> {
     let status = machine::next(TABLE, &current.name, current.status(), command)?;
     Ok(Enrollment { status: status as i32, ..current.clone() })
 }
@@ -92,7 +92,7 @@ pub(crate) fn lapse_time(enrollment: &Enrollment, now: Timestamp) -> Option<Time
 
 /// Returns the enrollment as of an instant: a live one past its `end_time` is
 /// LAPSED, whether or not that has been recorded.
-fn judged(mut enrollment: Enrollment, now: Timestamp) -> Enrollment {
+fn as_of(mut enrollment: Enrollment, now: Timestamp) -> Enrollment {
     if lapse_time(&enrollment, now).is_some() {
         enrollment.set_status(Lapsed);
     }

@@ -14,10 +14,10 @@ use super::{
     Command, authorized, check_live,
     enroll::{check_product_lines, choose_tier},
     lapse::settle,
-    moved,
     store::Enrollments,
     tier_pinned,
     visibility::refresh_visibility,
+    with_next_status,
 };
 use crate::{agreement, onboarding_plan, scope::require_writer};
 
@@ -47,7 +47,7 @@ pub(super) async fn authorize_product_lines(tx: &Tx, cx: &Cx, request: &Authoriz
 
 pub(super) async fn suspend(tx: &Tx, cx: &Cx, request: &SuspendEnrollmentRequest) -> Result<Enrollment> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    let mut enrollment = moved(&current, Command::Suspend)?;
+    let mut enrollment = with_next_status(&current, Command::Suspend)?;
     enrollment.reason.clone_from(&request.reason);
     onboarding_plan::pause(tx, cx, &enrollment).await?;
     record_changed::<Enrollments, EnrollmentSuspended>(tx, cx, &current, enrollment).await
@@ -55,7 +55,7 @@ pub(super) async fn suspend(tx: &Tx, cx: &Cx, request: &SuspendEnrollmentRequest
 
 pub(super) async fn reactivate(tx: &Tx, cx: &Cx, request: &ReactivateEnrollmentRequest) -> Result<Enrollment> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    let mut enrollment = moved(&current, Command::Reactivate)?;
+    let mut enrollment = with_next_status(&current, Command::Reactivate)?;
     enrollment.reason.clear();
     onboarding_plan::resume(tx, cx, &enrollment).await?;
     record_changed::<Enrollments, EnrollmentReactivated>(tx, cx, &current, enrollment).await
@@ -63,7 +63,7 @@ pub(super) async fn reactivate(tx: &Tx, cx: &Cx, request: &ReactivateEnrollmentR
 
 pub(super) async fn terminate(tx: &Tx, cx: &Cx, request: &TerminateEnrollmentRequest) -> Result<Enrollment> {
     let current = load(tx, cx, &request.name, &request.etag).await?;
-    let mut enrollment = moved(&current, Command::Terminate)?;
+    let mut enrollment = with_next_status(&current, Command::Terminate)?;
     enrollment.reason.clone_from(&request.reason);
     enrollment.competitor.clone_from(&request.competitor);
     enrollment.last_touched_element.clone_from(&request.last_touched_element);

@@ -62,7 +62,7 @@ impl Documents for Enrollments {
         Field::name("partner", "partners"),
         Field::name("program", "programs"),
         Field::text("tier"),
-        Field::state::<Status>("status", is),
+        Field::state::<Status>("status", in_state),
         Field::time("effective_time").ordered(),
     ];
 
@@ -86,7 +86,7 @@ impl Documents for Enrollments {
     }
 
     fn at(enrollment: Enrollment, now: Timestamp) -> Enrollment {
-        super::judged(enrollment, now)
+        super::as_of(enrollment, now)
     }
 
     /// Another transaction enrolled the partner or took the id in the meantime.
@@ -99,8 +99,8 @@ impl Documents for Enrollments {
 }
 
 /// Condition that an enrollment is in a status at an instant. See
-/// [`super::judged`].
-fn is(status: i32, now: Timestamp) -> Condition {
+/// [`super::as_of`].
+fn in_state(status: i32, now: Timestamp) -> Condition {
     let recorded = Condition::all().add(Column::Status.eq(status));
     match Status::try_from(status) {
         Ok(Status::Enrolled | Status::Suspended) => recorded.add(not_over(now)),

@@ -63,7 +63,7 @@ async fn rows_and_reads_agree_on_the_status() {
 fn every_command_follows_the_table_from_every_status() {
     for (status, row) in LEADS_TO {
         for (command, expected) in COMMANDS.into_iter().zip(row) {
-            let got = moved(&enrollment(status), command);
+            let got = with_next_status(&enrollment(status), command);
             assert_eq!(got.as_ref().ok().map(Enrollment::status), expected, "{status:?} {command:?}");
             assert_eq!(got.err().map(|e| e.reason().as_str()), expected.is_none().then_some("STATE_INVALID"));
         }
@@ -72,8 +72,8 @@ fn every_command_follows_the_table_from_every_status() {
         assert_eq!(authorized(&enrollment(status), &["productLines/x".into()]).is_ok(), live);
         let over = Enrollment { end_time: Some(NOW.proto()), ..enrollment(status) };
         assert_eq!(lapse_time(&over, NOW).is_some(), live);
-        assert_eq!(judged(over.clone(), NOW).status(), if live { Status::Lapsed } else { status });
-        assert_eq!(judged(over, NOW.plus_micros(-1)).status(), status, "not before its end");
+        assert_eq!(as_of(over.clone(), NOW).status(), if live { Status::Lapsed } else { status });
+        assert_eq!(as_of(over, NOW.plus_micros(-1)).status(), status, "not before its end");
     }
 }
 
@@ -166,7 +166,7 @@ async fn a_partner_can_be_enrolled_again_before_the_sweep_records_the_lapse() {
         bench.enroll_by(id, "", Agreement { expire_time: until, ..Default::default() }).await;
     }
     let again = async |id: &str| {
-        let agreement = bench.signed(id, Agreement { partner: "partners/acme".into(), ..Default::default() }).await.name;
+        let agreement = bench.signed_agreement(id, Agreement { partner: "partners/acme".into(), ..Default::default() }).await.name;
         let request = CreateEnrollmentRequest { enrollment_id: id.into(), agreement, ..Default::default() };
         bench.api.create_enrollment(bench.as_vendor(request)).await
     };
@@ -221,7 +221,7 @@ async fn a_program_without_a_tier_enrolls_nobody() {
     use stoa_proto::onboard::v1::program_service_server::ProgramService as _;
     bench.api.create_program(bench.as_vendor(request)).await.unwrap();
     let prospect = bench.prospect("acme").await.name;
-    let agreement = bench.signed("acme", Agreement { prospect, program: "programs/e".into(), ..Default::default() }).await.name;
+    let agreement = bench.signed_agreement("acme", Agreement { prospect, program: "programs/e".into(), ..Default::default() }).await.name;
     let enroll = CreateEnrollmentRequest { agreement, ..Default::default() };
     assert_eq!(reason(bench.api.create_enrollment(bench.as_vendor(enroll)).await), "PROGRAM_WITHOUT_TIER");
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Returns the ancestors of a partner that may see it.
-pub(crate) async fn seen_by(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<Vec<String>> {
+pub(crate) async fn viewers(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<Vec<String>> {
     if partner.ancestors.is_empty() {
         return Ok(Vec::new());
     }
@@ -29,7 +29,7 @@ pub(crate) async fn seen_by(tx: &Tx, cx: &Cx, partner: &Partner) -> Result<Vec<S
 /// of one, changed.
 pub(crate) async fn refresh_visibility(tx: &Tx, cx: &Cx, id: &str) -> Result<()> {
     let Some(current) = documents::lock::<Partners>(tx, cx, id).await? else { return Ok(()) };
-    let next = Partner { visible_to: seen_by(tx, cx, &current).await?, ..current.clone() };
-    partner::revise(tx, cx, &current, next).await?;
+    let next = Partner { visible_to: viewers(tx, cx, &current).await?, ..current.clone() };
+    partner::record_update(tx, cx, &current, next).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Milestone: a step of an onboarding plan, and the commands, facts and instants
+//! Milestone: a step of an onboarding plan, and the commands, events and instants
 //! that move it.
 //!
 //! | milestone from | to | by |
@@ -18,20 +18,20 @@
 //! [`crate::onboarding_plan`] below it.
 
 mod api;
-mod facts;
+mod events;
 mod operations;
 mod sweep;
 
 use stoa_kernel::{Error, Result, Timestamp};
 use stoa_proto::onboard::v1::{ErrorReason, Milestone, MilestoneKind as Kind, MilestoneState as State, OnboardingPlan};
 
-pub(crate) use facts::subscriptions;
+pub(crate) use events::subscriptions;
 pub(crate) use sweep::stall_job;
 
 /// How a milestone ends.
 enum End<'a> {
     ByHand,
-    ByFact(&'a str),
+    ByEvent(&'a str),
     Waived(&'a str),
 }
 
@@ -47,9 +47,9 @@ fn check_not_ended(plan: &OnboardingPlan) -> Result<()> {
     Err(Error::state(&plan.name, "ENDED", "a plan whose enrollment has not ended"))
 }
 
-/// Returns the plan with a milestone ended. A fact ends it whatever it depends
+/// Returns the plan with a milestone ended. An event ends it whatever it depends
 /// on. By hand, it ends only after its dependencies.
-fn ended(plan: &OnboardingPlan, kind: Kind, end: &End<'_>, at: Timestamp) -> Result<OnboardingPlan> {
+fn with_milestone_ended(plan: &OnboardingPlan, kind: Kind, end: &End<'_>, at: Timestamp) -> Result<OnboardingPlan> {
     check_not_ended(plan)?;
     let mut next = plan.clone();
     let open = open_dependencies(plan, kind);
@@ -64,7 +64,7 @@ fn ended(plan: &OnboardingPlan, kind: Kind, end: &End<'_>, at: Timestamp) -> Res
             return Err(refusal.with_field("kind", "depends on an open milestone"));
         }
         End::ByHand => milestone.set_state(State::Completed),
-        End::ByFact(event) => {
+        End::ByEvent(event) => {
             milestone.set_state(State::Completed);
             milestone.completing_event = (*event).to_owned();
         }

@@ -24,7 +24,7 @@ pub(crate) fn stall_job(deps: &Deps) -> Job {
 /// Escalates one plan if it is still stalled. A plan whose enrollment has
 /// lapsed ends instead.
 async fn escalate(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
-    let Some(current) = settled(tx, cx, id).await? else { return Ok(0) };
+    let Some(current) = lock_settled(tx, cx, id).await? else { return Ok(0) };
     let Some(due) = stall_time(&current).filter(|due| *due <= cx.now) else { return Ok(0) };
     record::<Plans>(tx, cx, Some(&current), [Step::new::<OnboardingPlanEscalated>(escalated(&current)).at(due)]).await?;
     tracing::info!(plan = id, "escalated a stalled onboarding plan");
@@ -33,8 +33,8 @@ async fn escalate(tx: &Tx, cx: &Cx, id: &str) -> Result<u64> {
 
 /// Locks and returns the plan after settling its enrollment, with which it may
 /// end. The enrollment is locked first.
-pub(super) async fn settled(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<OnboardingPlan>> {
-    if let Some(enrollment) = enrollment::hold(tx, cx, id).await? {
+pub(super) async fn lock_settled(tx: &Tx, cx: &Cx, id: &str) -> Result<Option<OnboardingPlan>> {
+    if let Some(enrollment) = enrollment::lock_recorded(tx, cx, id).await? {
         enrollment::settle(tx, cx, enrollment).await?;
     }
     documents::lock::<Plans>(tx, cx, id).await

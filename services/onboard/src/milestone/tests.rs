@@ -23,19 +23,19 @@ fn plan() -> OnboardingPlan {
 #[derive(Debug, Clone, Copy)]
 enum Command {
     Complete,
-    Fact,
+    Event,
     Waive,
     Block,
     Escalate,
 }
 
-const COMMANDS: [Command; 5] = [Command::Complete, Command::Fact, Command::Waive, Command::Block, Command::Escalate];
+const COMMANDS: [Command; 5] = [Command::Complete, Command::Event, Command::Waive, Command::Block, Command::Escalate];
 
 fn apply(plan: &OnboardingPlan, command: Command, kind: Kind, now: Timestamp) -> Result<OnboardingPlan> {
     match command {
-        Command::Complete => ended(plan, kind, &End::ByHand, now),
-        Command::Fact => ended(plan, kind, &End::ByFact("event"), now),
-        Command::Waive => ended(plan, kind, &End::Waived("persons/x"), now),
+        Command::Complete => with_milestone_ended(plan, kind, &End::ByHand, now),
+        Command::Event => with_milestone_ended(plan, kind, &End::ByEvent("event"), now),
+        Command::Waive => with_milestone_ended(plan, kind, &End::Waived("persons/x"), now),
         Command::Block => blocked(plan, kind, "no access"),
         Command::Escalate => Ok(escalated(plan)),
     }
@@ -89,7 +89,7 @@ fn every_command_follows_the_table_from_every_state() {
 #[test]
 fn a_plan_that_has_ended_refuses_every_command() {
     let ended = closed(&plan(), day(1)).unwrap();
-    for command in [Command::Complete, Command::Fact, Command::Waive, Command::Block] {
+    for command in [Command::Complete, Command::Event, Command::Waive, Command::Block] {
         assert_eq!(apply(&ended, command, Kind::Portal, day(2)).unwrap_err().reason(), "STATE_INVALID", "{command:?}");
     }
     assert_eq!(stall_time(&ended), None);
@@ -117,19 +117,19 @@ proptest! {
 }
 
 #[test]
-fn a_milestone_waits_for_its_dependencies_by_hand_but_not_by_fact() {
+fn a_milestone_waits_for_its_dependencies_by_hand_but_not_by_event() {
     let plan = plan();
-    let by_hand = ended(&plan, Kind::SalesCertification, &End::ByHand, day(1)).unwrap_err();
+    let by_hand = with_milestone_ended(&plan, Kind::SalesCertification, &End::ByHand, day(1)).unwrap_err();
     assert_eq!(by_hand.reason(), "MILESTONE_DEPENDENCY_OPEN");
-    let by_fact = ended(&plan, Kind::SalesCertification, &End::ByFact("e"), day(1)).unwrap();
-    assert_eq!(by_fact.milestones[3].state(), State::Completed);
+    let by_event = with_milestone_ended(&plan, Kind::SalesCertification, &End::ByEvent("e"), day(1)).unwrap();
+    assert_eq!(by_event.milestones[3].state(), State::Completed);
     let short = OnboardingPlan { milestones: plan.milestones[..1].to_vec(), ..plan };
     assert_eq!(blocked(&short, Kind::KickOff, "x").unwrap_err().reason(), "MILESTONE_NOT_IN_PLAN");
 }
 
 #[test]
 fn a_plan_stalls_fourteen_days_after_its_last_progress_but_not_while_paused() {
-    let plan = ended(&plan(), Kind::Portal, &End::ByFact("e"), day(3)).unwrap();
+    let plan = with_milestone_ended(&plan(), Kind::Portal, &End::ByEvent("e"), day(3)).unwrap();
     assert_eq!(stall_time(&plan), Some(day(17)));
     assert_eq!(stall_time(&escalated(&plan)), None);
     let paused = paused(&plan, day(5)).unwrap();

@@ -26,12 +26,12 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdatePartnerRequest) -> 
     let mut next = current.clone();
     mask::apply(request.update_mask.as_ref(), &input, &mut next)?;
     if next.parent == current.parent {
-        return partner::revise(tx, cx, &current, next).await;
+        return partner::record_update(tx, cx, &current, next).await;
     }
     cx.require_tenant_reach()?;
     next.ancestors = partner::place(tx, cx, id, &next.parent).await?;
-    next.visible_to = enrollment::seen_by(tx, cx, &next).await?;
-    let moved = partner::revise(tx, cx, &current, next).await?;
+    next.visible_to = enrollment::viewers(tx, cx, &next).await?;
+    let moved = partner::record_update(tx, cx, &current, next).await?;
     move_descendants(tx, cx, &moved).await?;
     Ok(moved)
 }
@@ -42,8 +42,8 @@ async fn move_descendants(tx: &Tx, cx: &Cx, moved: &Partner) -> Result<()> {
     for current in store::descendants(tx, cx, names::last(&moved.name)).await? {
         let mut next = current.clone();
         next.ancestors = hierarchy::moved_along(&current, moved)?;
-        next.visible_to = enrollment::seen_by(tx, cx, &next).await?;
-        partner::revise(tx, cx, &current, next).await?;
+        next.visible_to = enrollment::viewers(tx, cx, &next).await?;
+        partner::record_update(tx, cx, &current, next).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! A plan ends complete, with its last milestone, or incomplete, with its
 //! enrollment. After that it never changes. While the enrollment is suspended
-//! the plan is paused: it does not stall, but facts still complete milestones.
+//! the plan is paused: it does not stall, but events still complete milestones.
 //! Changes to its milestones are in [`crate::milestone`].
 
 mod operations;

@@ -6,4 +6,4 @@ pub(crate) mod hierarchy;
 mod operations;
 pub(crate) mod store;
 
-pub(crate) use operations::{create, place, revise};
+pub(crate) use operations::{create, place, record_update};

@@ -30,7 +30,7 @@ pub(crate) async fn create(tx: &Tx, cx: &Cx, id: &str, input: &Partner) -> Resul
 }
 
 /// Records the next version of a partner, and its ancestors.
-pub(crate) async fn revise(tx: &Tx, cx: &Cx, current: &Partner, next: Partner) -> Result<Partner> {
+pub(crate) async fn record_update(tx: &Tx, cx: &Cx, current: &Partner, next: Partner) -> Result<Partner> {
     let next = record_changed::<Partners, PartnerUpdated>(tx, cx, current, next).await?;
     if (&next.ancestors, &next.visible_to) != (&current.ancestors, &current.visible_to) {
         ancestors::put(tx, &cx.tenant, &next, false).await?;

@@ -88,7 +88,7 @@ fn updated(current: &Prospect, input: &Prospect, mask: Option<&FieldMask>) -> Re
 
 /// Returns the prospect in its next state. `qualify_time` is set when QUALIFIED
 /// is first reached or passed.
-fn moved(current: &Prospect, command: Command, now: Timestamp) -> Result<Prospect> {
+fn with_next_state(current: &Prospect, command: Command, now: Timestamp) -> Result<Prospect> {
     let mut next = current.clone();
     next.set_state(machine::next(TABLE, &current.name, current.state(), command)?);
     next.close_reason.clear();
@@ -100,14 +100,14 @@ fn moved(current: &Prospect, command: Command, now: Timestamp) -> Result<Prospec
 }
 
 fn closed(current: &Prospect, target: State, reason: &str, competitor: &str, now: Timestamp) -> Result<Prospect> {
-    let mut next = moved(current, Command::Close(target), now)?;
+    let mut next = with_next_state(current, Command::Close(target), now)?;
     next.close_reason = reason.to_owned();
     next.competitor = competitor.to_owned();
     Ok(next)
 }
 
 fn converted(current: &Prospect, partner: &str, now: Timestamp) -> Result<Prospect> {
-    Ok(Prospect { partner: partner.to_owned(), ..moved(current, Command::Convert, now)? })
+    Ok(Prospect { partner: partner.to_owned(), ..with_next_state(current, Command::Convert, now)? })
 }
 
 /// Returns the domain, in lower case and without `www.`, and the country; empty

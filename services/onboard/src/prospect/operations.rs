@@ -9,9 +9,9 @@ use stoa_proto::onboard::v1::{
 use stoa_store::{Tx, documents};
 
 use super::{
-    Command, closed, converted, duplicate_key, moved, new,
+    Command, closed, converted, duplicate_key, new,
     store::{self, Prospects},
-    updated,
+    updated, with_next_state,
 };
 use crate::scope::require_writer;
 
@@ -44,7 +44,7 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateProspectRequest) ->
 
 pub(super) async fn advance(tx: &Tx, cx: &Cx, request: &AdvanceProspectRequest) -> Result<Prospect> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
-    let prospect = moved(&current, Command::Advance(request.target_state()), cx.now)?;
+    let prospect = with_next_state(&current, Command::Advance(request.target_state()), cx.now)?;
     record_changed::<Prospects, ProspectAdvanced>(tx, cx, &current, prospect).await
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn close(tx: &Tx, cx: &Cx, request: &CloseProspectRequest) -> R
 
 pub(super) async fn reopen(tx: &Tx, cx: &Cx, request: &ReopenProspectRequest) -> Result<Prospect> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
-    let prospect = moved(&current, Command::Reopen, cx.now)?;
+    let prospect = with_next_state(&current, Command::Reopen, cx.now)?;
     record_changed::<Prospects, ProspectReopened>(tx, cx, &current, prospect).await
 }
 

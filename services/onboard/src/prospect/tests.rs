@@ -46,7 +46,7 @@ fn apply(prospect: &Prospect, command: Command) -> Result<Prospect> {
     match command {
         Command::Close(to) => closed(prospect, to, "why", "who", now()),
         Command::Convert => converted(prospect, "partners/p", now()),
-        command => moved(prospect, command, now()),
+        command => with_next_state(prospect, command, now()),
     }
 }
 
@@ -86,10 +86,10 @@ fn every_command_follows_the_table_from_every_state() {
 #[test]
 fn a_prospect_is_qualified_once() {
     let prospect = Prospect { name: "prospects/p".into(), state: Identified as i32, ..Default::default() };
-    let first = moved(&prospect, Command::Advance(Qualified), now()).unwrap();
+    let first = with_next_state(&prospect, Command::Advance(Qualified), now()).unwrap();
     let lost = closed(&first, Lost, "why", "", now().plus_days(1)).unwrap();
-    let reopened = moved(&lost, Command::Reopen, now().plus_days(2)).unwrap();
-    let again = moved(&reopened, Command::Advance(Applied), now().plus_days(3)).unwrap();
+    let reopened = with_next_state(&lost, Command::Reopen, now().plus_days(2)).unwrap();
+    let again = with_next_state(&reopened, Command::Advance(Applied), now().plus_days(3)).unwrap();
     assert_eq!(again.qualify_time, Some(now().proto()));
 }
 

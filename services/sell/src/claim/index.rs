@@ -66,7 +66,7 @@ pub(crate) async fn lock(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
 
 /// Like [`lock`], for a deal that is not in the index yet: it is added, so that
 /// others find it from now on.
-pub(crate) async fn take(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
+pub(crate) async fn lock_and_add(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     let (Some(mut claims), Some(keys)) = (claims(cx, deal), keys(cx, deal)) else { return Ok(()) };
     if tx.backend() == DbBackend::Postgres {
         // One round trip.
@@ -80,7 +80,7 @@ pub(crate) async fn take(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
 
 /// Adds a deal that is not in the index yet and claims nothing; its entries wait
 /// with the rest of a batch.
-pub(crate) async fn put(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
+pub(crate) async fn add(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<()> {
     use key_row::{Column, Entity};
     let key = [Column::Tenant, Column::CustomerKey, Column::ProductLine, Column::Deal];
     upsert::<Entity>(tx, entries_of(cx, deal), &OnConflict::columns(key).do_nothing().to_owned()).await

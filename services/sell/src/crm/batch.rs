@@ -60,7 +60,7 @@ impl Pusher {
         let mut errors: Vec<Vec<CrmRowError>> = rows.iter().map(mapping::violations).collect();
         self.look_up_partners(&rows, &mut errors).await?;
         let sound = rows.iter().zip(&errors).filter(|(_, errors)| errors.is_empty()).map(|(row, _)| row.clone()).collect();
-        let refused = |row: &CrmRow, error: &Error| push::rejected(row, mapping::of(error));
+        let refused = |row: &CrmRow, error: &Error| push::rejected(row, mapping::row_errors(error));
         let mut written = write_rows(sound, |rows| self.transaction(rows), refused).await?.into_iter();
         let answer = |(row, errors): (CrmRow, Vec<CrmRowError>)| {
             if !errors.is_empty() {
@@ -72,7 +72,7 @@ impl Pusher {
     }
 
     async fn transaction(&self, rows: Vec<CrmRow>) -> Result<Vec<CrmRowResult>> {
-        self.deps.store.run(&self.cx, (self.connector.clone(), rows), take).await
+        self.deps.store.run(&self.cx, (self.connector.clone(), rows), apply_group).await
     }
 
     /// Adds that the partner does not exist that a sound row names.
@@ -84,15 +84,16 @@ impl Pusher {
         self.partners.extend(new.into_iter().map(|id| (id.to_owned(), found.contains_key(id))));
         for (id, errors) in named {
             if self.partners.get(id) == Some(&false) {
-                *errors = mapping::of(&Error::reference_not_found("deal.partner", &names::name("partners", id)));
+                *errors = mapping::row_errors(&Error::reference_not_found("deal.partner", &names::name("partners", id)));
             }
         }
         Ok(())
     }
 }
 
-/// One transaction. Later rows of the same object see what earlier ones did.
-pub(super) async fn take(tx: &Tx, cx: &Cx, (connector, rows): &(CrmConnector, Vec<CrmRow>)) -> Result<Vec<CrmRowResult>> {
+/// Applies a group of rows in one transaction. Later rows of the same object see
+/// what earlier ones did.
+pub(super) async fn apply_group(tx: &Tx, cx: &Cx, (connector, rows): &(CrmConnector, Vec<CrmRow>)) -> Result<Vec<CrmRowResult>> {
     let mut group = Group::read(tx, cx, connector, rows).await?;
     let mut results = Vec::with_capacity(rows.len());
     for row in rows {

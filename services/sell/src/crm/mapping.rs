@@ -43,13 +43,13 @@ pub(super) fn violations(row: &CrmRow) -> Vec<CrmRowError> {
     if let Some(time) = &row.remote_time
         && let Err(e) = Timestamp::from_proto("remote_time", time)
     {
-        errors.extend(of(&e));
+        errors.extend(row_errors(&e));
     }
     errors
 }
 
 /// Returns the errors of a failure in the form that the result of a row carries.
-pub(super) fn of(failure: &Error) -> Vec<CrmRowError> {
+pub(super) fn row_errors(failure: &Error) -> Vec<CrmRowError> {
     if failure.fields().is_empty() {
         return vec![error("", failure.reason(), failure.message().to_owned())];
     }
@@ -66,7 +66,7 @@ struct Errors(Vec<CrmRowError>);
 
 impl Errors {
     fn take<T>(&mut self, result: Result<T, Error>) -> Option<T> {
-        result.map_err(|e| self.0.extend(of(&e))).ok()
+        result.map_err(|e| self.0.extend(row_errors(&e))).ok()
     }
 
     fn add(&mut self, field: &str, reason: ErrorReason, message: String) {
@@ -195,7 +195,7 @@ fn findings(row: &DealRow, customer: Option<&Customer>, stage: Stage, amount: Op
 }
 
 /// Returns the message of a finding.
-pub(super) fn words(finding: Finding) -> &'static str {
+pub(super) fn message(finding: Finding) -> &'static str {
     match finding {
         Finding::Unspecified => "",
         Finding::NoAccount => "the row names no account, so the deal is not registered. Set the account in the CRM.",

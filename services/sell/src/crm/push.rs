@@ -24,7 +24,7 @@ use crate::{
 };
 
 fn answer(row: &CrmRow, outcome: Outcome, local_id: &str, findings: &[Finding], errors: Vec<CrmRowError>) -> CrmRowResult {
-    let findings = findings.iter().map(|f| CrmFinding { kind: i32::from(*f), message: mapping::words(*f).to_owned() });
+    let findings = findings.iter().map(|f| CrmFinding { kind: i32::from(*f), message: mapping::message(*f).to_owned() });
     CrmRowResult {
         remote_id: row.remote_id.clone(),
         remote_version: row.remote_version.clone(),
@@ -79,10 +79,10 @@ async fn create(tx: &Tx, cx: &Cx, connector: &CrmConnector, row: &CrmRow, mapped
     let deal = from_history(&id, &mapped);
     let first = mapped.registered.or(mapped.closed).unwrap_or_else(|| changed_at(row, cx));
     let mut steps = vec![Step::new::<DealCreated>(deal.clone()).at(first)];
-    follow(&mut steps, deal, &mapped, true, changed_at(row, cx), cx)?;
+    add_registration_and_stage(&mut steps, deal, &mapped, true, changed_at(row, cx), cx)?;
     let deal = record::<Deals>(tx, cx, None, steps).await?;
     let findings = keep(tx, cx, deal, mapped.findings, true, group).await?;
-    group.links.put(link::of(cx, names::last(&connector.name), row, &id, &findings));
+    group.links.put(link::new_link(cx, names::last(&connector.name), row, &id, &findings));
     Ok(answer(row, Outcome::Created, &id, &findings, Vec::new()))
 }
 
@@ -106,13 +106,20 @@ fn from_history(id: &str, mapped: &Mapped) -> Deal {
 }
 
 /// Registration, then stage, as the row says them.
-fn follow(steps: &mut Vec<Step<Deal>>, mut deal: Deal, mapped: &Mapped, takes_stage: bool, at: Timestamp, cx: &Cx) -> Result<()> {
+fn add_registration_and_stage(
+    steps: &mut Vec<Step<Deal>>,
+    mut deal: Deal,
+    mapped: &Mapped,
+    takes_stage: bool,
+    at: Timestamp,
+    cx: &Cx,
+) -> Result<()> {
     if let Some(since) = mapped.registered
         && deal.imported
         && !deal.partner.is_empty()
         && deal.registration_state() == State::Unspecified
     {
-        deal = registration::taken(&deal, since, cx.now)?;
+        deal = registration::imported(&deal, since, cx.now)?;
         steps.push(Step::new::<DealSubmitted>(deal.clone()).at(since));
     }
     if !takes_stage || deal.pipeline_stage() == mapped.stage {
@@ -131,7 +138,7 @@ fn follow(steps: &mut Vec<Step<Deal>>, mut deal: Deal, mapped: &Mapped, takes_st
 /// against others; an overlap with one of them is a finding.
 async fn keep(tx: &Tx, cx: &Cx, deal: Deal, mut findings: Vec<Finding>, is_new: bool, group: &mut Group) -> Result<Vec<Finding>> {
     if is_new && deal.imported && deal.submit_time.is_some() {
-        index::put(tx, cx, &deal).await?;
+        index::add(tx, cx, &deal).await?;
     }
     if group.overlaps(tx, cx, &deal).await? {
         findings.push(Finding::Overlap);
@@ -159,19 +166,19 @@ async fn update(
     let (at, mut steps) = (changed_at(row, cx), Vec::new());
     if deal != current {
         steps.push(Step::new::<DealUpdated>(deal.clone()).at(at));
-        if let Some(source) = screening::follow(tx, cx, &current, &deal).await? {
+        if let Some(source) = screening::update_index(tx, cx, &current, &deal).await? {
             deal = registration::conflicted(&deal, source, cx.now)?;
             steps.push(Step::new::<DealConflicted>(deal.clone()));
         }
     }
-    follow(&mut steps, deal, &mapped, takes_stage, at, cx)?;
+    add_registration_and_stage(&mut steps, deal, &mapped, takes_stage, at, cx)?;
     let outcome = if steps.is_empty() { Outcome::Unchanged } else { Outcome::Updated };
     let deal = record::<Deals>(tx, cx, Some(&current), steps).await?;
-    // What was registered before, screening has followed.
+    // For a deal that was registered before, screening has updated the index.
     let is_new = current.submit_time.is_none();
     let findings = merge::findings(&mapped, &deal, kept);
     let findings = keep(tx, cx, deal, findings, is_new, group).await?;
-    group.links.put(link::of(cx, names::last(&connector.name), row, local_id, &findings));
+    group.links.put(link::new_link(cx, names::last(&connector.name), row, local_id, &findings));
     Ok(answer(row, outcome, local_id, &findings, Vec::new()))
 }
 
@@ -204,6 +211,6 @@ async fn delete(tx: &Tx, cx: &Cx, connector: &CrmConnector, row: &CrmRow, local_
     let at = changed_at(row, cx);
     let deleted = Step::new::<DealDeleted>(pipeline::deleted(&current, at)?).at(at);
     group.put(record::<Deals>(tx, cx, Some(&current), [deleted]).await?);
-    group.links.put(link::of(cx, names::last(&connector.name), row, local_id, &[]));
+    group.links.put(link::new_link(cx, names::last(&connector.name), row, local_id, &[]));
     Ok(answer(row, Outcome::Updated, local_id, &[], Vec::new()))
 }

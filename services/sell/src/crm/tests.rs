@@ -85,7 +85,7 @@ fn kinds(result: &CrmRowResult) -> Vec<Finding> {
 }
 
 #[tokio::test]
-async fn a_won_row_is_history_with_each_of_its_facts() {
+async fn a_won_row_is_history_with_each_of_its_events() {
     let bench = bench().await;
     let results = push(&bench, vec![row(&bench, "1", "v1", "Won")]).await;
     assert_eq!((outcomes(&results), kinds(&results[0])), (vec![Outcome::Created], vec![]));
@@ -96,12 +96,12 @@ async fn a_won_row_is_history_with_each_of_its_facts() {
     assert_eq!(Timestamp::stored(deal.win_time.as_ref()), Some(engaged.plus_days(100)));
     assert_eq!((deal.protect_end_time, deal.amount.unwrap().currency_code.as_str()), (None, "USD"));
     let events = bench.events().await;
-    let facts: Vec<(&str, Option<Timestamp>)> = events
+    let subjects: Vec<(&str, Option<Timestamp>)> = events
         .iter()
-        .filter_map(|e| e.subject.strip_prefix("sell.deal.").map(|fact| (fact, Timestamp::stored(e.occurred_time.as_ref()))))
+        .filter_map(|e| e.subject.strip_prefix("sell.deal.").map(|verb| (verb, Timestamp::stored(e.occurred_time.as_ref()))))
         .collect();
     let expected = [("created", engaged), ("submitted", engaged), ("won", engaged.plus_days(100))];
-    assert_eq!(facts, expected.map(|(fact, at)| (fact, Some(at))));
+    assert_eq!(subjects, expected.map(|(verb, at)| (verb, Some(at))));
 }
 
 #[tokio::test]
@@ -109,13 +109,13 @@ async fn pushing_rows_twice_changes_nothing() {
     let bench = bench().await;
     let rows = || vec![row(&bench, "1", "v1", "Won"), with(row(&bench, "2", "v1", "Engaging"), |d| d.account_name.clear())];
     let first = push(&bench, rows()).await;
-    let facts = bench.facts().await;
+    let subjects = bench.deal_events().await;
     let second = push(&bench, rows()).await;
     assert_eq!(outcomes(&second), [Outcome::Unchanged, Outcome::Unchanged]);
     for (a, b) in first.iter().zip(&second) {
         assert_eq!((&a.resource, &a.findings), (&b.resource, &b.findings), "a replay gets the same answer");
     }
-    assert_eq!(bench.facts().await, facts);
+    assert_eq!(bench.deal_events().await, subjects);
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn later_versions_change_a_deal_until_it_is_closed() {
     assert_eq!(outcomes(&again), [Outcome::Conflict, Outcome::Unchanged]);
     let amount = push(&bench, vec![with(row(&bench, "1", "v6", "Won"), |d| d.amount_minor_units = Some(1))]).await;
     assert_eq!(outcomes(&amount), [Outcome::Conflict], "a closed deal is corrected, not overwritten");
-    assert_eq!(bench.facts().await, ["created", "submitted", "updated", "won"]);
+    assert_eq!(bench.deal_events().await, ["created", "submitted", "updated", "won"]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::Api;
 #[tonic::async_trait]
 impl DealService for Api {
     async fn create_deal(&self, request: Request<CreateDealRequest>) -> Result<Response<Deal>, Status> {
-        write_with(&self.deps, request, lookup::named, operations::create).await
+        write_with(&self.deps, request, lookup::check_partners, operations::create).await
     }
 
     async fn get_deal(&self, request: Request<GetDealRequest>) -> Result<Response<Deal>, Status> {
@@ -25,11 +25,11 @@ impl DealService for Api {
     }
 
     async fn update_deal(&self, request: Request<UpdateDealRequest>) -> Result<Response<Deal>, Status> {
-        write_with(&self.deps, request, lookup::updated_credits, operations::update).await
+        write_with(&self.deps, request, lookup::check_updated_credits, operations::update).await
     }
 
     async fn submit_deal_registration(&self, request: Request<SubmitDealRegistrationRequest>) -> Result<Response<Deal>, Status> {
-        write_with(&self.deps, request, lookup::authorized, operations::submit).await
+        write_with(&self.deps, request, lookup::authorized_product_lines, operations::submit).await
     }
 
     async fn approve_deal_registration(&self, request: Request<ApproveDealRegistrationRequest>) -> Result<Response<Deal>, Status> {
@@ -65,6 +65,6 @@ impl DealService for Api {
     }
 
     async fn correct_deal(&self, request: Request<CorrectDealRequest>) -> Result<Response<Deal>, Status> {
-        write_with(&self.deps, request, lookup::corrected_credits, operations::correct).await
+        write_with(&self.deps, request, lookup::check_corrected_credits, operations::correct).await
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn holds(deal: &Deal, now: Timestamp) -> bool {
     }
     match registration::state_at(deal, now) {
         State::Submitted | State::UnderReview | State::ActionRequired => true,
-        State::Approved => protection::stands(deal, now),
+        State::Approved => protection::is_protected(deal, now),
         _ => false,
     }
 }

@@ -161,7 +161,7 @@ async fn the_claim_follows_a_customer_that_is_changed_on_request() {
     let deal = bench.api.update_deal(bench.as_partner("acme", moved("old.com"))).await.unwrap().into_inner();
     assert_eq!((deal.registration_state(), deal.conflict_source()), (State::Conflicted, ConflictSource::Registration));
     assert_eq!(bench.submit("other", "deals/new").await.unwrap().registration_state(), State::Submitted);
-    assert_eq!(bench.facts().await.iter().filter(|fact| *fact == "conflicted").count(), 2);
+    assert_eq!(bench.deal_events().await.iter().filter(|verb| *verb == "conflicted").count(), 2);
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn a_retry_gets_the_first_answer_whatever_has_changed_since() {
         "UNAVAILABLE",
         "only its owner could tell"
     );
-    assert_eq!(bench.facts().await, ["created", "submitted"]);
+    assert_eq!(bench.deal_events().await, ["created", "submitted"]);
 }
 
 #[tokio::test]

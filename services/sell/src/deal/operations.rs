@@ -66,7 +66,7 @@ async fn write(tx: &Tx, cx: &Cx, current: &Deal, steps: Vec<Step<Deal>>) -> Resu
 }
 
 /// Like [`write`], for a single event.
-async fn happened<E: Event<Aggregate = Deal>>(tx: &Tx, cx: &Cx, current: &Deal, deal: Deal) -> Result<Deal> {
+async fn write_event<E: Event<Aggregate = Deal>>(tx: &Tx, cx: &Cx, current: &Deal, deal: Deal) -> Result<Deal> {
     Ok(Deals::at(record_changed::<Deals, E>(tx, cx, current, deal).await?, cx.now))
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateDealRequest, (): &(
     check_product_line(tx, cx, &deal).await?;
     let deal = record_created::<Deals, DealCreated>(tx, cx, deal).await?;
     if conflict::is_direct(&deal) {
-        index::take(tx, cx, &deal).await?;
+        index::lock_and_add(tx, cx, &deal).await?;
     }
     Ok(deal)
 }
@@ -96,7 +96,7 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateDealRequest, (): &(
         check_product_line(tx, cx, &deal).await?;
     }
     let mut steps = vec![Step::new::<DealUpdated>(deal.clone())];
-    if let Some(source) = screening::follow(tx, cx, &current, &deal).await? {
+    if let Some(source) = screening::update_index(tx, cx, &current, &deal).await? {
         steps.push(Step::new::<DealConflicted>(registration::conflicted(&deal, source, cx.now)?));
     }
     write(tx, cx, &current, steps).await
@@ -109,7 +109,7 @@ pub(super) async fn submit(tx: &Tx, cx: &Cx, request: &SubmitDealRegistrationReq
     let submitted = registration::submitted(&current, cx.now)?;
     registration::check_authorized(&submitted, authorized)?;
     let mut steps = vec![Step::new::<DealSubmitted>(submitted.clone())];
-    if let Some(source) = screening::registered(tx, cx, &submitted, current.submit_time.is_none()).await? {
+    if let Some(source) = screening::register_and_find_holder(tx, cx, &submitted, current.submit_time.is_none()).await? {
         steps.push(Step::new::<DealConflicted>(registration::conflicted(&submitted, source, cx.now)?));
     }
     write(tx, cx, &current, steps).await
@@ -119,27 +119,27 @@ pub(super) async fn approve(tx: &Tx, cx: &Cx, request: &ApproveDealRegistrationR
     cx.require_tenant_reach()?;
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = registration::approved(&current, cx.now)?;
-    happened::<DealApproved>(tx, cx, &current, deal).await
+    write_event::<DealApproved>(tx, cx, &current, deal).await
 }
 
 pub(super) async fn reject(tx: &Tx, cx: &Cx, request: &RejectDealRegistrationRequest) -> Result<Deal> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = registration::rejected(&current, request.closure_code(), &request.reason, cx.now)?;
-    happened::<DealRejected>(tx, cx, &current, deal).await
+    write_event::<DealRejected>(tx, cx, &current, deal).await
 }
 
 pub(super) async fn request_action(tx: &Tx, cx: &Cx, request: &RequestDealActionRequest) -> Result<Deal> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = registration::action_required(&current, &request.required_action, cx.now)?;
-    happened::<DealActionRequired>(tx, cx, &current, deal).await
+    write_event::<DealActionRequired>(tx, cx, &current, deal).await
 }
 
 pub(super) async fn withdraw(tx: &Tx, cx: &Cx, request: &WithdrawDealRegistrationRequest) -> Result<Deal> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = registration::withdrawn(&current, cx.now)?;
-    happened::<DealWithdrawn>(tx, cx, &current, deal).await
+    write_event::<DealWithdrawn>(tx, cx, &current, deal).await
 }
 
 /// Extends a protection. One that has ended can be extended unless another
@@ -148,17 +148,17 @@ pub(super) async fn extend(tx: &Tx, cx: &Cx, request: &ExtendDealProtectionReque
     cx.require_tenant_reach()?;
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = protection::extended(&current, request.days, cx.now)?;
-    if !protection::stands(&current, cx.now) && screening::held(tx, cx, &current).await?.is_some() {
+    if !protection::is_protected(&current, cx.now) && screening::lock_and_find_holder(tx, cx, &current).await?.is_some() {
         let message = format!("the protection of {} has ended, and somebody else holds the customer now", current.name);
         return Err(Error::precondition(ErrorReason::DealConflict, message));
     }
-    happened::<DealProtectionExtended>(tx, cx, &current, deal).await
+    write_event::<DealProtectionExtended>(tx, cx, &current, deal).await
 }
 
 pub(super) async fn advance(tx: &Tx, cx: &Cx, request: &AdvanceDealStageRequest) -> Result<Deal> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = pipeline::staged(&current, request.target_stage())?;
-    happened::<DealStageChanged>(tx, cx, &current, deal).await
+    write_event::<DealStageChanged>(tx, cx, &current, deal).await
 }
 
 /// Wins a deal. It must have an amount, because revenue and commission follow from it.
@@ -170,18 +170,18 @@ pub(super) async fn win(tx: &Tx, cx: &Cx, request: &WinDealRequest) -> Result<De
     if deal.amount.is_none() {
         return Err(Error::invalid("amount", "must be set, because the deal has no amount"));
     }
-    happened::<DealWon>(tx, cx, &current, deal).await
+    write_event::<DealWon>(tx, cx, &current, deal).await
 }
 
 pub(super) async fn lose(tx: &Tx, cx: &Cx, request: &LoseDealRequest) -> Result<Deal> {
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = pipeline::lost(&current, &request.reason, &request.competitor, cx.now)?;
-    happened::<DealLost>(tx, cx, &current, deal).await
+    write_event::<DealLost>(tx, cx, &current, deal).await
 }
 
 pub(super) async fn correct(tx: &Tx, cx: &Cx, request: &CorrectDealRequest, (): &()) -> Result<Deal> {
     cx.require_tenant_reach()?;
     let current = load(tx, cx, "name", &request.name, &request.etag).await?;
     let deal = pipeline::corrected(&current, request, cx)?;
-    happened::<DealCorrected>(tx, cx, &current, deal).await
+    write_event::<DealCorrected>(tx, cx, &current, deal).await
 }

@@ -79,7 +79,7 @@ pub(super) fn require_open(deal: &Deal) -> Result<()> {
 }
 
 /// Returns the deal, which must be open, after a command.
-fn moved(current: &Deal, command: Command) -> Result<Deal> {
+fn with_next_stage(current: &Deal, command: Command) -> Result<Deal> {
     require_open(current)?;
     let mut next = current.clone();
     next.set_pipeline_stage(machine::next(TABLE, &current.name, current.pipeline_stage(), command)?);
@@ -87,11 +87,11 @@ fn moved(current: &Deal, command: Command) -> Result<Deal> {
 }
 
 pub(crate) fn staged(current: &Deal, to: Stage) -> Result<Deal> {
-    moved(current, Command::Advance(to))
+    with_next_stage(current, Command::Advance(to))
 }
 
 pub(crate) fn won(current: &Deal, amount: Option<Money>, at: Timestamp) -> Result<Deal> {
-    let mut next = moved(current, Command::Win)?;
+    let mut next = with_next_stage(current, Command::Win)?;
     if let Some(amount) = amount {
         next.amount = Some(amount.proto());
     }
@@ -100,7 +100,7 @@ pub(crate) fn won(current: &Deal, amount: Option<Money>, at: Timestamp) -> Resul
 }
 
 pub(crate) fn lost(current: &Deal, reason: &str, competitor: &str, at: Timestamp) -> Result<Deal> {
-    let mut next = moved(current, Command::Lose)?;
+    let mut next = with_next_stage(current, Command::Lose)?;
     next.lose_reason = reason.to_owned();
     next.competitor = competitor.to_owned();
     next.lose_time = Some(at.proto());

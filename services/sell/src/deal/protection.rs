@@ -20,7 +20,7 @@ fn end(deal: &Deal) -> Option<Timestamp> {
 }
 
 /// Whether the deal is protected at an instant. At the end itself it no longer is.
-pub(crate) fn stands(deal: &Deal, now: Timestamp) -> bool {
+pub(crate) fn is_protected(deal: &Deal, now: Timestamp) -> bool {
     end(deal).is_some_and(|end| now < end)
 }
 

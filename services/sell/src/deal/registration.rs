@@ -45,7 +45,7 @@ pub(super) enum Command {
     Reject,
     Withdraw,
     Expire,
-    Take,
+    Import,
 }
 
 const UNDECIDED: &[State] = &[State::Submitted, State::UnderReview];
@@ -95,7 +95,7 @@ pub(super) const TABLE: &[Transition<Command, State>] = &[
     },
     Transition { command: Command::Expire, from: PENDING, to: State::Expired, by: "30 days without a decision, recorded by a sweep" },
     Transition {
-        command: Command::Take,
+        command: Command::Import,
         from: &[State::Unspecified],
         to: State::Approved,
         by: "a CRM row: history is taken as decided there",
@@ -117,7 +117,7 @@ pub(crate) fn state_at(deal: &Deal, now: Timestamp) -> State {
 }
 
 /// Returns the deal after a command, without the fields of its previous state.
-fn moved(current: &Deal, command: Command, now: Timestamp) -> Result<Deal> {
+fn with_next_state(current: &Deal, command: Command, now: Timestamp) -> Result<Deal> {
     let to = machine::next(TABLE, &current.name, state_at(current, now), command)?;
     let mut next = current.clone();
     next.set_registration_state(to);
@@ -129,7 +129,7 @@ fn moved(current: &Deal, command: Command, now: Timestamp) -> Result<Deal> {
 
 /// Returns the deal as of an instant. Its version is the stored one: a sweep
 /// will record what is due.
-pub(crate) fn judged(mut deal: Deal, now: Timestamp) -> Deal {
+pub(crate) fn as_of(mut deal: Deal, now: Timestamp) -> Deal {
     if state_at(&deal, now) == State::Expired {
         expire(&mut deal);
     }
@@ -173,7 +173,7 @@ fn check_complete(deal: &Deal) -> Result<()> {
 pub(super) fn submitted(current: &Deal, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
     let is_history = current.imported && current.registration_state() == State::Approved;
-    let mut next = moved(current, if is_history { Command::SubmitHistory } else { Command::Submit }, now)?;
+    let mut next = with_next_state(current, if is_history { Command::SubmitHistory } else { Command::Submit }, now)?;
     check_complete(current)?;
     next.approve_time = None;
     if next.submit_time.is_none() {
@@ -185,21 +185,21 @@ pub(super) fn submitted(current: &Deal, now: Timestamp) -> Result<Deal> {
 }
 
 pub(crate) fn conflicted(current: &Deal, source: ConflictSource, now: Timestamp) -> Result<Deal> {
-    let mut next = moved(current, Command::Conflict, now)?;
+    let mut next = with_next_state(current, Command::Conflict, now)?;
     next.set_conflict_source(source);
     Ok(next)
 }
 
 pub(super) fn approved(current: &Deal, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
-    let mut next = moved(current, Command::Approve, now)?;
+    let mut next = with_next_state(current, Command::Approve, now)?;
     next.approve_time = Some(now.proto());
     protection::protect(&mut next, now.plus_days(protection::DAYS), now);
     Ok(next)
 }
 
 pub(super) fn rejected(current: &Deal, code: ClosureCode, reason: &str, now: Timestamp) -> Result<Deal> {
-    let mut next = moved(current, Command::Reject, now)?;
+    let mut next = with_next_state(current, Command::Reject, now)?;
     next.set_closure_code(code);
     next.closure_reason = reason.to_owned();
     Ok(next)
@@ -209,7 +209,7 @@ pub(super) fn rejected(current: &Deal, code: ClosureCode, reason: &str, now: Tim
 /// due instant stays.
 pub(super) fn action_required(current: &Deal, required_action: &str, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
-    let mut next = moved(current, Command::RequestAction, now)?;
+    let mut next = with_next_state(current, Command::RequestAction, now)?;
     next.required_action = required_action.to_owned();
     next.decide_due_time = current.decide_due_time;
     Ok(next)
@@ -217,9 +217,9 @@ pub(super) fn action_required(current: &Deal, required_action: &str, now: Timest
 
 pub(super) fn withdrawn(current: &Deal, now: Timestamp) -> Result<Deal> {
     pipeline::require_open(current)?;
-    let mut next = moved(current, Command::Withdraw, now)?;
+    let mut next = with_next_state(current, Command::Withdraw, now)?;
     next.withdraw_time = Some(now.proto());
-    if protection::stands(&next, now) {
+    if protection::is_protected(&next, now) {
         next.protect_end_time = Some(now.proto());
     }
     Ok(next)
@@ -238,8 +238,8 @@ pub(super) fn expired(current: &Deal, now: Timestamp) -> Option<(Deal, Timestamp
 /// Returns the deal with a past registration that a CRM reports: it was decided
 /// there, is not protected and competes with no other. The deal must not have a
 /// registration yet, but may be closed.
-pub(crate) fn taken(current: &Deal, at: Timestamp, now: Timestamp) -> Result<Deal> {
-    let mut next = moved(current, Command::Take, now)?;
+pub(crate) fn imported(current: &Deal, at: Timestamp, now: Timestamp) -> Result<Deal> {
+    let mut next = with_next_state(current, Command::Import, now)?;
     next.submit_time = Some(at.proto());
     next.approve_time = Some(at.proto());
     Ok(next)

@@ -12,31 +12,31 @@ use crate::claim::{self, index};
 
 /// Returns what holds the deal's customer for its product line, if anything
 /// does. No other deal can take the customer until the transaction ends.
-pub(super) async fn held(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
+pub(super) async fn lock_and_find_holder(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
     index::lock(tx, cx, deal).await?;
-    holder(tx, cx, deal).await
+    find_holder(tx, cx, deal).await
 }
 
-/// Like [`held`], for a deal that is being registered: others find it from now
-/// on. Its first registration adds it to the index, where changes follow it.
-pub(super) async fn registered(tx: &Tx, cx: &Cx, deal: &Deal, is_first: bool) -> Result<Option<Source>> {
+/// Like [`lock_and_find_holder`], for a deal that is being registered: others
+/// find it from now on. Its first registration adds it to the index.
+pub(super) async fn register_and_find_holder(tx: &Tx, cx: &Cx, deal: &Deal, is_first: bool) -> Result<Option<Source>> {
     if is_first {
-        index::take(tx, cx, deal).await?;
+        index::lock_and_add(tx, cx, deal).await?;
     } else {
         index::lock(tx, cx, deal).await?;
     }
-    holder(tx, cx, deal).await
+    find_holder(tx, cx, deal).await
 }
 
-/// Like [`held`], for a deal whose claims are locked already.
-async fn holder(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
+/// Like [`lock_and_find_holder`], for a deal whose claims are locked already.
+async fn find_holder(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
     let others = store::registered(tx.conn(), cx, index::same_business(cx, deal), names::last(&deal.name)).await?;
     Ok(conflict::source(deal, &others, cx.now))
 }
 
 /// Updates the index after a change of customer or product line. Returns what
 /// holds the new customer if that makes an undecided registration conflicted.
-pub(crate) async fn follow(tx: &Tx, cx: &Cx, current: &Deal, next: &Deal) -> Result<Option<Source>> {
+pub(crate) async fn update_index(tx: &Tx, cx: &Cx, current: &Deal, next: &Deal) -> Result<Option<Source>> {
     let is_direct = conflict::is_direct(next);
     if !claim::differ(current, next) && conflict::is_direct(current) == is_direct {
         return Ok(None);
@@ -49,14 +49,14 @@ pub(crate) async fn follow(tx: &Tx, cx: &Cx, current: &Deal, next: &Deal) -> Res
     }
     index::remove(tx, cx, next).await?;
     if is_history {
-        index::put(tx, cx, next).await?;
+        index::add(tx, cx, next).await?;
         return Ok(None);
     }
-    index::take(tx, cx, next).await?;
+    index::lock_and_add(tx, cx, next).await?;
     if is_direct || state == State::Conflicted {
         return Ok(None);
     }
-    holder(tx, cx, next).await
+    find_holder(tx, cx, next).await
 }
 
 /// Whether another partner's registration of the same business was open at the

@@ -52,7 +52,7 @@ async fn a_deal_from_draft_to_won_has_an_event_for_each_step() {
 
     let lose = LoseDealRequest { name: "deals/d".into(), reason: "late".into(), ..Default::default() };
     assert_eq!(reason(bench.api.lose_deal(bench.as_vendor(lose)).await), "STATE_INVALID");
-    assert_eq!(bench.facts().await, ["created", "submitted", "approved", "stage_changed", "won"]);
+    assert_eq!(bench.deal_events().await, ["created", "submitted", "approved", "stage_changed", "won"]);
     let events = bench.events().await;
     let last: stoa_proto::sell::v1::DealWon = stoa_events::decode(events.last().unwrap()).unwrap();
     assert_eq!((last.deal.unwrap(), events.last().unwrap().partner.as_str()), (won, "partners/acme"));
@@ -73,8 +73,8 @@ async fn of_many_simultaneous_submissions_exactly_one_gets_the_customer() {
     let conflicted = deals.iter().filter(|d| d.registration_state() == State::Conflicted).count();
     assert_eq!(conflicted, 15);
     assert!(deals.iter().all(|d| d.submit_time.is_some()), "a submission counts whatever its outcome");
-    let facts = bench.facts().await;
-    let count = |fact: &str| facts.iter().filter(|f| *f == fact).count();
+    let subjects = bench.deal_events().await;
+    let count = |verb: &str| subjects.iter().filter(|s| *s == verb).count();
     assert_eq!((count("submitted"), count("conflicted")), (16, 15));
 }
 
@@ -192,7 +192,7 @@ async fn only_an_enrolled_and_authorized_partner_registers() {
     bench.deal("below", "b", "example.com").await;
     let refused = reason(bench.submit("below", "deals/b").await);
     assert_eq!(refused, "UNAVAILABLE", "suspended in the local copy, but the owner has the last word and cannot be asked");
-    assert_eq!(bench.facts().await, ["created", "created"], "a refusal changes nothing");
+    assert_eq!(bench.deal_events().await, ["created", "created"], "a refusal changes nothing");
 }
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn a_correction_is_a_fact_of_its_own() {
     assert_eq!((link.corrected_version, link.amount_before.as_ref().unwrap().minor_units), (2, 500));
     let lost = correct(Stage::Lost, 450).await.unwrap().into_inner();
     assert_eq!((lost.pipeline_stage(), lost.win_time, lost.lose_time), (Stage::Lost, None, won.win_time));
-    assert_eq!(bench.facts().await, ["created", "won", "corrected", "corrected"]);
+    assert_eq!(bench.deal_events().await, ["created", "won", "corrected", "corrected"]);
 }
 
 #[tokio::test]
@@ -266,7 +266,7 @@ async fn a_retry_gets_the_first_answer() {
     let first = bench.api.create_deal(bench.as_partner("acme", request("a"))).await.unwrap().into_inner();
     assert_eq!(bench.api.create_deal(bench.as_partner("acme", request("a"))).await.unwrap().into_inner(), first);
     assert_eq!(reason(bench.api.create_deal(bench.as_partner("acme", request("b"))).await), "REQUEST_ID_REUSED");
-    assert_eq!(bench.facts().await, ["created"]);
+    assert_eq!(bench.deal_events().await, ["created"]);
 }
 
 #[tokio::test]

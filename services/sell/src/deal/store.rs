@@ -49,7 +49,7 @@ impl Documents for Deals {
     type Document = Deal;
     const FILTER: &'static [Field] = &[
         Field::name("partner", "partners"),
-        Field::state::<State>("registration_state", is),
+        Field::state::<State>("registration_state", in_state),
         Field::value::<Stage>("pipeline_stage"),
         Field::name("product_line", "productLines"),
         Field::text("close_date"),
@@ -89,13 +89,13 @@ impl Documents for Deals {
     }
 
     fn at(deal: Deal, now: Timestamp) -> Deal {
-        registration::judged(deal, now)
+        registration::as_of(deal, now)
     }
 }
 
 /// Condition that a registration is in a state at an instant. See
 /// [`registration::state_at`].
-fn is(state: i32, now: Timestamp) -> Condition {
+fn in_state(state: i32, now: Timestamp) -> Condition {
     let recorded = || Condition::all().add(Column::RegistrationState.eq(state));
     match State::try_from(state).unwrap_or_default() {
         State::Expired => {

@@ -119,7 +119,7 @@ fn command(deal: &Deal, command: &str) -> Option<Result<Deal>> {
         "ask" => registration::action_required(deal, "say more", NOW),
         "withdraw" => registration::withdrawn(deal, NOW),
         "sweep" => return registration::expired(deal, NOW).map(|(deal, _)| Ok(deal)),
-        "take" => registration::taken(deal, NOW.plus_days(-20), NOW),
+        "take" => registration::imported(deal, NOW.plus_days(-20), NOW),
         other => panic!("{other} is not a command"),
     })
 }
@@ -232,7 +232,7 @@ fn protection_is_extended_only_if_an_open_deal_was_approved_here() {
         let approved = from == "APPROVED";
         deal.protect_end_time = approved.then(|| NOW.plus_days(1).proto());
         match protection::extended(&deal, 5, NOW) {
-            Ok(next) => assert!(approved && protection::stands(&next, NOW.plus_days(5)), "{from}"),
+            Ok(next) => assert!(approved && protection::is_protected(&next, NOW.plus_days(5)), "{from}"),
             Err(error) => assert_eq!((approved, error.reason().as_str()), (false, "STATE_INVALID"), "{from}"),
         }
     }

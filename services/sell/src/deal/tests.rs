@@ -37,7 +37,7 @@ enum Command {
     Lose,
     Correct(i32),
     Update,
-    Taken,
+    Import,
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -55,7 +55,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Lose),
         1 => (5..=6).prop_map(Command::Correct),
         1 => Just(Command::Update),
-        1 => Just(Command::Taken),
+        1 => Just(Command::Import),
     ]
 }
 
@@ -69,7 +69,7 @@ impl Command {
             Self::RequestAction => "ask",
             Self::Withdraw => "withdraw",
             Self::Sweep => "sweep",
-            Self::Taken => "take",
+            Self::Import => "take",
             _ => return None,
         })
     }
@@ -107,7 +107,7 @@ fn apply(deal: &Deal, command: &Command, cx: &Cx) -> Result<Deal> {
             let (next, paths) = updated(deal, &Deal { customer: Some(customer), ..deal.clone() }, None, cx)?;
             if paths.is_empty() { Err(Error::state(&deal.name, "unchanged", "a change")) } else { Ok(next) }
         }
-        Command::Taken => registration::taken(deal, cx.now, cx.now),
+        Command::Import => registration::imported(deal, cx.now, cx.now),
     }
 }
 
@@ -156,7 +156,7 @@ fn check_protection(before: &Deal, next: &Deal, command: &Command, now: Timestam
     match command {
         Command::Approve => prop_assert_eq!(new, Some(now.plus_days(90))),
         Command::Extend(days) => prop_assert_eq!(new, old.map(|old| old.max(now).plus_days(i64::from(*days)))),
-        Command::Withdraw => prop_assert!(!protection::stands(next, now)),
+        Command::Withdraw => prop_assert!(!protection::is_protected(next, now)),
         _ => prop_assert_eq!(new, old),
     }
     if let Some((days, _)) = protection::next_reminder(next) {
@@ -198,8 +198,8 @@ proptest! {
 fn protection_ends_at_its_instant() {
     let approved = registration::approved(&registration::submitted(&draft(), at(0)).unwrap(), at(24)).unwrap();
     let end = Timestamp::from_micros(START).plus_days(91);
-    assert!(protection::stands(&approved, end.plus_micros(-1)));
-    assert!(!protection::stands(&approved, end));
+    assert!(protection::is_protected(&approved, end.plus_micros(-1)));
+    assert!(!protection::is_protected(&approved, end));
     assert!(conflict::holds(&approved, end.plus_micros(-1)) && !conflict::holds(&approved, end));
     assert!(pipeline::won(&approved, None, end).is_ok(), "an unprotected deal may still be won");
 }
@@ -246,7 +246,7 @@ fn an_incomplete_deal_names_everything_it_lacks() {
 fn history_claims_no_protection_and_asks_for_nothing() {
     let imported = Deal { registration_state: 0, imported: true, ..draft() };
     let since = Timestamp::from_micros(START).plus_days(-400);
-    let taken = registration::taken(&imported, since, at(0)).unwrap();
+    let taken = registration::imported(&imported, since, at(0)).unwrap();
     assert_eq!(Timestamp::stored(taken.submit_time.as_ref()), Some(since));
     assert!(taken.protect_end_time.is_none() && taken.decide_due_time.is_none());
     assert!(!conflict::holds(&taken, since) && protection::next_reminder(&taken).is_none());

@@ -44,7 +44,7 @@ use row::{ActiveModel, Column, Entity};
 
 /// Returns the link for a row that was applied. The row becomes the base that
 /// both sides agree on.
-pub(crate) fn of(cx: &Cx, connector: &str, row: &CrmRow, local_id: &str, findings: &[Finding]) -> Link {
+pub(crate) fn new_link(cx: &Cx, connector: &str, row: &CrmRow, local_id: &str, findings: &[Finding]) -> Link {
     let (remote_object, remote_id) = remote_key(row);
     let findings: Vec<String> = findings.iter().map(|f| i32::from(*f).to_string()).collect();
     Link {

@@ -15,7 +15,7 @@ use super::CODES;
 use crate::commission::Eligibility;
 
 #[derive(Debug, Clone)]
-pub(super) struct DealFact {
+pub(super) struct DealVersion {
     pub(super) deal: Deal,
     pub(super) version: i64,
 }
@@ -35,11 +35,11 @@ pub(super) fn eligible() -> BTreeMap<String, Eligibility> {
 }
 
 /// Generates histories of a few deals: won, corrected, lost again, in three currencies.
-pub(super) fn deal_facts() -> impl Strategy<Value = Vec<DealFact>> {
+pub(super) fn deal_versions() -> impl Strategy<Value = Vec<DealVersion>> {
     let state = (0_usize..4, 0_i64..100_000, 0_i32..=10_000, prop::bool::weighted(0.8), 0_usize..3);
     prop::collection::vec(state, 0..25).prop_map(|states| {
         let mut versions = BTreeMap::<usize, i64>::new();
-        let fact = |(deal, minor_units, share, is_won, code): (usize, i64, i32, bool, usize)| {
+        let deal_version = |(deal, minor_units, share, is_won, code): (usize, i64, i32, bool, usize)| {
             let version = versions.entry(deal).or_default();
             *version += 1;
             let credit = |partner: &str, share_basis_points| Credit { partner: partner.to_owned(), share_basis_points };
@@ -51,8 +51,8 @@ pub(super) fn deal_facts() -> impl Strategy<Value = Vec<DealFact>> {
                 etag: etag::of_version(*version),
                 ..Default::default()
             };
-            DealFact { deal, version: *version }
+            DealVersion { deal, version: *version }
         };
-        states.into_iter().map(fact).collect()
+        states.into_iter().map(deal_version).collect()
     })
 }

@@ -40,7 +40,7 @@ async fn a_deal_that_the_crm_has_as_engaged_is_registered_like_any_other() {
 
     let won = with(row(&bench, "1", "v2", "Won"), |d| d.close_time = Some(bench.now().proto()));
     assert_eq!(outcomes(&push(&bench, vec![won]).await), [Outcome::Updated]);
-    assert_eq!(bench.facts().await[4..], ["submitted", "submitted", "conflicted", "approved", "updated", "won"]);
+    assert_eq!(bench.deal_events().await[4..], ["submitted", "submitted", "conflicted", "approved", "updated", "won"]);
     let last: DealWon = stoa_events::decode(bench.events().await.last().unwrap()).unwrap();
     assert!(!last.deal.unwrap().imported, "commission accrues from a deal that was registered here");
 }
@@ -132,8 +132,8 @@ async fn every_change_of_a_connector_registration_is_an_event() {
         bench.api.update_crm_connector(bench.as_vendor(change(name))).await.unwrap();
     }
     let events = bench.events().await;
-    let facts: Vec<&str> = events.iter().filter_map(|e| e.subject.strip_prefix("sell.crm_connector.")).collect();
-    assert_eq!(facts, ["created", "updated"], "an update that changes nothing has no event");
+    let subjects: Vec<&str> = events.iter().filter_map(|e| e.subject.strip_prefix("sell.crm_connector.")).collect();
+    assert_eq!(subjects, ["created", "updated"], "an update that changes nothing has no event");
     let last = events.last().unwrap();
     let connector = stoa_events::decode::<CrmConnectorUpdated>(last).unwrap().crm_connector.unwrap();
     assert_eq!((connector.display_name.as_str(), connector.stage_map.len()), ("Renamed", 4));

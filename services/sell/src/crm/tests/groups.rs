@@ -4,15 +4,15 @@ use stoa_store::documents;
 
 use super::*;
 use crate::crm::{
-    batch::{Pusher, take},
+    batch::{Pusher, apply_group},
     connector::store::CrmConnectors,
 };
 
 /// Applies rows in one transaction, which none of them breaks.
-async fn taken(bench: &Bench, rows: Vec<CrmRow>) -> Vec<CrmRowResult> {
+async fn apply_rows(bench: &Bench, rows: Vec<CrmRow>) -> Vec<CrmRowResult> {
     let (store, cx) = (&bench.api.deps.store, bench.cx(Reach::Tenant));
     let connector = documents::get::<CrmConnectors, _>(store.read(), &cx, CONNECTOR).await.unwrap();
-    store.run(&cx, (connector, rows), take).await.unwrap()
+    store.run(&cx, (connector, rows), apply_group).await.unwrap()
 }
 
 fn of(row: CrmRow, partner: &str, account: &str) -> CrmRow {
@@ -37,7 +37,7 @@ async fn rows_of_one_object_build_on_each_other() {
             at(row(&bench, "1", "v5", "Won"), -5),
         ]
     };
-    let results = taken(&bench, rows()).await;
+    let results = apply_rows(&bench, rows()).await;
     let [created, updated, unchanged] = [Outcome::Created, Outcome::Updated, Outcome::Unchanged];
     assert_eq!(outcomes(&results), [created, updated, unchanged, updated, created, updated]);
     assert_eq!((&results[1].resource, &results[3].resource), (&results[0].resource, &results[0].resource));
@@ -45,10 +45,10 @@ async fn rows_of_one_object_build_on_each_other() {
     assert_ne!(results[4].resource, results[0].resource);
     assert_eq!(get(&bench, &results[5].resource).await.unwrap().pipeline_stage(), Stage::Won);
 
-    let facts = bench.facts().await;
-    let last = taken(&bench, vec![rows().pop().unwrap(), gone("v6", -4)]).await;
+    let subjects = bench.deal_events().await;
+    let last = apply_rows(&bench, vec![rows().pop().unwrap(), gone("v6", -4)]).await;
     assert_eq!(outcomes(&last), [unchanged, Outcome::Conflict], "the link is that of the last row");
-    assert_eq!(bench.facts().await, facts);
+    assert_eq!(bench.deal_events().await, subjects);
 }
 
 #[tokio::test]
@@ -57,14 +57,14 @@ async fn new_and_changed_links_of_a_group_are_written() {
     let rows = |ids: std::ops::Range<usize>, version: &str, stage: &str| -> Vec<CrmRow> {
         ids.map(|i| row(&bench, &format!("r{i}"), version, stage)).collect()
     };
-    let first = taken(&bench, rows(0..30, "v1", "Engaging")).await;
-    let second = taken(&bench, rows(20..50, "v2", "Won")).await;
+    let first = apply_rows(&bench, rows(0..30, "v1", "Engaging")).await;
+    let second = apply_rows(&bench, rows(20..50, "v2", "Won")).await;
     let (again, new) = second.split_at(10);
     assert!(
         again.iter().all(|result| result.outcome() == Outcome::Updated) && new.iter().all(|result| result.outcome() == Outcome::Created)
     );
     assert!(again.iter().zip(&first[20..]).all(|(after, before)| after.resource == before.resource));
-    let third = taken(&bench, [rows(0..20, "v1", "Engaging"), rows(20..50, "v2", "Won")].concat()).await;
+    let third = apply_rows(&bench, [rows(0..20, "v1", "Engaging"), rows(20..50, "v2", "Won")].concat()).await;
     assert!(third.iter().all(|result| result.outcome() == Outcome::Unchanged));
     assert!(third.iter().zip(first[..20].iter().chain(&second)).all(|(after, before)| after.resource == before.resource));
 }
