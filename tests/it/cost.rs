@@ -105,7 +105,7 @@ async fn round_trips_to_postgres() -> Result<()> {
     let mut found = growing(&costs, &measured, Finding::Trips);
     for (method, seen) in all(&measured.many) {
         for plan in &seen.plans {
-            if let Some((table, _)) = plan.beyond(PAGE) {
+            if let Some((table, _)) = plan.excess(PAGE) {
                 found.insert((method.clone(), Finding::Examines(table)), plan.to_string());
             }
         }

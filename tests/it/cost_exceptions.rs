@@ -5,7 +5,7 @@ use stoa_tests::cost::{Exception, Finding};
 
 const BALANCE: &str = "a trial balance adds up every posting and compares the sums with every document";
 
-const OWN: &str = "what a partner may see is read before it is sorted, unless it is a large part of the table";
+const VISIBLE: &str = "what a partner may see is read before it is sorted, unless it is a large part of the table";
 
 const TRIAL_BALANCE: &[&str] = &["stoa.incentivize.v1.LedgerService/GetTrialBalance"];
 
@@ -16,7 +16,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     (Finding::Examines("ledger_transaction"), BALANCE, TRIAL_BALANCE),
     (Finding::Examines("mdf_budget"), BALANCE, TRIAL_BALANCE),
     (Finding::Examines("mdf_claim"), BALANCE, TRIAL_BALANCE),
-    (Finding::Examines("deal"), OWN, &["stoa.sell.v1.DealService/ListDeals"]),
+    (Finding::Examines("deal"), VISIBLE, &["stoa.sell.v1.DealService/ListDeals"]),
     (
         Finding::Examines("event_parked"),
         "it sorts a table that should be empty; a subscription stops at 10,000",

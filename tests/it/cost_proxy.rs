@@ -43,7 +43,7 @@ async fn the_proxy_sees_what_a_store_does() -> Result<()> {
         let tally = proxy.take();
         assert_eq!((tally.trips, tally.statements.len()), (1, 1), "prepared or not: {tally:?}");
         let plan = Plan::read(tally.plans.first().context("a plan")?)?;
-        assert_eq!((plan.returned, plan.beyond(50)), (2, Some(("probe", 1000))));
+        assert_eq!((plan.returned, plan.excess(50)), (2, Some(("probe", 1000))));
     }
     store.close().await;
     Ok(())

@@ -19,7 +19,7 @@ mod output_only;
 mod scope_sweep;
 #[cfg(feature = "backends")]
 mod split;
-mod standing;
+mod suspension_and_scope;
 mod sweep;
 mod tidy;
 mod writing;

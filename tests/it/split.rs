@@ -29,7 +29,7 @@ async fn beside(suite: &TestSuite, address: &str, dir: &tempfile::TempDir, place
     config.bus.kind = BusKind::Jetstream;
     config.bus.url = first.bus.url.clone();
     config.bus.name = format!("{}-other", first.bus.name);
-    Suite::start(config, Options { by_hand: true, ..Options::default() }).await
+    Suite::start(config, Options { manual: true, ..Options::default() }).await
 }
 
 async fn get(suite: &Suite, path: &str, token: &str) -> Result<Value> {

@@ -79,7 +79,8 @@ async fn documents(stored: &Stored) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut rows: BTreeMap<Key, Row> = BTreeMap::new();
     for table in stored.tables.iter().filter(|t| t.has("version")) {
-        let is_other = copies::knows(&table.name) || facts::TABLE == table.name || NO_DOCUMENTS.iter().any(|(name, _)| *name == table.name);
+        let is_other =
+            copies::is_copy(&table.name) || facts::TABLE == table.name || NO_DOCUMENTS.iter().any(|(name, _)| *name == table.name);
         if is_other {
             continue;
         }

@@ -42,7 +42,7 @@ pub const OVERRIDES: &[(&str, &str, &str)] = &[
 ///
 /// # Errors
 /// If the entry of the method is not JSON.
-pub(crate) fn of(method: &MethodDescriptor) -> Result<Value> {
+pub(crate) fn for_method(method: &MethodDescriptor) -> Result<Value> {
     let found = OVERRIDES.iter().find(|(name, ..)| *name == method.name());
     found.map_or(Ok(Value::Null), |(name, json, _)| serde_json::from_str(json).with_context(|| format!("the override of {name}")))
 }

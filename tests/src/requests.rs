@@ -119,7 +119,7 @@ impl Requests {
         let place = Place { method, route: &route, path: String::new() };
         let filled = self.message(&method.input(), &place).with_context(|| format!("no request for {}", method.full_name()))?;
         let mut json = filled.serialize_with_options(serde_json::value::Serializer, &SerializeOptions::new())?;
-        merge(&mut json, &self.named(overrides::of(method)?));
+        merge(&mut json, &self.named(overrides::for_method(method)?));
         merge(&mut json, &self.named(over.clone()));
         let text = json.to_string();
         let mut reader = serde_json::Deserializer::from_str(&text);

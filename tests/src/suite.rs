@@ -98,7 +98,7 @@ impl TestSuite {
         config.limits.rate_per_caller_per_second = 1_000_000;
         config.limits.rate_burst = 1_000_000;
         let (clock, handle) = Clock::driven(now);
-        let suite = Suite::start(config, Options { clock: clock.clone(), by_hand: true, ..options }).await?;
+        let suite = Suite::start(config, Options { clock: clock.clone(), manual: true, ..options }).await?;
         let http = suite.http()?;
         Ok(Self { suite, clock: handle, business: clock, http, _places: places })
     }

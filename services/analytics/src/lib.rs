@@ -19,7 +19,6 @@
 //! `as_of` one instant, as it was `known_at` another. Both cuts are exclusive.
 
 mod allocation;
-mod ask;
 mod column;
 mod consistency;
 mod definition;
@@ -30,6 +29,7 @@ mod metrics;
 mod migration;
 mod partner_activity;
 mod report;
+mod request;
 mod row;
 mod segment;
 

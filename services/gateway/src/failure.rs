@@ -56,7 +56,7 @@ pub(crate) fn json(status: &Status) -> Value {
 /// A status as the response to a request. An etag mismatch is a failed
 /// precondition (RFC 9110) if the request has `If-Match`. For an etag in the body,
 /// which only the API defines, it is a conflict.
-pub(crate) fn of_change(status: &Status, request: &HeaderMap) -> Response {
+pub(crate) fn response_to(status: &Status, request: &HeaderMap) -> Response {
     let mut response = response(status);
     let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
     if request.contains_key(header::IF_MATCH) && reason.as_deref() == Some("ETAG_MISMATCH") {

@@ -25,7 +25,7 @@ pub(crate) fn forward(from: &HeaderMap) -> MetadataMap {
 }
 
 /// Copies the response metadata that is returned to the caller.
-pub(crate) fn give_back(from: &MetadataMap, to: &mut HeaderMap) {
+pub(crate) fn return_metadata(from: &MetadataMap, to: &mut HeaderMap) {
     for name in RETURNED {
         if let Some(value) = from.clone().into_headers().get(name) {
             to.insert(HeaderName::from_static(name), value.clone());

@@ -54,7 +54,7 @@ impl Transcoder {
         match self.routes.find(&parts.method, parts.uri.path()) {
             Found::Route(route, variables) => match self.call(route, &variables, &parts, body).await {
                 Ok(response) => response,
-                Err(status) => failure::of_change(&status, &parts.headers),
+                Err(status) => failure::response_to(&status, &parts.headers),
             },
             Found::OtherVerbs(verbs) => wrong_verb(&verbs),
             Found::Nothing => {
@@ -147,6 +147,6 @@ fn unary(route: &Route, parts: &Parts, answer: tonic::Response<DynamicMessage>) 
     if let Some(etag) = etag {
         to.insert(header::ETAG, etag);
     }
-    headers::give_back(&metadata, to);
+    headers::return_metadata(&metadata, to);
     response
 }

@@ -11,14 +11,14 @@ use anyhow::{Context, Result, bail};
 use fs4::FileExt;
 
 /// The lock on a folder, released when dropped.
-pub struct Held {
+pub struct FolderLock {
     file: File,
 }
 
 /// The process that holds a folder.
 pub enum Owner {
     /// This process, from now on.
-    Us(Held),
+    ThisProcess(FolderLock),
     /// Another process, at this address.
     Other(String),
 }
@@ -32,13 +32,13 @@ fn path(dir: &Path) -> PathBuf {
 /// # Errors
 /// If the folder or its lock file cannot be created or read, or the process that
 /// holds it does not serve yet.
-pub fn take(dir: &Path) -> Result<Owner> {
+pub fn lock(dir: &Path) -> Result<Owner> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create the folder {}", dir.display()))?;
     let path = path(dir);
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
     if FileExt::try_lock(&file).is_ok() {
         file.set_len(0)?;
-        return Ok(Owner::Us(Held { file }));
+        return Ok(Owner::ThisProcess(FolderLock { file }));
     }
     let mut address = String::new();
     file.read_to_string(&mut address)?;
@@ -48,7 +48,7 @@ pub fn take(dir: &Path) -> Result<Owner> {
     Ok(Owner::Other(address.trim().to_owned()))
 }
 
-impl Held {
+impl FolderLock {
     /// Writes the address of this process to the lock file.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ fn earning(event: &Logged) -> Option<DynamicMessage> {
     Some(deal)
 }
 
-pub(super) fn knows(table: &str) -> bool {
+pub(super) fn is_copy(table: &str) -> bool {
     HISTORY.0 == table || COPIES.iter().any(|copy| copy.table == table)
 }
 

@@ -11,7 +11,7 @@ use crate::network::{OTHER_TENANT, TENANT};
 
 /// Columns with many values in a network: most copies get a value of their own.
 /// All other columns keep theirs, as 10,000 requests of one budget do.
-const OWN: [&str; 14] = [
+const MOSTLY_DISTINCT: [&str; 14] = [
     "partner",
     "ancestor",
     "parent",
@@ -153,8 +153,8 @@ fn insert(backend: DbBackend, name: &str, table: &Table, copies: u64, spread: bo
         path @ ("lineage" | "visible_to") if spread => {
             format!("CASE WHEN n % {SAME_EVERY} = 0 THEN {path} ELSE replace({path}, '/', '-c' || n || '/') END")
         }
-        own if spread && *is_text && OWN.contains(&own) => {
-            format!("CASE WHEN n % {SAME_EVERY} = 0 OR {own} = '' THEN {own} ELSE {own} || '-c' || n END")
+        distinct if spread && *is_text && MOSTLY_DISTINCT.contains(&distinct) => {
+            format!("CASE WHEN n % {SAME_EVERY} = 0 OR {distinct} = '' THEN {distinct} ELSE {distinct} || '-c' || n END")
         }
         other => format!("\"{other}\""),
     };

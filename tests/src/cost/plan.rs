@@ -37,7 +37,7 @@ impl Plan {
     /// were examined in all, if that is more than a page and four times what
     /// was returned.
     #[must_use]
-    pub fn beyond(&self, page: u64) -> Option<(&str, u64)> {
+    pub fn excess(&self, page: u64) -> Option<(&str, u64)> {
         let all: u64 = self.examined.values().sum();
         let most = self.examined.iter().max_by_key(|(_, rows)| **rows)?;
         (all > page + 4 * self.returned).then_some((most.0.as_str(), all))
@@ -102,7 +102,7 @@ mod tests {
             "Plans": [scan("Seq Scan", "deal", 10, 90, 1), scan("Index Scan", "partner", 1, 2, 10)]});
         let plan = plan(json!({"Node Type": "Limit", "Actual Rows": 10, "Actual Loops": 1, "Plans": [join]}));
         assert_eq!(plan.examined, BTreeMap::from([("deal".to_owned(), 100), ("partner".to_owned(), 30)]));
-        assert_eq!((plan.returned, plan.beyond(89), plan.beyond(90)), (10, Some(("deal", 130)), None));
+        assert_eq!((plan.returned, plan.excess(89), plan.excess(90)), (10, Some(("deal", 130)), None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use prost_reflect::{DynamicMessage, Kind, Value};
 use crate::scenario::Call;
 
 /// Fields in which one row differs from the next, at any depth.
-const OWN: [&str; 6] = ["row_id", "partner_id", "remote_id", "account_domain", "activity_id", "date"];
+const DISTINCT: [&str; 6] = ["row_id", "partner_id", "remote_id", "account_domain", "activity_id", "date"];
 /// Dates of rows start in this year.
 const YEAR: u64 = 1900;
 
@@ -35,13 +35,13 @@ fn other(row: &DynamicMessage, n: u64) -> DynamicMessage {
         return next;
     }
     for (field, value) in row.fields() {
-        let own = OWN.contains(&field.name());
+        let is_distinct = DISTINCT.contains(&field.name());
         let value = match value {
             Value::Message(inner) => Value::Message(other(inner, n)),
-            Value::String(date) if own && field.name() == "date" => {
+            Value::String(date) if is_distinct && field.name() == "date" => {
                 Value::String(format!("{}{}", YEAR + n, date.get(4..).unwrap_or_default()))
             }
-            Value::String(text) if own => Value::String(format!("r{n}-{text}")),
+            Value::String(text) if is_distinct => Value::String(format!("r{n}-{text}")),
             value => value.clone(),
         };
         next.set_field(&field, value);

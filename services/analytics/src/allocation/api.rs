@@ -9,15 +9,15 @@ use tonic::{Request, Response, Status};
 use super::{
     Candidate, Plan, allocate, compare,
     policy::{self, Policies, SEGMENTS},
-    rate,
+    set_productivity,
 };
 use crate::{
     Api,
-    ask::{Ask, instant, positions},
     column::span::Cut,
     definition::DEFAULT,
     frame::keeper::{Ready, blocking},
     metrics::{count, filter::Filter},
+    request::{PageRequest, instant, positions},
     segment::{segment_of, segments},
 };
 
@@ -31,11 +31,11 @@ impl AllocationService for Api {
                 let asked = format!("{:?}/{:?}", request.budgets, request.policies);
                 let query = ["ComputeAllocation", &asked, &request.filter];
                 let instants = (request.as_of.as_ref(), request.known_at.as_ref());
-                let ask = Ask::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
+                let page = PageRequest::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
                 let ready = self.ready(&cx, &request.consistent_with).await?;
-                let cut = ask.cut;
+                let cut = page.cut;
                 let (mut allocation, partners) = blocking(move || compute(&ready, cut, &request)).await??;
-                (allocation.partner_allocations, allocation.next_page_token) = ask.cut_to_page(partners, |p| p.partner.clone());
+                (allocation.partner_allocations, allocation.next_page_token) = page.cut_to_page(partners, |p| p.partner.clone());
                 Ok(allocation)
             }
             .await,
@@ -59,7 +59,7 @@ fn compute(ready: &Ready, cut: Cut, request: &ComputeAllocationRequest) -> Resul
             productivity: 0,
         })
         .collect();
-    rate(&mut candidates);
+    set_productivity(&mut candidates);
     let mut plans = Vec::with_capacity(request.budgets.len());
     let mut rows: Vec<PartnerAllocation> = candidates.iter().map(row).collect();
     for budget in &request.budgets {

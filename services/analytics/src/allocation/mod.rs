@@ -46,7 +46,7 @@ pub(crate) struct Plan {
 }
 
 /// Sets the productivity of every candidate.
-pub(crate) fn rate(candidates: &mut [Candidate]) {
+pub(crate) fn set_productivity(candidates: &mut [Candidate]) {
     for segment in SEGMENTS {
         let members = || candidates.iter().filter(|c| c.segment == segment);
         let count = i128::try_from(members().count()).unwrap_or(i128::MAX);
@@ -88,7 +88,7 @@ pub(crate) fn allocate(budget: &AllocationBudget, candidates: &[Candidate], poli
     }
     for (segment, units) in SEGMENTS.into_iter().zip(units).filter(|(segment, _)| !policy::is_pooled(*segment)) {
         let members: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].segment == segment).collect();
-        let policy = policies.of(segment);
+        let policy = policies.for_segment(segment);
         let share = |i: &usize| Share { weight: candidates[*i].productivity.max(1), floor: policy.floor, cap: policy.cap_of(units) };
         let shares: Vec<Share> = members.iter().map(share).collect();
         for (i, units) in members.into_iter().zip(fill(units, &shares)) {
@@ -101,7 +101,7 @@ pub(crate) fn allocate(budget: &AllocationBudget, candidates: &[Candidate], poli
 /// Units per segment, between the sums of its partners' floors and caps.
 fn by_segment(total: i64, counts: &[i64; 4], policies: &Policies) -> Result<[i64; 4]> {
     let bounds = |i: usize, limit: i64| {
-        let policy = policies.of(SEGMENTS[i]);
+        let policy = policies.for_segment(SEGMENTS[i]);
         let floor = policy.floor.saturating_mul(counts[i]);
         (floor, policy.cap_of(limit).saturating_mul(counts[i]).min(limit).max(floor))
     };
@@ -115,7 +115,7 @@ fn by_segment(total: i64, counts: &[i64; 4], policies: &Policies) -> Result<[i64
             let populated: Vec<usize> = (0..4).filter(|i| counts[*i] > 0).collect();
             let share = |i: &usize| {
                 let (floor, cap) = bounds(*i, total);
-                let weight = counts[*i].saturating_mul(RATIO_SCALE) / policies.of(SEGMENTS[*i]).partners_per_unit.max(1);
+                let weight = counts[*i].saturating_mul(RATIO_SCALE) / policies.for_segment(SEGMENTS[*i]).partners_per_unit.max(1);
                 Share { weight, floor, cap }
             };
             let shares: Vec<Share> = populated.iter().map(share).collect();
@@ -124,7 +124,7 @@ fn by_segment(total: i64, counts: &[i64; 4], policies: &Policies) -> Result<[i64
             }
         }
         Weighting::Shares => {
-            let mut weights: Vec<i64> = SEGMENTS.iter().map(|s| policies.of(*s).share_basis_points).collect();
+            let mut weights: Vec<i64> = SEGMENTS.iter().map(|s| policies.for_segment(*s).share_basis_points).collect();
             weights.push(10_000 - weights.iter().sum::<i64>());
             let parts = money::split(total, &weights)?;
             for (i, part) in parts.into_iter().take(4).enumerate() {

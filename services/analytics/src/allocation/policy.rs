@@ -59,7 +59,7 @@ const fn default_ratio(segment: InvestmentSegment) -> i64 {
 }
 
 impl Policies {
-    pub(crate) fn of(&self, segment: InvestmentSegment) -> &Policy {
+    pub(crate) fn for_segment(&self, segment: InvestmentSegment) -> &Policy {
         let at = SEGMENTS.iter().position(|s| *s == segment).unwrap_or_default();
         &self.by_segment[at]
     }

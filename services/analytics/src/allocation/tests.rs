@@ -29,7 +29,7 @@ fn segments_are_weighted_by_the_default_ratios() {
     for (segment, n) in counts.into_iter().enumerate() {
         all.extend((0..n).map(|i| candidate(segment * 1000 + i, segment, 100, 1)));
     }
-    rate(&mut all);
+    set_productivity(&mut all);
     let plan = allocate(&hours(400), &all, &defaults()).unwrap();
     assert_eq!(plan.segments.values().copied().collect::<Vec<_>>(), [100, 100, 100, 100]);
     assert_eq!(plan.left, 0);
@@ -41,7 +41,7 @@ fn segments_are_weighted_by_the_default_ratios() {
 #[test]
 fn revenue_from_few_wins_is_shrunk_toward_the_mean() {
     let mut all = vec![candidate(1, 1, 1000, 1), candidate(2, 1, 1000, 96), candidate(3, 1, 0, 0)];
-    rate(&mut all);
+    set_productivity(&mut all);
     let mean = 666_667;
     assert_eq!(all[0].productivity, (1_000_000 + 4 * mean + 2) / 5);
     assert_eq!(all[1].productivity, (96 * 1_000_000 + 4 * mean + 50) / 100);
@@ -102,7 +102,7 @@ proptest! {
         total in 0_i64..5_000,
     ) {
         let mut all: Vec<Candidate> = partners.iter().enumerate().map(|(i, (s, r, w))| candidate(i, *s, *r, *w)).collect();
-        rate(&mut all);
+        set_productivity(&mut all);
         let policies: Vec<SegmentPolicy> = (0..4)
             .map(|i| given(i, |p| {
                 p.floor = bounds[i].0;

@@ -62,7 +62,7 @@ impl Filter {
     pub(crate) fn read(text: &str, frame: &Frame) -> Result<Self, Error> {
         let parsed = aip_160::parse_filter(text).map_err(|e| invalid(format!("cannot be read: {e}")))?;
         let mut terms = 0;
-        parsed.expression.map_or(Ok(Self::All), |e| lower(&e, frame, &mut terms))
+        parsed.expression.map_or(Ok(Self::All), |e| convert(&e, frame, &mut terms))
     }
 
     /// Whether the filter is empty.
@@ -92,12 +92,12 @@ fn invalid(what: impl Into<String>) -> Error {
     Error::new(Kind::InvalidArgument, ErrorReason::FilterInvalid, format!("filter {what}")).with_field("filter", what)
 }
 
-fn lower(expression: &Expression, frame: &Frame, terms: &mut usize) -> Result<Filter, Error> {
-    let mut all = |parts: &[Expression]| parts.iter().map(|p| lower(p, frame, terms)).collect::<Result<Vec<_>, _>>();
+fn convert(expression: &Expression, frame: &Frame, terms: &mut usize) -> Result<Filter, Error> {
+    let mut all = |parts: &[Expression]| parts.iter().map(|p| convert(p, frame, terms)).collect::<Result<Vec<_>, _>>();
     Ok(match expression {
         Expression::And(parts) | Expression::Sequence(parts) => Filter::And(all(parts)?),
         Expression::Or(parts) => Filter::Or(all(parts)?),
-        Expression::Not(part) => Filter::Not(Box::new(lower(part, frame, terms)?)),
+        Expression::Not(part) => Filter::Not(Box::new(convert(part, frame, terms)?)),
         Expression::Restriction(restriction) => {
             *terms += 1;
             if *terms > TERMS_MAX {

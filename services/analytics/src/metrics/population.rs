@@ -119,7 +119,7 @@ impl Groups {
 impl Population {
     /// Adds a partner with those of its memberships that pass, if any do.
     fn add(&mut self, standings: &Standings, standing: &Standing, question: &Question, in_group: impl Fn(&View) -> bool) {
-        let (mut passes, mut enrolled, mut free) = (false, false, false);
+        let (mut passes, mut enrolled, mut not_suspended) = (false, false, false);
         let is_active = |suspended: bool| standing.recent && !suspended;
         for m in standings.memberships(standing) {
             let view = view(standing, m.program, m.tier);
@@ -128,7 +128,7 @@ impl Population {
             }
             passes = true;
             enrolled |= m.enrolled;
-            free |= m.enrolled && !m.suspended;
+            not_suspended |= m.enrolled && !m.suspended;
             if m.enrolled {
                 self.tiers.push(TierUnit { tier: m.tier, entity: entity(standing, question), active: is_active(m.suspended) });
             }
@@ -139,8 +139,8 @@ impl Population {
         self.units.push(Unit {
             entity: entity(standing, question),
             enrolled,
-            suspended: enrolled && !free,
-            active: free && standing.recent,
+            suspended: enrolled && !not_suspended,
+            active: not_suspended && standing.recent,
             engaged: enrolled && standing.engaged,
             last: standing.last,
             revenue: standing.revenue,
@@ -184,9 +184,9 @@ impl Population {
 impl Unit {
     fn merge(&mut self, member: &Self) {
         // An organization is suspended if all of its enrolled members are.
-        let free = (self.enrolled && !self.suspended) || (member.enrolled && !member.suspended);
+        let not_suspended = (self.enrolled && !self.suspended) || (member.enrolled && !member.suspended);
         self.enrolled |= member.enrolled;
-        self.suspended = self.enrolled && !free;
+        self.suspended = self.enrolled && !not_suspended;
         self.active |= member.active;
         self.engaged |= member.engaged;
         self.last = self.last.max(member.last);

@@ -3,7 +3,7 @@ use stoa_proto::analytics::v1::{GetPartnerActivityRequest, PartnerActivity, part
 use stoa_rpc::{answer, enter};
 use tonic::{Request, Response, Status};
 
-use crate::{Api, ask::cut, definition::DEFAULT};
+use crate::{Api, definition::DEFAULT, request::cut};
 
 #[tonic::async_trait]
 impl PartnerActivityService for Api {

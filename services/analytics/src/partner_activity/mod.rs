@@ -8,7 +8,6 @@ use stoa_kernel::{Cx, Reach, names, time::DAY_MICROS};
 use stoa_proto::analytics::v1::{ElementTouch, Occasion, PartnerActivity};
 
 use crate::{
-    ask::{instant, positions},
     column::{
         intern::NO_PARTNER,
         span::{Cut, OPEN},
@@ -17,6 +16,7 @@ use crate::{
     fact::activity::ActivityKind,
     frame::Frame,
     metrics::{activation, activity, membership},
+    request::{instant, positions},
 };
 
 /// Returns the partner's number, if it is known and the caller may see it.
@@ -40,7 +40,7 @@ fn status(frame: &Frame, partner: u32, cut: Cut, definition: &Definition) -> Par
     let mut memberships = Vec::new();
     membership::memberships(frame, partner, cut, &mut memberships);
     let enrolled = memberships.iter().any(|m| m.enrolled);
-    let free = memberships.iter().any(|m| m.enrolled && !m.suspended);
+    let not_suspended = memberships.iter().any(|m| m.enrolled && !m.suspended);
     let last = activity::last(frame, partner, cut);
     let of_kind = |kind| activity::last_of(frame, partner, kind, cut);
     let touches = touches(frame, partner, cut);
@@ -53,8 +53,8 @@ fn status(frame: &Frame, partner: u32, cut: Cut, definition: &Definition) -> Par
         known_at: instant(cut.known_at),
         folded_positions: positions(frame),
         enrolled,
-        suspended: enrolled && !free,
-        active: free && activity::is_recent(last, definition, cut),
+        suspended: enrolled && !not_suspended,
+        active: not_suspended && activity::is_recent(last, definition, cut),
         engaged: enrolled && activity::is_engaged(frame, partner, definition, cut),
         enroll_time: first_enrollment.and_then(instant),
         onboarding_complete_time: onboarded.and_then(instant),

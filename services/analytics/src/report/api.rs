@@ -9,11 +9,11 @@ use tonic::{Request, Response, Status};
 use super::partners::{Listed, partners};
 use crate::{
     Api,
-    ask::{Ask, cut, instant, positions},
     column::span::Cut,
     definition::DEFAULT,
     frame::keeper::{Ready, blocking},
     metrics::{Question, Top, filter::Filter},
+    request::{PageRequest, cut, instant, positions},
 };
 
 #[tonic::async_trait]
@@ -45,11 +45,11 @@ impl NetworkQualityService for Api {
                 );
                 let query = ["ListMetricPartners", &numbers, &request.filter];
                 let instants = (request.as_of.as_ref(), request.known_at.as_ref());
-                let ask = Ask::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
+                let page = PageRequest::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
                 let ready = self.ready(&cx, &request.consistent_with).await?;
-                let cut = ask.cut;
+                let cut = page.cut;
                 let (mut response, listed) = blocking(move || list(&ready, cut, &request)).await??;
-                let (page, next_page_token) = ask.cut_to_page(listed, |l| l.key.clone());
+                let (page, next_page_token) = page.cut_to_page(listed, |l| l.key.clone());
                 response.metric_partners = page.into_iter().map(|l| l.partner).collect();
                 response.next_page_token = next_page_token;
                 Ok(response)

@@ -9,7 +9,6 @@ use stoa_proto::{
 };
 
 use crate::{
-    ask::{instant, positions},
     definition::Definition,
     frame::keeper::Ready,
     metrics::{
@@ -18,6 +17,7 @@ use crate::{
         population::populations,
         standing::Standings,
     },
+    request::{instant, positions},
 };
 
 /// Computes the report. `text` is the filter of the request.

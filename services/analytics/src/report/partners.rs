@@ -6,7 +6,6 @@ use stoa_kernel::names;
 use stoa_proto::analytics::v1::{MetricPartner, QualityMetric};
 
 use crate::{
-    ask::instant,
     definition::Definition,
     frame::Frame,
     metrics::{
@@ -18,6 +17,7 @@ use crate::{
         population::{CohortUnit, Population, Unit, populations},
         standing::Standings,
     },
+    request::instant,
 };
 
 /// A partner with the key that orders the list.

@@ -9,7 +9,6 @@ use tonic::{Request, Response, Status};
 use super::{Segmented, segment_of, segments};
 use crate::{
     Api,
-    ask::{Ask, instant, positions},
     column::span::Cut,
     definition::DEFAULT,
     frame::{
@@ -17,6 +16,7 @@ use crate::{
         keeper::{Ready, blocking},
     },
     metrics::{count, filter::Filter},
+    request::{PageRequest, instant, positions},
 };
 
 #[tonic::async_trait]
@@ -32,11 +32,11 @@ impl PartnerSegmentService for Api {
                 let segment = request.segment.to_string();
                 let query = ["ListPartnerSegments", &segment, &request.filter];
                 let instants = (request.as_of.as_ref(), request.known_at.as_ref());
-                let ask = Ask::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
+                let page = PageRequest::read(self, &cx, &query, instants, (request.page_size, &request.page_token))?;
                 let ready = self.ready(&cx, &request.consistent_with).await?;
-                let (cut, segment) = (ask.cut, request.segment());
+                let (cut, segment) = (page.cut, request.segment());
                 let (mut response, rows) = blocking(move || list(&ready, cut, &request.filter, segment)).await??;
-                let (page, next_page_token) = ask.cut_to_page(rows, |row| row.partner.clone());
+                let (page, next_page_token) = page.cut_to_page(rows, |row| row.partner.clone());
                 response.partner_segments = page;
                 response.next_page_token = next_page_token;
                 Ok(response)

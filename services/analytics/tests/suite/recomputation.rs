@@ -9,7 +9,7 @@ use crate::support::{
     Bench, bench,
     plain::{
         Known, micros,
-        report::{Asked, View, report},
+        report::{Question, View, report},
         stage::stages,
     },
     world::{DAY, END, LIFE, Rng, TICK, network, proto, tick},
@@ -71,7 +71,7 @@ fn check_report(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) {
     let answer = bench.runtime.block_on(bench.quality().get_network_quality(bench.as_vendor(tenant, request))).unwrap();
     let mut answer = answer.into_inner();
     answer.folded_positions.clear();
-    let asked = Asked {
+    let question = Question {
         window_days: if window_days == 0 { 365 } else { window_days.into() },
         roll_up,
         k_count: k_count.into(),
@@ -80,7 +80,7 @@ fn check_report(bench: &Bench, rng: &mut Rng, tenant: &str, events: &[Event]) {
         filter_text: filter_text.to_owned(),
         breakdowns: BREAKDOWNS.to_vec(),
     };
-    let expected = report(&Known::new(events, as_of, known_at), known_at, &asked);
+    let expected = report(&Known::new(events, as_of, known_at), known_at, &question);
     assert_same(&answer, &expected);
 }
 

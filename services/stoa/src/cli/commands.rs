@@ -55,7 +55,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
         Command::Migrate { services, data } => {
             let config = serve::settings(file, data.as_deref(), None, Some(&services))?;
             serve::telemetry(&config, false)?;
-            let _held = serve::hold(&config)?;
+            let _lock = serve::lock_folder(&config)?;
             let names = config.services().join(", ");
             Suite::migrate(config).await?;
             output::note(&format!("the stores of {names} now have this version's schema"));
@@ -168,13 +168,13 @@ async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: b
     }
     let config = serve::embedded(file, &dir, listen.as_deref())?;
     let telemetry = serve::telemetry(&config, true)?;
-    let held = serve::hold(&config)?;
+    let lock = serve::lock_folder(&config)?;
     let listeners = if exit { None } else { Some(serve::Listeners::open(&config).await?) };
     let day = 86_400_000_000;
     let today = Timestamp::from_micros(wall_now().micros().div_euclid(day) * day);
     let (clock, handle) = Clock::driven(today.plus_days(-i64::from(demo.months * 30)));
     // The simulated days are settled by hand, so that a seed always gives the same report.
-    let suite = Suite::start(config, Options { clock, by_hand: true, ..Options::default() }).await?;
+    let suite = Suite::start(config, Options { clock, manual: true, ..Options::default() }).await?;
     let request = TokenRequest {
         tenant: "default".into(),
         subject: "persons/demo".into(),
@@ -200,7 +200,7 @@ async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: b
     };
     handle.release();
     let mut suite = suite;
-    suite.go_on();
+    suite.run_in_background();
     serve::how_to_call(&listeners.address()?, &token);
-    serve::serve_suite(suite, listeners, held, telemetry).await
+    serve::serve_suite(suite, listeners, lock, telemetry).await
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use stoa::{
     client::Client,
-    data_dir::{self, Held, Owner},
+    data_dir::{self, FolderLock, Owner},
     suite::{Options, Suite},
 };
 use stoa_auth::{LocalKey, TokenRequest};
@@ -61,12 +61,12 @@ pub(super) fn telemetry(config: &Config, quiet: bool) -> Result<Telemetry> {
 
 /// Locks the data folder if this process runs the whole suite or has embedded
 /// stores, so that no other suite starts on it and the commands find this one.
-pub(super) fn hold(config: &Config) -> Result<Option<Held>> {
+pub(super) fn lock_folder(config: &Config) -> Result<Option<FolderLock>> {
     if !config.runs_all() && config.store.backend != Backend::Sqlite {
         return Ok(None);
     }
-    match data_dir::take(&config.data_dir)? {
-        Owner::Us(held) => Ok(Some(held)),
+    match data_dir::lock(&config.data_dir)? {
+        Owner::ThisProcess(lock) => Ok(Some(lock)),
         Owner::Other(address) => {
             bail!("{} is in use by a running suite at {address}. Stop it, or choose another folder with --data.", config.data_dir.display())
         }
@@ -76,10 +76,10 @@ pub(super) fn hold(config: &Config) -> Result<Option<Held>> {
 /// `stoa serve`.
 pub(super) async fn serve(config: Config) -> Result<()> {
     let telemetry = telemetry(&config, false)?;
-    let held = hold(&config)?;
+    let lock = lock_folder(&config)?;
     let listeners = Listeners::open(&config).await?;
     let suite = Suite::start(config, Options::default()).await?;
-    serve_suite(suite, listeners, held, telemetry).await
+    serve_suite(suite, listeners, lock, telemetry).await
 }
 
 /// The ports of a process, bound before anything that takes long.
@@ -106,13 +106,13 @@ impl Listeners {
 }
 
 /// Serves a suite until the process is told to stop.
-pub(super) async fn serve_suite(mut suite: Suite, listeners: Listeners, held: Option<Held>, telemetry: Telemetry) -> Result<()> {
+pub(super) async fn serve_suite(mut suite: Suite, listeners: Listeners, lock: Option<FolderLock>, telemetry: Telemetry) -> Result<()> {
     let address = listeners.address()?;
     let scrape = telemetry.clone();
     let management = (listeners.management, stoa_rpc::management(move || scrape.scrape(), suite.checks(), suite.stop_token()));
-    let mut held = held;
-    if let Some(held) = &mut held {
-        held.announce(&address)?;
+    let mut lock = lock;
+    if let Some(lock) = &mut lock {
+        lock.announce(&address)?;
     }
     tracing::info!(address, services = suite.config.services().join(","), "serving");
     let stop = suite.stop_token();
@@ -141,7 +141,7 @@ async fn stop_signal() {
 /// The suite that a command talks to: a running one, or one of its own.
 pub(super) struct Session {
     pub(super) client: Client,
-    own: Option<(Suite, Held)>,
+    own: Option<(Suite, FolderLock)>,
 }
 
 impl Session {
@@ -158,20 +158,20 @@ impl Session {
             ttl_s: 3600,
             ..Default::default()
         };
-        match data_dir::take(&config.data_dir)? {
+        match data_dir::lock(&config.data_dir)? {
             Owner::Other(address) => {
                 let path = config.local_key_path().context("the local key is off. Pass --server and --token.")?;
                 let token = LocalKey::load_or_create(&path)?.sign(&request)?;
                 Ok(Self { client: Client::connect(&address, &token).await?, own: None })
             }
-            Owner::Us(_) if config.store.backend != Backend::Sqlite => {
+            Owner::ThisProcess(_) if config.store.backend != Backend::Sqlite => {
                 bail!("the stores are on PostgreSQL and no suite is running on this folder. Name one with --server and --token.")
             }
-            Owner::Us(held) => {
+            Owner::ThisProcess(lock) => {
                 telemetry(&config, true)?;
-                let suite = Suite::start(config, Options { by_hand: true, ..Options::default() }).await?;
+                let suite = Suite::start(config, Options { manual: true, ..Options::default() }).await?;
                 let token = suite.keys.token(&request)?;
-                Ok(Self { client: Client::new(suite.stack.clone(), &token)?, own: Some((suite, held)) })
+                Ok(Self { client: Client::new(suite.stack.clone(), &token)?, own: Some((suite, lock)) })
             }
         }
     }
@@ -186,9 +186,9 @@ impl Session {
 
     /// Stops the suite that the command started.
     pub(super) async fn close(self) {
-        if let Some((suite, held)) = self.own {
+        if let Some((suite, lock)) = self.own {
             suite.stop().await;
-            drop(held);
+            drop(lock);
         }
     }
 }

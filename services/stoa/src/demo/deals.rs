@@ -21,7 +21,7 @@ pub(super) async fn perform(world: &World, o: &Organization, action: &Action, da
         | Action::DealAdvance(id, _)
         | Action::DealWin(id)
         | Action::DealLose(id)
-            if world.is_lost(id) =>
+            if world.is_dropped(id) =>
         {
             Ok(())
         }
@@ -29,7 +29,7 @@ pub(super) async fn perform(world: &World, o: &Organization, action: &Action, da
             client.call(sell::ApproveDealRegistrationRequest { name: name(id), ..Default::default() }).await.map(drop)
         }
         Action::DealReject(id) => {
-            world.lose(id);
+            world.drop_deal(id);
             let request = sell::RejectDealRegistrationRequest {
                 name: name(id),
                 closure_code: sell::ClosureCode::Duplicate as i32,
@@ -39,7 +39,7 @@ pub(super) async fn perform(world: &World, o: &Organization, action: &Action, da
             client.call(request).await.map(drop)
         }
         Action::DealWithdraw(id) => {
-            world.lose(id);
+            world.drop_deal(id);
             client.call(sell::WithdrawDealRegistrationRequest { name: name(id), ..Default::default() }).await.map(drop)
         }
         Action::DealAdvance(id, step) => {
@@ -83,7 +83,7 @@ async fn submit(world: &World, o: &Organization, plan: &DealPlan, day: Timestamp
     let request = sell::SubmitDealRegistrationRequest { name: format!("deals/{}", plan.id), ..Default::default() };
     let submitted = world.client.call(request).await?;
     if submitted.registration_state() == sell::RegistrationState::Conflicted {
-        world.lose(&plan.id);
+        world.drop_deal(&plan.id);
     }
     Ok(())
 }

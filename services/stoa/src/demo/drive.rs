@@ -55,8 +55,8 @@ pub async fn simulate(
 ) -> Result<()> {
     let span = demo.months * 30;
     let first = start(demo, today);
-    let network = network::make(demo.seed, demo.partners, span)?;
-    let days = schedule::make(demo.seed, &network, span)?;
+    let network = network::generate(demo.seed, demo.partners, span)?;
+    let days = schedule::generate(demo.seed, &network, span)?;
     let world = Arc::new(World::new(client, network));
     progress.set_length(u64::from(span));
     clock.set(first);

@@ -122,7 +122,7 @@ fn days<D: Distribution<f64>>(rng: &mut StdRng, from: &D, max: f64) -> u32 {
 ///
 /// # Errors
 /// Never for the parameters below, which the distributions check.
-pub fn make(seed: u64, partners: usize, span: u32) -> anyhow::Result<Vec<Organization>> {
+pub fn generate(seed: u64, partners: usize, span: u32) -> anyhow::Result<Vec<Organization>> {
     let mut rng = StdRng::seed_from_u64(seed);
     let activation = Exp::new(1.0 / 38.0)?;
     let life = Exp::new(1.0 / 420.0)?;
@@ -184,14 +184,14 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_network() {
-        let text = |seed| format!("{:?}", make(seed, 100, 500).unwrap());
+        let text = |seed| format!("{:?}", generate(seed, 100, 500).unwrap());
         assert_eq!(text(1), text(1));
         assert_ne!(text(1), text(2));
     }
 
     #[test]
     fn all_requested_partners_are_enrolled_within_the_span() {
-        let network = make(7, 200, 300).unwrap();
+        let network = generate(7, 200, 300).unwrap();
         let enrolled: Vec<u32> = network.iter().filter_map(|o| o.enroll_day).collect();
         assert_eq!(enrolled.len(), 200);
         assert!(enrolled.iter().all(|d| *d < 300));

@@ -91,7 +91,7 @@ pub type Entry = (usize, Action);
 ///
 /// # Errors
 /// Never for the parameters below, which the distributions check.
-pub fn make(seed: u64, network: &[Organization], span: u32) -> anyhow::Result<Vec<Vec<Entry>>> {
+pub fn generate(seed: u64, network: &[Organization], span: u32) -> anyhow::Result<Vec<Vec<Entry>>> {
     let mut days: Vec<Vec<Entry>> = vec![Vec::new(); span as usize];
     for (index, organization) in network.iter().enumerate() {
         // Every organization has its own generator, so that one partner's plan does
@@ -288,16 +288,16 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_schedule() {
-        let network = network::make(3, 60, 400).unwrap();
-        let text = |seed| format!("{:?}", make(seed, &network, 400).unwrap());
+        let network = network::generate(3, 60, 400).unwrap();
+        let text = |seed| format!("{:?}", generate(seed, &network, 400).unwrap());
         assert_eq!(text(3), text(3));
         assert_ne!(text(3), text(4));
     }
 
     #[test]
     fn no_partner_acts_commercially_before_enrollment() {
-        let network = network::make(5, 80, 400).unwrap();
-        for (day, entries) in make(5, &network, 400).unwrap().iter().enumerate() {
+        let network = network::generate(5, 80, 400).unwrap();
+        for (day, entries) in generate(5, &network, 400).unwrap().iter().enumerate() {
             for (index, action) in entries {
                 let recruitment = matches!(action, Action::Identify | Action::Qualify | Action::Lose);
                 let enrolled = network[*index].enroll_day;

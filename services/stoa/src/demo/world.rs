@@ -10,26 +10,26 @@ use stoa_kernel::Timestamp;
 use super::network::{Organization, PRODUCT_LINES};
 use crate::client::Client;
 
-/// A client of the suite, the network that acts in it, and the lost deals.
+/// A client of the suite, the network that acts in it, and the deals that it dropped.
 pub(super) struct World {
     pub(super) client: Client,
     pub(super) network: Vec<Organization>,
     /// Deals whose registration was rejected, was withdrawn or lost a conflict. Nothing
     /// more happens to them.
-    lost: Mutex<BTreeSet<String>>,
+    dropped: Mutex<BTreeSet<String>>,
 }
 
 impl World {
     pub(super) const fn new(client: Client, network: Vec<Organization>) -> Self {
-        Self { client, network, lost: Mutex::new(BTreeSet::new()) }
+        Self { client, network, dropped: Mutex::new(BTreeSet::new()) }
     }
 
-    pub(super) fn lose(&self, deal: &str) {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(deal.to_owned());
+    pub(super) fn drop_deal(&self, deal: &str) {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner).insert(deal.to_owned());
     }
 
-    pub(super) fn is_lost(&self, deal: &str) -> bool {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(deal)
+    pub(super) fn is_dropped(&self, deal: &str) -> bool {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner).contains(deal)
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Options {
     /// Seed by which the embedded bus shuffles, delays and duplicates events.
     pub shuffle_seed: Option<u64>,
     /// Nothing runs by itself: relays, subscribers and jobs run only when called.
-    pub by_hand: bool,
+    pub manual: bool,
     /// Observers of the statements of each service's store.
     pub observers: Option<Observers>,
 }
@@ -111,8 +111,8 @@ impl Suite {
         upkeep::add(&config, &options.clock, &stores, &pumps, &mut jobs);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let mut suite = Self { config, keys, stack, stores, pumps, jobs, bus, stop, ended, tasks: JoinSet::new() };
-        if !options.by_hand {
-            suite.go_on();
+        if !options.manual {
+            suite.run_in_background();
         }
         Ok(suite)
     }
@@ -137,7 +137,7 @@ impl Suite {
     }
 
     /// Starts the background work. From now on, the suite runs by itself.
-    pub fn go_on(&mut self) {
+    pub fn run_in_background(&mut self) {
         for pump in &self.pumps {
             self.tasks.spawn(pump::keep_running(pump.clone(), self.stop.clone()));
         }
@@ -162,7 +162,7 @@ impl Suite {
             }
             if moved == 0 {
                 for named in &self.pumps {
-                    moved += named.pump.await_rest().await?;
+                    moved += named.pump.await_pending().await?;
                 }
             }
             if moved == 0 {

@@ -44,7 +44,7 @@ impl Pump {
 
     /// Waits for events on their way to this pump, and applies them. Returns 0 if there
     /// are none.
-    pub(super) async fn await_rest(&self) -> Result<u64> {
+    pub(super) async fn await_pending(&self) -> Result<u64> {
         match self {
             // Events that failed temporarily are redelivered after a pause.
             Self::Consumer(consumer) if consumer.lag().await? > 0 => Ok(consumer.wait_and_run(POLL).await?.max(1)),

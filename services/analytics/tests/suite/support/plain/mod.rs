@@ -24,7 +24,7 @@ pub const DAY: i64 = 86_400_000_000;
 
 /// One version of an aggregate.
 #[derive(Clone)]
-pub struct Said<T> {
+pub struct Version<T> {
     pub occurred: i64,
     pub corrects: bool,
     pub state: T,
@@ -33,12 +33,12 @@ pub struct Said<T> {
 /// Everything that is known at a cut: each noun by name, with its versions in order.
 pub struct Known {
     pub as_of: i64,
-    pub settings: Vec<Said<TenantSettings>>,
-    pub tiers: BTreeMap<String, Vec<Said<Tier>>>,
-    pub partners: BTreeMap<String, Vec<Said<Partner>>>,
-    pub enrollments: BTreeMap<String, Vec<Said<Enrollment>>>,
-    pub deals: BTreeMap<String, Vec<Said<Deal>>>,
-    pub awards: BTreeMap<String, Vec<Said<CertificationAward>>>,
+    pub settings: Vec<Version<TenantSettings>>,
+    pub tiers: BTreeMap<String, Vec<Version<Tier>>>,
+    pub partners: BTreeMap<String, Vec<Version<Partner>>>,
+    pub enrollments: BTreeMap<String, Vec<Version<Enrollment>>>,
+    pub deals: BTreeMap<String, Vec<Version<Deal>>>,
+    pub awards: BTreeMap<String, Vec<Version<CertificationAward>>>,
     /// Last known states of the nouns that carry their own instant.
     pub campaigns: Vec<(String, i64)>,
     pub trainings: Vec<(String, i64)>,
@@ -49,12 +49,12 @@ pub fn micros(t: Option<&prost_types::Timestamp>) -> Option<i64> {
     t.map(|t| t.seconds * 1_000_000 + i64::from(t.nanos) / 1000)
 }
 
-fn chains<T>(events: &[&Event], noun: &str, state: impl Fn(&[u8]) -> T) -> BTreeMap<String, Vec<Said<T>>> {
+fn chains<T>(events: &[&Event], noun: &str, state: impl Fn(&[u8]) -> T) -> BTreeMap<String, Vec<Version<T>>> {
     let mut mine: Vec<&&Event> = events.iter().filter(|e| e.subject.split('.').nth(1) == Some(noun)).collect();
     mine.sort_by_key(|e| e.version);
-    let mut found: BTreeMap<String, Vec<Said<T>>> = BTreeMap::new();
+    let mut found: BTreeMap<String, Vec<Version<T>>> = BTreeMap::new();
     for event in mine {
-        found.entry(event.aggregate.clone()).or_default().push(Said {
+        found.entry(event.aggregate.clone()).or_default().push(Version {
             occurred: micros(event.occurred_time.as_ref()).unwrap(),
             corrects: event.subject == "sell.deal.corrected",
             state: state(&event.data),
@@ -63,7 +63,7 @@ fn chains<T>(events: &[&Event], noun: &str, state: impl Fn(&[u8]) -> T) -> BTree
     found
 }
 
-fn last<T>(chains: BTreeMap<String, Vec<Said<T>>>) -> impl Iterator<Item = T> {
+fn last<T>(chains: BTreeMap<String, Vec<Version<T>>>) -> impl Iterator<Item = T> {
     chains.into_values().map(|mut versions| versions.pop().unwrap().state)
 }
 
@@ -182,13 +182,13 @@ impl Known {
 
 /// Returns the state of the highest version that happened before `as_of`. `first`
 /// is the instant from which on the first version counts at the latest.
-pub fn state_at<T>(versions: &[Said<T>], as_of: i64, first: impl Fn(&T) -> i64) -> Option<&T> {
+pub fn state_at<T>(versions: &[Version<T>], as_of: i64, first: impl Fn(&T) -> i64) -> Option<&T> {
     let instant = |i: usize| if i == 0 { versions[0].occurred.min(first(&versions[0].state)) } else { versions[i].occurred };
     (0..versions.len()).rev().find(|i| instant(*i) < as_of).map(|i| &versions[i].state)
 }
 
 /// Returns who registered a deal and when, if the registration counts.
-fn registered(versions: &[Said<Deal>], as_of: i64) -> Option<(String, i64)> {
+fn registered(versions: &[Version<Deal>], as_of: i64) -> Option<(String, i64)> {
     let now = &versions.last()?.state;
     let submit = micros(now.submit_time.as_ref()).filter(|at| *at < as_of)?;
     if now.partner.is_empty() {

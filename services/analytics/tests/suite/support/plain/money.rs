@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stoa_proto::sell::v1::Deal;
 
-use super::{DAY, Known, Said, micros};
+use super::{DAY, Known, Version, micros};
 
 /// Revenue of one partner.
 #[derive(Default, Clone, Debug)]
@@ -41,7 +41,7 @@ fn won(deal: &Deal) -> Option<Lot> {
 /// the deal gives. A correction of that date replaces it. Every later change of the
 /// money is a correction that counts on its own date: it reverses the lot in force
 /// and posts the new one.
-fn posted(versions: &[Said<Deal>]) -> Vec<Lot> {
+fn posted(versions: &[Version<Deal>]) -> Vec<Lot> {
     let mut lots: Vec<Lot> = Vec::new();
     let mut current: Option<Lot> = None;
     for said in versions {

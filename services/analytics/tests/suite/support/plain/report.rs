@@ -26,7 +26,7 @@ pub struct View {
 }
 
 /// The question.
-pub struct Asked<'a> {
+pub struct Question<'a> {
     pub window_days: i64,
     pub roll_up: bool,
     pub k_count: i64,
@@ -45,7 +45,7 @@ struct Row {
 #[derive(Default)]
 struct Org {
     enrolled: bool,
-    free: bool,
+    not_suspended: bool,
     active: bool,
     engaged: bool,
     last: Option<i64>,
@@ -88,19 +88,19 @@ fn proto(at: i64) -> Option<prost_types::Timestamp> {
     Some(Timestamp::from_micros(at).proto())
 }
 
-pub fn report(known: &Known, known_at: i64, asked: &Asked<'_>) -> NetworkQuality {
-    let earned = known.earned(asked.window_days);
-    let mut headline = figures(known, asked, &earned, &|_| true);
-    if asked.filter_text.is_empty() {
+pub fn report(known: &Known, known_at: i64, question: &Question<'_>) -> NetworkQuality {
+    let earned = known.earned(question.window_days);
+    let mut headline = figures(known, question, &earned, &|_| true);
+    if question.filter_text.is_empty() {
         let direct = earned.get("").cloned().unwrap_or_default();
         let revenue = headline.channel_revenue.as_mut().unwrap();
         revenue.direct = Some(money(known, direct.minor));
         revenue.direct_unconverted = listed(direct.unconverted);
     }
     let mut groups = Vec::new();
-    for breakdown in &asked.breakdowns {
+    for breakdown in &question.breakdowns {
         for (value, name) in values(known, *breakdown) {
-            let figures = figures(known, asked, &earned, &|v| group_of(*breakdown, v) == value);
+            let figures = figures(known, question, &earned, &|v| group_of(*breakdown, v) == value);
             let revenue = figures.channel_revenue.clone().unwrap();
             let activation = figures.activation.unwrap();
             let parts = [revenue.from_active, revenue.from_inactive, revenue.from_left];
@@ -117,9 +117,9 @@ pub fn report(known: &Known, known_at: i64, asked: &Asked<'_>) -> NetworkQuality
         definition_version: "default-1".into(),
         as_of: proto(known.as_of),
         known_at: proto(known_at),
-        window_days: asked.window_days as i32,
-        filter: asked.filter_text.clone(),
-        roll_up: if asked.roll_up { RollUp::Parent } else { RollUp::Self_ } as i32,
+        window_days: question.window_days as i32,
+        filter: question.filter_text.clone(),
+        roll_up: if question.roll_up { RollUp::Parent } else { RollUp::Self_ } as i32,
         folded_positions: Vec::new(),
         reporting_currency: known.settings().0,
         headline: Some(headline),
@@ -177,14 +177,14 @@ fn money(known: &Known, minor_units: i64) -> Money {
     Money { minor_units, currency_code: known.settings().0 }
 }
 
-fn figures(known: &Known, asked: &Asked<'_>, earned: &BTreeMap<String, Earned>, group: &dyn Fn(&View) -> bool) -> QualityFigures {
+fn figures(known: &Known, question: &Question<'_>, earned: &BTreeMap<String, Earned>, group: &dyn Fn(&View) -> bool) -> QualityFigures {
     let recent = |days: i64, at: i64| at >= known.as_of - days * DAY;
-    let entity = |p: &str| if asked.roll_up { known.root(p) } else { p.to_owned() };
+    let entity = |p: &str| if question.roll_up { known.root(p) } else { p.to_owned() };
     let mut orgs: BTreeMap<String, Org> = BTreeMap::new();
     let mut in_tier: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
     let mut unconverted: BTreeMap<String, (i64, i64)> = BTreeMap::new();
     for partner in known.everybody() {
-        let mine: Vec<Row> = rows(known, &partner).into_iter().filter(|r| group(&r.view) && (asked.filter)(&r.view)).collect();
+        let mine: Vec<Row> = rows(known, &partner).into_iter().filter(|r| group(&r.view) && (question.filter)(&r.view)).collect();
         if mine.is_empty() {
             continue;
         }
@@ -193,7 +193,7 @@ fn figures(known: &Known, asked: &Asked<'_>, earned: &BTreeMap<String, Earned>, 
         let org = orgs.entry(entity(&partner)).or_default();
         for row in mine.iter().filter(|r| r.enrolled) {
             org.enrolled = true;
-            org.free |= !row.suspended;
+            org.not_suspended |= !row.suspended;
             org.active |= !row.suspended && fresh;
             let (all, active) = in_tier.entry(row.view.tier.clone()).or_default();
             all.insert(entity(&partner));
@@ -218,7 +218,7 @@ fn figures(known: &Known, asked: &Asked<'_>, earned: &BTreeMap<String, Earned>, 
     let total = sum(&|_| true);
     QualityFigures {
         enrolled_count: enrolled,
-        suspended_count: count(&|o| o.enrolled && !o.free),
+        suspended_count: count(&|o| o.enrolled && !o.not_suspended),
         active_count: active,
         engaged_count: count(&|o| o.engaged),
         active_ratio: ratio(active, enrolled),
@@ -232,8 +232,8 @@ fn figures(known: &Known, asked: &Asked<'_>, earned: &BTreeMap<String, Earned>, 
             unconverted: listed(unconverted),
             direct_unconverted: Vec::new(),
         }),
-        concentration: Some(concentration(&orgs, asked, active, total)),
-        activation: Some(activation(known, asked, group)),
+        concentration: Some(concentration(&orgs, question, active, total)),
+        activation: Some(activation(known, question, group)),
         tiers: tiers(known)
             .into_iter()
             .filter_map(|t| in_tier.get(&t.tier).map(|(all, active)| (t, all.len(), active.len())))
@@ -248,8 +248,8 @@ fn listed(unconverted: BTreeMap<String, (i64, i64)>) -> Vec<UnconvertedAmount> {
     unconverted.into_iter().map(amount).collect()
 }
 
-fn concentration(orgs: &BTreeMap<String, Org>, asked: &Asked<'_>, active: i64, total: i64) -> Concentration {
-    let k = if asked.k_count > 0 { asked.k_count } else { (active * asked.k_share + 9_999) / 10_000 };
+fn concentration(orgs: &BTreeMap<String, Org>, question: &Question<'_>, active: i64, total: i64) -> Concentration {
+    let k = if question.k_count > 0 { question.k_count } else { (active * question.k_share + 9_999) / 10_000 };
     let k = k.max(1).min(active);
     let mut revenues: Vec<i64> = orgs.values().filter(|o| o.active).map(|o| o.revenue.max(0)).collect();
     revenues.sort_by(|a, b| b.cmp(a));
@@ -263,22 +263,22 @@ fn concentration(orgs: &BTreeMap<String, Org>, asked: &Asked<'_>, active: i64, t
     }
 }
 
-fn activation(known: &Known, asked: &Asked<'_>, group: &dyn Fn(&View) -> bool) -> Activation {
+fn activation(known: &Known, question: &Question<'_>, group: &dyn Fn(&View) -> bool) -> Activation {
     let mut firsts: BTreeMap<String, (i64, Option<i64>)> = BTreeMap::new();
     for partner in known.everybody() {
         let Some((start, _, enrollment, tier)) = known.started(&partner).into_iter().next() else { continue };
         let then = view(&known.partner_at(&partner, start + 1), &enrollment.program, &tier);
-        if !(group(&then) && (asked.filter)(&then)) {
+        if !(group(&then) && (question.filter)(&then)) {
             continue;
         }
         let first = known.activities(&partner).into_iter().min();
-        let entity = if asked.roll_up { known.root(&partner) } else { partner };
+        let entity = if question.roll_up { known.root(&partner) } else { partner };
         let all = firsts.entry(entity).or_insert((start, first));
         all.0 = all.0.min(start);
         all.1 = [all.1, first].into_iter().flatten().min();
     }
     let (mut yes, mut all, mut immature_count) = (0, 0, 0);
-    for (start, first) in firsts.into_values().filter(|(start, _)| *start >= known.as_of - asked.window_days * DAY) {
+    for (start, first) in firsts.into_values().filter(|(start, _)| *start >= known.as_of - question.window_days * DAY) {
         if start + 90 * DAY >= known.as_of {
             immature_count += 1;
         } else {

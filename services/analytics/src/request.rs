@@ -45,12 +45,12 @@ pub(crate) fn positions(frame: &Frame) -> Vec<FoldedPosition> {
 
 /// A page of a computed list. Its token keeps the cut, so that all pages are of
 /// the same instant, even if that was "now".
-pub(crate) struct Ask {
+pub(crate) struct PageRequest {
     pub(crate) cut: Cut,
     page: Page,
 }
 
-impl Ask {
+impl PageRequest {
     pub(crate) fn read(
         api: &Api,
         cx: &Cx,
