@@ -186,10 +186,11 @@ impl Registration {
 /// Returns the registrations of deals by their ids. Not limited to what the
 /// caller may see.
 pub(crate) async fn registrations<C: ConnectionTrait>(conn: &C, cx: &Cx, ids: BTreeSet<&str>) -> Result<BTreeMap<String, Registration>> {
+    type Row = (String, String, Option<i64>, Option<i64>, bool);
     let columns = [Column::Id, Column::Partner, Column::SubmitTime, Column::EndTime, Column::Deleted];
     let rows = Deals::find().select_only().columns(columns).filter(Column::Tenant.eq(&cx.tenant)).filter(Column::Id.is_in(ids));
-    let found: Vec<(String, String, Option<i64>, Option<i64>, bool)> = rows.into_tuple().all(conn).await.db()?;
-    let read = |(id, partner, start, end, deleted): (String, String, Option<i64>, Option<i64>, bool)| {
+    let found: Vec<Row> = rows.into_tuple().all(conn).await.db()?;
+    let read = |(id, partner, start, end, deleted): Row| {
         let (start, end) = (start.map(Timestamp::from_micros), end.map(Timestamp::from_micros));
         (id, Registration { partner, start, end, deleted })
     };
