@@ -59,7 +59,7 @@ fn report_on_ten_thousand_partners() {
     };
     for run in 0..20 {
         let start = Instant::now();
-        let answer = bench.runtime.block_on(bench.quality().get_network_quality(bench.vendor(&tenant, request())));
+        let answer = bench.runtime.block_on(bench.quality().get_network_quality(bench.as_vendor(&tenant, request())));
         let headline = answer.expect("a report").into_inner().headline.expect("a headline");
         println!("report, run {run}: {:?}, {} enrolled", start.elapsed(), headline.enrolled_count);
     }

@@ -142,7 +142,7 @@ fn settings_are_printed_without_secrets() {
     assert!(printed.contains("backend = \"postgres\"") && printed.contains("[redacted]"), "{printed}");
     assert!(!printed.contains("hunter2"), "{printed}");
     let defaults = stdout(&run(dir.path(), &["config", "--default"]));
-    assert!(defaults.contains("# Where gRPC, gRPC-Web, REST"), "{defaults}");
+    assert!(defaults.contains("# Address that serves gRPC, gRPC-Web, REST"), "{defaults}");
 }
 
 /// Variables of command-line options are not settings. All others are.

@@ -61,7 +61,7 @@ fn every_file_is_part_of_a_module() -> Result<()> {
     for (place, _) in &all {
         let path = Path::new(place);
         let (name, dir) = (path.file_stem().unwrap_or_default(), path.parent().unwrap_or(path));
-        let target = name == "lib" || name == "main" || name == "build" || dir.ends_with("tests");
+        let target = name == "lib" || name == "main" || name == "build" || dir.ends_with("tests") || dir.ends_with("benches");
         let (name, dir) = if name == "mod" { (dir.file_name().unwrap_or_default(), dir.parent().unwrap_or(dir)) } else { (name, dir) };
         let declaration = format!("mod {};", name.to_string_lossy());
         let near = |other: &str| {
