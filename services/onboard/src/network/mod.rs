@@ -8,16 +8,14 @@ mod store;
 mod visibility;
 
 use prost_types::FieldMask;
+use stoa_kernel::mask;
 use stoa_proto::onboard::v1::Partner;
 
 pub(crate) use visibility::{subscriptions, visibility_job};
 
 /// Whether an update may change the parent.
 fn may_move(input: &Partner, mask: Option<&FieldMask>) -> bool {
-    match mask.map(|mask| mask.paths.as_slice()).unwrap_or_default() {
-        [] => !input.parent.is_empty(),
-        paths => paths.iter().any(|path| path == "parent" || path == "*"),
-    }
+    mask::includes(mask, "parent", !input.parent.is_empty())
 }
 
 #[cfg(test)]

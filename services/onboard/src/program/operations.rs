@@ -8,12 +8,14 @@ use stoa_store::{Tx, documents};
 use super::store::Programs;
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateProgramRequest) -> Result<Program> {
+    cx.require_tenant_reach()?;
     let id = ids::chosen_or_new("program_id", &request.program_id)?;
     let program = Program { name: names::name("programs", &id), ..request.program.clone().unwrap_or_default() };
     record_created::<Programs, ProgramCreated>(tx, cx, program).await
 }
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateProgramRequest) -> Result<Program> {
+    cx.require_tenant_reach()?;
     let input = request.program.clone().unwrap_or_default();
     let current = documents::load::<Programs>(tx, cx, "program.name", &input.name).await?;
     etag::require(&current, &input.etag)?;

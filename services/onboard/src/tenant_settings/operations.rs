@@ -12,6 +12,7 @@ use super::{
 use crate::program::store::Programs;
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateTenantSettingsRequest) -> Result<TenantSettings> {
+    cx.require_tenant_reach()?;
     let input = request.tenant_settings.clone().unwrap_or_default();
     let recorded = documents::lock::<Settings>(tx, cx, ID).await?;
     let current = recorded.clone().unwrap_or_else(stoa_directory::default_settings);

@@ -12,6 +12,7 @@ use super::{
 use crate::program::store::Programs;
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateTierRequest) -> Result<Tier> {
+    cx.require_tenant_reach()?;
     let program = documents::id::<Programs>("parent", &request.parent)?;
     let id = ids::chosen_or_new("tier_id", &request.tier_id)?;
     let tier = Tier { name: format!("programs/{program}/tiers/{id}"), ..request.tier.clone().unwrap_or_default() };
@@ -22,6 +23,7 @@ pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateTierRequest) -> Res
 }
 
 pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateTierRequest) -> Result<Tier> {
+    cx.require_tenant_reach()?;
     let input = request.tier.clone().unwrap_or_default();
     let current = documents::load::<Tiers>(tx, cx, "tier.name", &input.name).await?;
     etag::require(&current, &input.etag)?;
