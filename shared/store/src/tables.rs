@@ -91,6 +91,39 @@ pub async fn drop(manager: &SchemaManager<'_>, tables: Vec<TableCreateStatement>
     Ok(())
 }
 
+/// A migration that creates tables with their indexes.
+#[must_use]
+pub fn new_tables(
+    name: &'static str,
+    tables: fn() -> Vec<TableCreateStatement>,
+    indexes: &'static [&'static str],
+) -> Box<dyn MigrationTrait> {
+    Box::new(NewTables { name, tables, indexes })
+}
+
+struct NewTables {
+    name: &'static str,
+    tables: fn() -> Vec<TableCreateStatement>,
+    indexes: &'static [&'static str],
+}
+
+impl MigrationName for NewTables {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for NewTables {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create(manager, (self.tables)(), self.indexes).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop(manager, (self.tables)()).await
+    }
+}
+
 /// A migration that adds an index for each order or condition that a list may be
 /// asked for, given as a table and one of its columns.
 #[must_use]

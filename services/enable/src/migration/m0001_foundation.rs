@@ -1,15 +1,12 @@
-use sea_orm_migration::{async_trait, prelude::*, sea_orm::DbErr};
+use sea_orm_migration::{MigrationTrait, prelude::TableCreateStatement};
 use stoa_store::{
     tables::{self, documents, number, optional_number, small, table, text},
     text_key,
 };
 
-pub(super) struct Foundation;
-
-impl MigrationName for Foundation {
-    fn name(&self) -> &'static str {
-        "enable_0001_foundation"
-    }
+/// The first tables.
+pub(super) fn foundation() -> Box<dyn MigrationTrait> {
+    tables::new_tables("enable_0001_foundation", tables, &INDEXES)
 }
 
 fn tables() -> Vec<TableCreateStatement> {
@@ -64,14 +61,3 @@ const INDEXES: [&str; 6] = [
     "CREATE INDEX certification_award_due ON certification_award (due_time) WHERE due_time IS NOT NULL",
     "CREATE INDEX portal_activity_partner ON portal_activity (tenant, partner, date)",
 ];
-
-#[async_trait::async_trait]
-impl MigrationTrait for Foundation {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tables::create(manager, tables(), &INDEXES).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tables::drop(manager, tables()).await
-    }
-}

@@ -12,7 +12,7 @@ use sea_orm_migration::MigrationTrait;
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     let mut all = stoa_events::migrations();
     all.extend(stoa_directory::migrations());
-    all.push(Box::new(m0001_foundation::Foundation));
+    all.push(m0001_foundation::foundation());
     all.push(m0002_order::order());
     all
 }

@@ -1,15 +1,12 @@
-use sea_orm_migration::{async_trait, prelude::*, sea_orm::DbErr};
+use sea_orm_migration::{MigrationTrait, prelude::TableCreateStatement};
 use stoa_store::{
     tables::{self, documents, flag, number, optional_number, small, text},
     text_key,
 };
 
-pub(super) struct Foundation;
-
-impl MigrationName for Foundation {
-    fn name(&self) -> &'static str {
-        "market_0001_foundation"
-    }
+/// The first tables.
+pub(super) fn foundation() -> Box<dyn MigrationTrait> {
+    tables::new_tables("market_0001_foundation", tables, &INDEXES)
 }
 
 fn tables() -> Vec<TableCreateStatement> {
@@ -36,14 +33,3 @@ const INDEXES: [&str; 2] = [
     "CREATE INDEX marketing_campaign_partner ON marketing_campaign (tenant, partner)",
     "CREATE INDEX marketing_campaign_due ON marketing_campaign (due_time) WHERE due_time IS NOT NULL",
 ];
-
-#[async_trait::async_trait]
-impl MigrationTrait for Foundation {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tables::create(manager, tables(), &INDEXES).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tables::drop(manager, tables()).await
-    }
-}

@@ -1,15 +1,12 @@
-use sea_orm_migration::{async_trait, prelude::*, sea_orm::DbErr};
+use sea_orm_migration::{MigrationTrait, prelude::TableCreateStatement};
 use stoa_store::{
     tables::{self, bytes, documents, flag, number, optional_number, small, table, text},
     text_key,
 };
 
-pub(super) struct Foundation;
-
-impl MigrationName for Foundation {
-    fn name(&self) -> &'static str {
-        "sell_0001_foundation"
-    }
+/// The first tables.
+pub(super) fn foundation() -> Box<dyn MigrationTrait> {
+    tables::new_tables("sell_0001_foundation", tables, &INDEXES)
 }
 
 fn deal() -> TableCreateStatement {
@@ -86,14 +83,3 @@ const INDEXES: [&str; 6] = [
     "CREATE UNIQUE INDEX crm_link_local ON crm_link (tenant, connector, object, local_id)",
     "CREATE INDEX crm_conflict_time ON crm_conflict (tenant, record_time)",
 ];
-
-#[async_trait::async_trait]
-impl MigrationTrait for Foundation {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tables::create(manager, tables(), &INDEXES).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tables::drop(manager, tables()).await
-    }
-}
