@@ -12,7 +12,7 @@ use tonic::Status;
 use tonic_types::StatusExt;
 
 /// An object in [`network`] of every noun that can be updated.
-const OBJECTS: [(&str, &str); 10] = [
+const OBJECTS: &[(&str, &str)] = &[
     ("Course", "courses/edge"),
     ("CrmConnector", "crmConnectors/crm"),
     ("Deal", "deals/one"),

@@ -219,7 +219,7 @@ impl Requests {
         }
         let id = self.id();
         let today = self.now.to_string();
-        let candidates = [id.as_str(), "USD", today.get(..10).unwrap_or_default(), "onboard", "https://stoa.example/"];
+        let candidates = [id.as_str(), "USD", today.get(..10).unwrap_or_default(), "onboard", "DE", "https://stoa.example/"];
         needs.text(&candidates).with_context(|| format!("none of {candidates:?} fits: add a text that does in tests/src/requests.rs"))
     }
 }
