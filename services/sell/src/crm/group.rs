@@ -22,7 +22,7 @@ pub(super) struct Group {
     pub(super) links: Links,
     /// By id.
     deals: BTreeMap<String, Deal>,
-    registrations: Registrations,
+    pub(super) registrations: Registrations,
 }
 
 impl Group {
@@ -32,11 +32,8 @@ impl Group {
         let links = Links::of_rows(tx, cx, names::last(&connector.name), rows).await?;
         let to_change = |row| links.get(row).filter(|link| !link.deleted && !is_unchanged(link, row) && !is_superseded(link, row));
         let found = deals(tx, cx, rows.iter().filter_map(to_change).map(|link| link.local_id.as_str()).collect()).await?;
-        let registered = found.iter().filter(|deal| is_registered_history(deal)).cloned();
-        let registered: Vec<Deal> = registered.collect();
-        let is_known = |row| links.get(row).is_some_and(|link| registered.iter().any(|deal| names::last(&deal.name) == link.local_id));
-        let described = rows.iter().filter_map(|row| described(connector, row, cx.now, is_known(row)));
-        let all: Vec<Deal> = registered.iter().cloned().chain(described).collect();
+        let described = rows.iter().filter_map(|row| described(connector, row, cx.now));
+        let all: Vec<Deal> = found.iter().cloned().chain(described).collect();
         let registrations = Registrations::read(tx, cx, &all).await?;
         let deals = found.into_iter().map(|deal| (names::last(&deal.name).to_owned(), deal)).collect();
         tx.hold_rows();
@@ -48,33 +45,17 @@ impl Group {
         self.deals.get(id).cloned().ok_or_else(|| Error::internal(format!("deals/{id} is linked but missing")))
     }
 
-    /// Whether a deal is a registration of the past that overlaps with another
-    /// partner's.
-    pub(super) async fn overlaps(&self, tx: &Tx, cx: &Cx, deal: &Deal) -> Result<bool> {
-        Ok(is_registered_history(deal) && self.registrations.overlap(tx, cx, deal).await?)
-    }
-
     /// Keeps a deal as a row left it.
     pub(super) fn put(&mut self, deal: Deal) {
-        if is_registered_history(&deal) || self.registrations.contains(&deal) {
-            self.registrations.put(&deal);
-        }
+        self.registrations.update(&deal);
         self.deals.insert(names::last(&deal.name).to_owned(), deal);
     }
 }
 
-/// A registration of the past. It is not screened when it comes, so that it
-/// overlaps with another one is found here.
-fn is_registered_history(deal: &Deal) -> bool {
-    deal.imported && deal.submit_time.is_some()
-}
-
-/// Returns the customer and product line that a row gives to a registration: one
-/// that it makes, or one that is known.
-fn described(connector: &CrmConnector, row: &CrmRow, now: Timestamp, is_known: bool) -> Option<Deal> {
+/// Returns the customer and product line that a row gives to its deal.
+fn described(connector: &CrmConnector, row: &CrmRow, now: Timestamp) -> Option<Deal> {
     let mapped = mapping::map(connector, row.deal.as_ref().filter(|_| !row.deleted)?, now).ok()?;
-    let registered = mapped.registered.is_some() || is_known;
-    registered.then(|| Deal { customer: mapped.customer, product_line: mapped.product_line, ..Deal::default() })
+    Some(Deal { customer: mapped.customer, product_line: mapped.product_line, ..Deal::default() })
 }
 
 async fn deals(tx: &Tx, cx: &Cx, ids: Vec<&str>) -> Result<Vec<Deal>> {

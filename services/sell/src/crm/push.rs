@@ -139,11 +139,12 @@ fn add_registration_and_stage(
 async fn keep(tx: &Tx, cx: &Cx, deal: Deal, mut findings: Vec<Finding>, is_new: bool, group: &mut Group) -> Result<Vec<Finding>> {
     if is_new && deal.imported && deal.submit_time.is_some() {
         index::add(tx, cx, &deal).await?;
+        group.registrations.index(&deal);
     }
-    if group.overlaps(tx, cx, &deal).await? {
+    group.put(deal.clone());
+    if deal.imported && group.registrations.overlap(tx, cx, &deal).await? {
         findings.push(Finding::Overlap);
     }
-    group.put(deal);
     Ok(findings)
 }
 
@@ -166,7 +167,11 @@ async fn update(
     let (at, mut steps) = (changed_at(row, cx), Vec::new());
     if deal != current {
         steps.push(Step::new::<DealUpdated>(deal.clone()).at(at));
-        if let Some(source) = screening::update_index(tx, cx, &current, &deal).await? {
+        let update = screening::update_index(tx, cx, &current, &deal).await?;
+        if update.is_changed {
+            group.registrations.index(&deal);
+        }
+        if let Some(source) = update.holder {
             deal = registration::conflicted(&deal, source, cx.now)?;
             steps.push(Step::new::<DealConflicted>(deal.clone()));
         }

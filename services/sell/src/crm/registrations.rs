@@ -41,6 +41,9 @@ impl Registrations {
         if entries.len() as u64 == ENTRIES_MAX {
             return Ok(Self { is_partial: true, ..Self::default() });
         }
+        if entries.is_empty() {
+            return Ok(Self::default());
+        }
         let mut found = Self::default();
         let ids: BTreeSet<&str> = entries.iter().map(|entry| entry.deal.as_str()).collect();
         found.registrations = store::registrations(tx.conn(), cx, ids).await?;
@@ -50,19 +53,21 @@ impl Registrations {
         Ok(found)
     }
 
-    /// Whether a deal is one of them.
-    pub(super) fn contains(&self, deal: &Deal) -> bool {
-        self.registrations.contains_key(names::last(&deal.name))
-    }
-
-    /// Keeps a registration as a row left it.
-    pub(super) fn put(&mut self, deal: &Deal) {
+    /// Follows the index, to which a deal was added by its identifiers.
+    pub(super) fn index(&mut self, deal: &Deal) {
         let id = names::last(&deal.name);
         self.deals.values_mut().for_each(|ids| _ = ids.remove(id));
         for key in keys_of(deal) {
             self.deals.entry((key, names::last(&deal.product_line).to_owned())).or_default().insert(id.to_owned());
         }
         self.registrations.insert(id.to_owned(), Registration::of(deal));
+    }
+
+    /// Follows a deal, if it is in the index.
+    pub(super) fn update(&mut self, deal: &Deal) {
+        if let Some(known) = self.registrations.get_mut(names::last(&deal.name)) {
+            *known = Registration::of(deal);
+        }
     }
 
     /// Whether another partner's registration of the same business was open at

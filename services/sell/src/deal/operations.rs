@@ -96,7 +96,7 @@ pub(super) async fn update(tx: &Tx, cx: &Cx, request: &UpdateDealRequest, (): &(
         check_product_line(tx, cx, &deal).await?;
     }
     let mut steps = vec![Step::new::<DealUpdated>(deal.clone())];
-    if let Some(source) = screening::update_index(tx, cx, &current, &deal).await? {
+    if let Some(source) = screening::update_index(tx, cx, &current, &deal).await?.holder {
         steps.push(Step::new::<DealConflicted>(registration::conflicted(&deal, source, cx.now)?));
     }
     write(tx, cx, &current, steps).await

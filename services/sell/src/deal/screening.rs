@@ -34,29 +34,36 @@ async fn find_holder(tx: &Tx, cx: &Cx, deal: &Deal) -> Result<Option<Source>> {
     Ok(conflict::source(deal, &others, cx.now))
 }
 
-/// Updates the index after a change of customer or product line. Returns what
-/// holds the new customer if that makes an undecided registration conflicted.
-pub(crate) async fn update_index(tx: &Tx, cx: &Cx, current: &Deal, next: &Deal) -> Result<Option<Source>> {
+/// What a change of a deal's claim came to.
+#[derive(Default)]
+pub(crate) struct IndexUpdate {
+    /// Whether the deal is in the index by other identifiers now.
+    pub(crate) is_changed: bool,
+    /// What holds the new customer, if the registration is undecided.
+    pub(crate) holder: Option<Source>,
+}
+
+/// Updates the index after a change of customer or product line.
+pub(crate) async fn update_index(tx: &Tx, cx: &Cx, current: &Deal, next: &Deal) -> Result<IndexUpdate> {
     let is_direct = conflict::is_direct(next);
     if !claim::differ(current, next) && conflict::is_direct(current) == is_direct {
-        return Ok(None);
+        return Ok(IndexUpdate::default());
     }
     let state = registration::state_at(next, cx.now);
     let is_history = next.imported && next.submit_time.is_some();
     let is_open = !next.imported && matches!(state, State::ActionRequired | State::Conflicted);
     if !is_direct && !is_history && !is_open {
-        return Ok(None);
+        return Ok(IndexUpdate::default());
     }
     index::remove(tx, cx, next).await?;
     if is_history {
         index::add(tx, cx, next).await?;
-        return Ok(None);
+        return Ok(IndexUpdate { is_changed: true, holder: None });
     }
     index::lock_and_add(tx, cx, next).await?;
-    if is_direct || state == State::Conflicted {
-        return Ok(None);
-    }
-    find_holder(tx, cx, next).await
+    let is_decided = is_direct || state == State::Conflicted;
+    let holder = if is_decided { None } else { find_holder(tx, cx, next).await? };
+    Ok(IndexUpdate { is_changed: true, holder })
 }
 
 /// Whether another partner's registration of the same business was open at the

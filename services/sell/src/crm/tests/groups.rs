@@ -1,5 +1,6 @@
 //! Rows of one transaction, whose links and deals are read at once.
 
+use stoa_proto::sell::v1::{CrmDealField, CrmFieldOwner, CrmFieldRule};
 use stoa_store::documents;
 
 use super::*;
@@ -83,6 +84,46 @@ async fn a_past_registration_is_found_by_its_current_customer() {
         push(&bench, vec![one("5", "v1", "acme", "Faxquote"), one("4", "v2", "other", "Faxquote"), one("6", "v1", "acme", "Faxquote")])
             .await;
     assert_eq!(late.iter().map(kinds).collect::<Vec<_>>(), [vec![], vec![Finding::Overlap], vec![Finding::Overlap]]);
+}
+
+#[tokio::test]
+async fn a_deal_does_not_overlap_with_its_own_past() {
+    let bench = bench().await;
+    let (store, cx) = (&bench.api.deps.store, bench.cx(Reach::Tenant));
+    let mut connector = documents::get::<CrmConnectors, _>(store.read(), &cx, CONNECTOR).await.unwrap();
+    connector.field_owners = vec![CrmFieldRule { field: CrmDealField::Partner.into(), owner: CrmFieldOwner::Remote.into() }];
+    let one = |id: &str, version: &str, partner: &str| of(row(&bench, id, version, "Engaging"), partner, "Cancity");
+    let apply = async |rows: Vec<CrmRow>| store.run(&cx, (connector.clone(), rows), apply_group).await.unwrap();
+    apply(vec![one("1", "v1", "acme")]).await;
+    let reassigned = apply(vec![one("1", "v2", "other")]).await;
+    assert_eq!((outcomes(&reassigned), kinds(&reassigned[0])), (vec![Outcome::Updated], vec![]));
+    let next = apply(vec![one("1", "v3", "acme"), one("2", "v1", "other")]).await;
+    assert_eq!(next.iter().map(kinds).collect::<Vec<_>>(), [vec![], vec![Finding::Overlap]]);
+}
+
+#[tokio::test]
+async fn a_registration_keeps_identifiers_that_its_row_leaves_out() {
+    let bench = bench().await;
+    let registered = |id: &str, version: &str, partner: &str, domain: &str| {
+        with(of(row(&bench, id, version, "Engaging"), partner, ""), |d| {
+            (d.account_name, d.account_domain) = ("Cancity".into(), domain.into());
+        })
+    };
+    let without_date = |row| with(row, |d: &mut DealRow| d.registered_time = None);
+    // A deal that is registered by a later row, which leaves out the domain.
+    push(&bench, vec![registered("1", "v1", "acme", "cancity.example"), without_date(registered("2", "v1", "other", "cancity.example"))])
+        .await;
+    let late = push(&bench, vec![registered("2", "v2", "other", "")]).await;
+    assert_eq!(kinds(&late[0]), [Finding::Overlap]);
+    // A group that registers a deal and then changes its customer.
+    let rows = vec![
+        registered("3", "v1", "other", "isdom.example"),
+        without_date(registered("3", "v2", "other", "faxquote.example")),
+        registered("4", "v1", "acme", "isdom.example"),
+        registered("5", "v1", "acme", "faxquote.example"),
+    ];
+    let found = push(&bench, rows).await;
+    assert_eq!(found.iter().map(kinds).collect::<Vec<_>>(), [vec![], vec![Finding::NoEngageDate], vec![], vec![Finding::Overlap]]);
 }
 
 #[tokio::test]
