@@ -143,6 +143,19 @@ pub async fn find_all<T: Documents, C: ConnectionTrait>(
     found.into_iter().map(read).collect()
 }
 
+/// Like [`lock`], for all IDs of a list, in the order of IDs. Returns the
+/// documents by ID.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn lock_all<T: Documents>(tx: &Tx, cx: &Cx, ids: impl IntoIterator<Item = &str>) -> Result<BTreeMap<String, T::Document>> {
+    tx.write_held().await?;
+    let ids: BTreeSet<&str> = ids.into_iter().collect();
+    let rows = select::<T>(cx).filter(column::<T>("id").is_in(ids)).filter(T::scope(cx)).order_by_asc(column::<T>("id"));
+    let found: Vec<(String, Vec<u8>)> = rows.lock_exclusive().into_tuple().all(tx.conn()).await.db()?;
+    found.into_iter().map(|(id, bytes)| Ok((id.clone(), read::<T>((id, bytes))?))).collect()
+}
+
 /// The document with a name, as it is at the caller's instant.
 ///
 /// # Errors
@@ -230,6 +243,7 @@ pub async fn insert<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, byte
 /// # Errors
 /// If the store cannot be written.
 pub async fn insert_first<T: Documents>(tx: &Tx, cx: &Cx, documents: Vec<(&T::Document, Vec<u8>)>) -> Result<Vec<bool>> {
+    tx.write_held().await?;
     let rows: Vec<_> = documents.into_iter().map(|(document, bytes)| row::<T>(cx, document, bytes)).collect::<Result<_>>()?;
     let mut inserted = BTreeSet::new();
     for rows in rows.chunks(ROWS_PER_STATEMENT_MAX) {

@@ -50,7 +50,8 @@ impl Table {
     async fn write(mut self, conn: &DatabaseTransaction) -> Result<()> {
         let rows = std::mem::take(&mut self.rows);
         let (new, known): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| matches!(row.write, Write::Insert(_)));
-        for mut rows in [new, known] {
+        // A row may leave a unique key that a new one takes.
+        for mut rows in [known, new] {
             while !rows.is_empty() {
                 let rest = rows.split_off(rows.len().min(ROWS_PER_STATEMENT_MAX));
                 self.write_together(conn, rows).await?;

@@ -246,14 +246,15 @@ impl Tx {
         Self { transaction, held: Held::default(), at_end: AtEnd::default() }
     }
 
-    /// From now on, documents wait until [`Tx::write_held`] or the end of the
-    /// operation, then all of a table are written in one statement. Locking one
-    /// writes them, too; other queries do not see them: a batch reads first.
+    /// From now on, documents and rows of [`upsert`](crate::upsert) wait until
+    /// [`Tx::write_held`] or the end of the operation. Then all rows of a table are
+    /// written in one statement. Locking a document writes them, too. Other
+    /// queries do not see them: a batch reads first.
     pub fn hold_rows(&self) {
         self.held.start();
     }
 
-    /// Writes the documents that wait, before a query that has to see them.
+    /// Writes the rows that wait, before a query that has to see them.
     ///
     /// # Errors
     /// As writing each of them.

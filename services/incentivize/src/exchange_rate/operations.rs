@@ -60,7 +60,10 @@ pub(super) async fn batch_create(tx: &Tx, cx: &Cx, request: &BatchCreateExchange
     let known = known(tx, cx, rates.iter().zip(&new).filter(|(_, new)| new.is_none()).map(|((_, rate), _)| rate)).await?;
     for ((index, rate), new) in rates.into_iter().zip(new) {
         let is_new = new.is_some();
-        let rate = new.map_or_else(|| same(known.get(&rate.name).cloned().unwrap_or_default(), &rate), Ok);
+        let rate = match new {
+            Some(new) => Ok(new),
+            None => same(known.get(&rate.name).cloned().ok_or_else(|| Error::not_found(&rate.name))?, &rate),
+        };
         match rate {
             Ok(rate) => {
                 answer.created_count += i32::from(is_new);

@@ -41,8 +41,8 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Reads what rows are about, and locks the enrollments among it. From now
-    /// on, what the transaction writes is held.
+    /// Reads what rows are about, and locks the enrollments and partners among
+    /// it. From now on, what the transaction writes is held.
     pub(super) async fn read(tx: &Tx, cx: &Cx, requests: &[BulkEnrollRequest]) -> Result<Self> {
         let rows = || requests.iter().filter_map(|request| request.row.as_ref());
         if rows().filter_map(|row| row.partner.as_ref()).any(|partner| !partner.parent.is_empty()) {
@@ -55,7 +55,7 @@ impl Group {
         let group = Self {
             answers: store::bulk_answers(tx, cx, requests).await?,
             new_answers: Vec::new(),
-            partners: documents::find_all::<Partners, _>(tx.conn(), cx, partners()).await?,
+            partners: documents::lock_all::<Partners>(tx, cx, partners()).await?,
             live: live.into_iter().map(|enrollment| (key(&enrollment), enrollment)).collect(),
             programs: BTreeMap::new(),
             tiers: BTreeMap::new(),

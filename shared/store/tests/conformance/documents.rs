@@ -67,7 +67,7 @@ impl ListRequest for List {
     }
 }
 
-fn tier(id: &str, title: &str, rank: i32) -> Tier {
+pub(crate) fn tier(id: &str, title: &str, rank: i32) -> Tier {
     let mut tier = Tier { name: format!("programs/p/tiers/{id}"), display_name: title.to_owned(), rank, ..Tier::default() };
     tier.set_version("\"1\"".to_owned(), prost_types::Timestamp::default(), true);
     tier

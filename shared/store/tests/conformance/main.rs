@@ -12,6 +12,7 @@ mod constraints;
 mod documents;
 mod filters;
 mod groups;
+mod held;
 mod leases;
 mod migrations;
 mod once;
