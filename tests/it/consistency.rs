@@ -106,6 +106,12 @@ fn corruptions() -> Vec<(&'static str, &'static str, Option<Vec<u8>>, &'static s
             None,
             "enrollment_history lacks version 2 of north-second",
         ),
+        (
+            "sell",
+            "DELETE FROM partner_ancestor WHERE ancestor = 'north' AND partner = 'north'",
+            None,
+            "sell: partner_ancestor lacks (\"acme\", \"north\", \"north\", true)",
+        ),
         ("analytics", last_fact, None, "analytics: no fact of deals/north-won@"),
     ]
 }
