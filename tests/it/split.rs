@@ -34,7 +34,7 @@ async fn beside(suite: &TestSuite, address: &str, dir: &tempfile::TempDir, place
 
 async fn get(suite: &Suite, path: &str, token: &str) -> Result<Value> {
     let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}")).body(Body::empty())?;
-    let (parts, body) = suite.http()?.oneshot(request).await?.into_parts();
+    let (parts, body) = suite.http().oneshot(request).await?.into_parts();
     let text = body.collect().await?.to_bytes();
     anyhow::ensure!(parts.status == 200, "{path}: {} {}", parts.status, String::from_utf8_lossy(&text));
     Ok(serde_json::from_slice(&text)?)

@@ -97,9 +97,11 @@ impl TestSuite {
         // Tests call faster than people do.
         config.limits.rate_per_caller_per_second = 1_000_000;
         config.limits.rate_burst = 1_000_000;
+        config.limits.rate_per_tenant_per_second = 1_000_000;
+        config.limits.rate_tenant_burst = 1_000_000;
         let (clock, handle) = Clock::driven(now);
         let suite = Suite::start(config, Options { clock: clock.clone(), manual: true, ..options }).await?;
-        let http = suite.http()?;
+        let http = suite.http();
         Ok(Self { suite, clock: handle, business: clock, http, _places: places })
     }
 

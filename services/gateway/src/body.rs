@@ -11,6 +11,7 @@ use futures::{Stream, StreamExt, stream};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use stoa_kernel::{Error, Kind};
 use stoa_proto::common::v1::ErrorReason;
+use stoa_rpc::Charge;
 use tokio::sync::Notify;
 
 use crate::request;
@@ -19,15 +20,8 @@ use crate::request;
 /// that sends many of them and does not read cannot fill the memory.
 const REFUSED_LINES_MAX: usize = 1000;
 
-/// Reads the whole body.
-///
-/// # Errors
-/// INVALID_ARGUMENT `TOO_LARGE` if the body exceeds the limit.
-pub(crate) async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Error> {
-    axum::body::to_bytes(body, bytes_max).await.map_err(|_| too_large("body", bytes_max))
-}
-
-fn too_large(what: &str, bytes_max: usize) -> Error {
+/// INVALID_ARGUMENT `TOO_LARGE` for a body or line.
+pub(crate) fn too_large(what: &str, bytes_max: usize) -> Error {
     Error::new(Kind::InvalidArgument, ErrorReason::TooLarge, format!("{what} must have at most {bytes_max} bytes. Send less at once."))
         .with_field(what, format!("must have at most {bytes_max} bytes"))
 }
@@ -68,12 +62,22 @@ impl Refused {
     }
 }
 
+/// How much of a stream is read at a time.
+pub(crate) struct LineLimits {
+    /// Maximum size of a line in bytes.
+    pub(crate) bytes_max: usize,
+    /// The caller's bytes, of which the part of a line that has arrived takes some.
+    pub(crate) charge: Charge,
+}
+
 struct Lines {
     body: BodyDataStream,
     buffer: BytesMut,
+    /// Bytes of the buffer that hold no end of a line.
+    searched: usize,
     number: u64,
     descriptor: MessageDescriptor,
-    line_bytes_max: usize,
+    limits: LineLimits,
     refused: Refused,
     finished: bool,
 }
@@ -84,11 +88,11 @@ struct Lines {
 pub(crate) fn lines(
     body: Body,
     descriptor: MessageDescriptor,
-    line_bytes_max: usize,
+    limits: LineLimits,
     refused: Refused,
 ) -> impl Stream<Item = DynamicMessage> + Send + 'static {
     let body = body.into_data_stream();
-    let state = Lines { body, buffer: BytesMut::new(), number: 0, descriptor, line_bytes_max, refused, finished: false };
+    let state = Lines { body, buffer: BytesMut::new(), searched: 0, number: 0, descriptor, limits, refused, finished: false };
     stream::unfold(state, |mut lines| async move {
         loop {
             let line = lines.next_line().await?;
@@ -117,25 +121,35 @@ impl Lines {
 
     async fn next_line(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(at) = self.buffer.iter().position(|b| *b == b'\n') {
+            if let Some(at) = self.buffer[self.searched..].iter().position(|b| *b == b'\n') {
+                let at = self.searched + at;
                 let line = self.buffer.split_to(at + 1);
+                self.searched = 0;
                 return Some(line.freeze().slice(..at));
             }
-            if self.buffer.len() > self.line_bytes_max {
-                self.refused.push(too_large("line", self.line_bytes_max).with_metadata("line", (self.number + 1).to_string()));
-                return None;
+            self.searched = self.buffer.len();
+            if self.buffer.len() > self.limits.bytes_max {
+                return self.end(too_large("line", self.limits.bytes_max).with_metadata("line", (self.number + 1).to_string()));
+            }
+            if !self.limits.charge.set(self.buffer.len()) {
+                let message = "too many bytes of requests are being read. Wait a second and retry.";
+                return self.end(Error::new(Kind::ResourceExhausted, ErrorReason::Overloaded, message).retry_after_ms(1000));
             }
             if self.finished {
+                self.searched = 0;
                 return (!self.buffer.is_empty()).then(|| self.buffer.split().freeze());
             }
             match self.body.next().await {
                 Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
-                Some(Err(error)) => {
-                    self.refused.push(Error::invalid("body", format!("was interrupted: {error}")));
-                    return None;
-                }
+                Some(Err(error)) => return self.end(Error::invalid("body", format!("was interrupted: {error}"))),
                 None => self.finished = true,
             }
         }
+    }
+
+    /// Ends the stream with an error after the answers to the lines before it.
+    fn end(&self, error: Error) -> Option<Bytes> {
+        self.refused.push(error);
+        None
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stoa_rpc::Channel;
+use stoa_rpc::{Channel, Door};
 
 /// Configuration of a gateway.
 #[derive(Clone)]
@@ -12,11 +12,6 @@ pub struct GatewayConfig {
     /// names. If it names none of them, they go to the entry `events`, which is
     /// this process's own stack.
     pub services: BTreeMap<String, Channel>,
-    /// Maximum size of a request body in bytes, or of one line if the body is a
-    /// stream.
-    pub body_bytes_max: usize,
-    /// Requests per second that one caller may send.
-    pub rate_per_caller_per_second: u32,
-    /// Requests that a caller may send at once after a pause.
-    pub rate_burst: u32,
+    /// The door of the process.
+    pub door: Door,
 }

@@ -65,6 +65,13 @@ pub(crate) fn response_to(status: &Status, request: &HeaderMap) -> Response {
     response
 }
 
+/// The response to a request that did not arrive in time.
+pub(crate) fn late(status: &Status) -> Response {
+    let mut response = response(status);
+    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    response
+}
+
 /// A status as an HTTP response.
 pub(crate) fn response(status: &Status) -> Response {
     let body = Body::from(json(status).to_string());

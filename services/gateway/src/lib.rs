@@ -12,7 +12,6 @@ mod headers;
 mod json;
 mod openapi;
 mod parameter;
-mod rate;
 mod request;
 mod route;
 mod stream;

@@ -6,12 +6,12 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use http::{HeaderMap, header};
 use prost_reflect::DynamicMessage;
 use stoa_kernel::clock::wall_now;
+use stoa_rpc::Visitor;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -93,14 +93,10 @@ async fn expiry(token: Option<Duration>) {
     }
 }
 
-/// Returns how long the bearer token remains valid. The services have verified it,
-/// so only its expiry matters here.
-pub(crate) fn token_left(headers: &HeaderMap) -> Option<Duration> {
-    let token = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
-    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-    let left = claims.get("exp")?.as_i64()? - wall_now().micros() / 1_000_000;
-    Some(Duration::from_secs(u64::try_from(left).unwrap_or_default()))
+/// Returns how long the caller's token remains valid.
+pub(crate) fn token_left(visitor: &Visitor) -> Option<Duration> {
+    let left = visitor.identity.as_ref()?.expires.micros() - wall_now().micros();
+    Some(Duration::from_micros(u64::try_from(left).unwrap_or_default()))
 }
 
 fn framed(message: &DynamicMessage, form: Form, resume: Option<&str>) -> Bytes {

@@ -11,16 +11,14 @@ use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use prost_reflect::{DynamicMessage, Value};
 use stoa_kernel::{Error, Kind};
 use stoa_proto::common::v1::ErrorReason;
-use stoa_rpc::{Channel, status};
+use stoa_rpc::{Channel, Door, Origin, Visitor, status};
 use tonic::{Status, client::Grpc};
 
 use crate::{
-    body::{self, Refused},
+    body::{self, LineLimits, Refused},
     codec::DynamicCodec,
     config::GatewayConfig,
-    failure, headers, json, parameter,
-    rate::Rate,
-    request,
+    failure, headers, json, parameter, request,
     route::{Found, Route, Routes},
     stream::{self, Form},
 };
@@ -32,30 +30,18 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(crate) struct Transcoder {
     routes: Routes,
     services: BTreeMap<String, Channel>,
-    body_bytes_max: usize,
-    rate: Rate,
+    door: Door,
 }
 
 impl Transcoder {
     pub(crate) fn new(config: GatewayConfig) -> Self {
-        Self {
-            routes: Routes::new(),
-            services: config.services,
-            body_bytes_max: config.body_bytes_max,
-            rate: Rate::new(config.rate_per_caller_per_second, config.rate_burst),
-        }
+        Self { routes: Routes::new(), services: config.services, door: config.door }
     }
 
     pub(crate) async fn handle(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        if let Err(error) = self.rate.take(&parts.headers) {
-            return failure::response(&status(error));
-        }
         match self.routes.find(&parts.method, parts.uri.path()) {
-            Found::Route(route, variables) => match self.call(route, &variables, &parts, body).await {
-                Ok(response) => response,
-                Err(status) => failure::response_to(&status, &parts.headers),
-            },
+            Found::Route(route, variables) => self.enter(route, &variables, &parts, body).await,
             Found::OtherVerbs(verbs) => wrong_verb(&verbs),
             Found::Nothing => {
                 let message = format!("{} is not a path of this API. See /openapi.json.", parts.uri.path());
@@ -64,13 +50,39 @@ impl Transcoder {
         }
     }
 
-    async fn call(&self, route: &Route, variables: &[(&str, String)], parts: &Parts, body: Body) -> Result<Response, Status> {
+    /// Lets the caller in by its headers, before anything of the body is read.
+    async fn enter(&self, route: &Route, variables: &[(&str, String)], parts: &Parts, body: Body) -> Response {
+        let (rate, answer) = match self.door.arrive(&route.path, &parts.headers, parts.extensions.get::<Origin>()).await {
+            Err(refusal) => (refusal.rate, Err(status(refusal.error))),
+            Ok(mut visitor) => (visitor.rate.take(), self.call(route, variables, parts, body, &visitor).await),
+        };
+        let mut response = answer.unwrap_or_else(|status| failure::response_to(&status, &parts.headers));
+        if let Some(rate) = rate {
+            rate.write(response.headers_mut());
+        }
+        response
+    }
+
+    async fn call(
+        &self,
+        route: &Route,
+        variables: &[(&str, String)],
+        parts: &Parts,
+        body: Body,
+        visitor: &Visitor,
+    ) -> Result<Response, Status> {
         let channel = self.channel(route, variables)?;
         let mut grpc = Grpc::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
         if route.method.is_client_streaming() {
-            return self.upload(grpc, route, parts, body).await;
+            return self.upload(grpc, route, parts, body, visitor).await;
         }
-        let bytes = body::whole(body, self.body_bytes_max).await.map_err(status)?;
+        let bytes_max = self.door.limits().message_bytes_max;
+        let read = self.door.read(visitor, body, bytes_max, None, || body::too_large("body", bytes_max)).await;
+        let (bytes, _charge) = match read {
+            Ok(read) => read,
+            Err(error) if error.kind() == Kind::DeadlineExceeded => return Ok(failure::late(&status(error))),
+            Err(error) => return Err(status(error)),
+        };
         let query = parts.uri.query().unwrap_or_default();
         let mut message = request::build(route, variables, query, &bytes).map_err(status)?;
         headers::fill(&mut message, &parts.headers);
@@ -85,8 +97,8 @@ impl Transcoder {
         }
         if route.method.is_server_streaming() {
             let answers = grpc.server_streaming(call, path, codec).await?.into_inner();
-            let left = stream::token_left(&parts.headers);
-            return Ok(stream::response(answers, Form::of(&parts.headers), route.resume.clone(), Refused::default(), left));
+            let refused = Refused::default();
+            return Ok(stream::response(answers, Form::of(&parts.headers), route.resume.clone(), refused, stream::token_left(visitor)));
         }
         let answer = grpc.unary(call, path, codec).await?;
         Ok(unary(route, parts, answer))
@@ -102,9 +114,17 @@ impl Transcoder {
 
     /// Forwards a stream of requests, sent as NDJSON, and returns the answers as they
     /// arrive.
-    async fn upload(&self, mut grpc: Grpc<Channel>, route: &Route, parts: &Parts, body: Body) -> Result<Response, Status> {
+    async fn upload(
+        &self,
+        mut grpc: Grpc<Channel>,
+        route: &Route,
+        parts: &Parts,
+        body: Body,
+        visitor: &Visitor,
+    ) -> Result<Response, Status> {
         let refused = Refused::default();
-        let messages = body::lines(body, route.method.input(), self.body_bytes_max, refused.clone());
+        let limits = LineLimits { bytes_max: self.door.limits().message_bytes_max, charge: self.door.charge(visitor) };
+        let messages = body::lines(body, route.method.input(), limits, refused.clone());
         let path = route.path.parse().map_err(|e| status(Error::internal(e)))?;
         let codec = DynamicCodec(route.method.output());
         let call = tonic::Request::from_parts(headers::forward(&parts.headers), tonic::Extensions::default(), messages);
@@ -112,7 +132,7 @@ impl Transcoder {
             return Err(status(Error::unavailable("the service is not ready")));
         }
         let answers = grpc.streaming(call, path, codec).await?.into_inner();
-        Ok(stream::response(answers, Form::of(&parts.headers), None, refused, stream::token_left(&parts.headers)))
+        Ok(stream::response(answers, Form::of(&parts.headers), None, refused, stream::token_left(visitor)))
     }
 }
 

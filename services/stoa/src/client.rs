@@ -1,6 +1,6 @@
 //! Client of a suite, for the commands: calls the public API with a token.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use anyhow::{Context, Result};
 use futures::Stream;
@@ -10,11 +10,15 @@ use stoa_proto::{
     codec::Codec,
 };
 use stoa_rpc::Channel;
-use tonic::{Status, Streaming, body::Body, client::Grpc, transport::Endpoint};
+use tonic::{Code, Status, Streaming, body::Body, client::Grpc, transport::Endpoint};
+use tonic_types::StatusExt;
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 
 /// Maximum size of an answer in bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// How often a request that is refused for its rate is tried.
+const TRIES_MAX: u32 = 20;
 
 /// Calls a suite, in this process or another.
 #[derive(Clone)]
@@ -55,14 +59,26 @@ impl Client {
         Self::new(BoxCloneSyncService::new(finished), token)
     }
 
-    /// Calls the method that takes this request.
+    /// Calls the method that takes this request. If the suite refuses it because too
+    /// many requests arrive, it waits as long as the suite says and tries again.
     ///
     /// # Errors
     /// The error that the method returns.
-    pub async fn call<R: Call>(&self, request: R) -> Result<R::Response, Status> {
-        let mut grpc = self.ready().await;
-        let answer = grpc.unary(tonic::Request::new(request), PathAndQuery::from_static(R::PATH), Codec::default()).await?;
-        Ok(answer.into_inner())
+    pub async fn call<R: Call + Clone>(&self, request: R) -> Result<R::Response, Status> {
+        let mut tries_left = TRIES_MAX;
+        loop {
+            let mut grpc = self.ready().await;
+            let asked = tonic::Request::new(request.clone());
+            let refused = match grpc.unary(asked, PathAndQuery::from_static(R::PATH), Codec::default()).await {
+                Ok(answer) => return Ok(answer.into_inner()),
+                Err(refused) => refused,
+            };
+            tries_left -= 1;
+            match retry_delay(&refused) {
+                Some(delay) if tries_left > 0 => pause(delay).await,
+                _ => return Err(refused),
+            }
+        }
     }
 
     /// Calls the method that takes a stream of these requests, and returns its answers
@@ -84,4 +100,17 @@ impl Client {
             Err(never) => match never {},
         }
     }
+}
+
+/// How long to wait before a request that was refused unread is sent again.
+fn retry_delay(refused: &Status) -> Option<Duration> {
+    if refused.code() != Code::ResourceExhausted {
+        return None;
+    }
+    refused.get_details_retry_info()?.retry_delay
+}
+
+#[expect(clippy::disallowed_methods, reason = "the suite says how long to wait")]
+async fn pause(delay: Duration) {
+    tokio::time::sleep(delay).await;
 }

@@ -2,15 +2,16 @@
 //!
 //! A token is checked against the issuer that it names: the issuer's keys, and
 //! the tenants, audiences and roles that the issuer may vouch for. Roles map to
-//! permissions, methods name a permission in the proto, and [`AccessLayer`]
+//! permissions, methods name a permission in the proto, and [`Access`]
 //! compares the two before a request reaches any service. Whatever is not
 //! allowed is refused, and a token never reaches a log.
 
+mod access;
+mod cache;
 mod claims;
 mod default_roles;
 mod issuer;
 mod key;
-mod layer;
 mod local_key;
 mod matrix;
 mod refusal;
@@ -22,9 +23,9 @@ mod verify;
 #[cfg(test)]
 mod testing;
 
+pub use access::{Access, Suspension};
 pub use claims::{Act, Claims};
 pub use key::{SetupError, check_crypto};
-pub use layer::{Access, AccessLayer, Suspension};
 pub use local_key::{LocalKey, TokenRequest};
 pub use matrix::matrix;
 pub use roles::{ADMIN, PLATFORM, Roles, SERVICE};

@@ -13,6 +13,7 @@ use stoa_config::Issuer;
 use stoa_kernel::{Caller, Reach, Result, Timestamp, ids};
 
 use crate::{
+    cache::Verified,
     claims::Claims,
     issuer::Keys,
     key::SetupError,
@@ -49,6 +50,7 @@ struct Bound {
 pub struct Verifier {
     issuers: HashMap<String, Bound>,
     services: Option<ServiceVerifier>,
+    verified: Verified,
 }
 
 impl Verifier {
@@ -64,7 +66,7 @@ impl Verifier {
             let keys = Arc::new(Keys::new(&issuer)?);
             bound.insert(issuer.issuer.clone(), Bound { issuer, roles: granted, keys });
         }
-        Ok(Self { issuers: bound, services: None })
+        Ok(Self { issuers: bound, services: None, verified: Verified::default() })
     }
 
     /// Accepts tokens of the development key, too.
@@ -89,6 +91,9 @@ impl Verifier {
     /// UNAUTHENTICATED `TOKEN_INVALID`, saying what is wrong. UNAVAILABLE if
     /// the issuer's keys could never be read.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity> {
+        if let Some(identity) = self.verified.get(token, now) {
+            return Ok(identity);
+        }
         let (kid, iss) = peek(token)?;
         if iss == SERVICES
             && let Some(services) = &self.services
@@ -98,7 +103,16 @@ impl Verifier {
         let bound = self.issuers.get(&iss).ok_or_else(|| invalid("the token's issuer is not configured here"))?;
         let (algorithm, key) = bound.keys.get(&kid).await?;
         let claims = Claims::read(&open(token, algorithm, &key)?, &bound.issuer.claims)?;
-        judge(bound, claims, now)
+        let identity = judge(bound, claims, now)?;
+        self.verified.insert(token, &identity, now);
+        Ok(identity)
+    }
+
+    /// Whether a token was verified a short time ago, so that [`Verifier::verify`]
+    /// costs next to nothing.
+    #[must_use]
+    pub fn knows(&self, token: &str, now: Timestamp) -> bool {
+        self.verified.get(token, now).is_some()
     }
 }
 

@@ -14,6 +14,10 @@ const MESSAGE_BYTES_LEAST: usize = 1024;
 /// is part of each generated server, and none of them raises it.
 const MESSAGE_BYTES_MOST: usize = 4 * 1024 * 1024;
 
+/// Number of largest messages that the buffered bytes must hold: one caller may use
+/// a quarter of them, and a large message counts 16 times.
+const BUFFERED_MESSAGES_LEAST: usize = 4 * 16;
+
 struct Check<'a> {
     config: &'a Config,
     found: Vec<(String, String)>,
@@ -233,10 +237,20 @@ impl Check<'_> {
             ("store.group_max", store.group_max as u64),
             ("store.read_connections_max", store.read_connections_max.into()),
             ("store.connections_max", store.connections_max.into()),
+            ("limits.connections_max", limits.connections_max as u64),
+            ("limits.connections_per_address_max", limits.connections_per_address_max as u64),
+            ("limits.connection_idle_s_max", limits.connection_idle_s_max),
+            ("limits.arrivals_max", limits.arrivals_max as u64),
             ("limits.concurrency_max", limits.concurrency_max as u64),
+            ("limits.body_read_ms_max", limits.body_read_ms_max),
             ("limits.deadline_ms_max", limits.deadline_ms_max),
+            ("limits.streams_per_caller_max", limits.streams_per_caller_max as u64),
+            ("limits.stream_idle_s_max", limits.stream_idle_s_max),
             ("limits.rate_per_caller_per_second", limits.rate_per_caller_per_second.into()),
             ("limits.rate_burst", limits.rate_burst.into()),
+            ("limits.rate_per_tenant_per_second", limits.rate_per_tenant_per_second.into()),
+            ("limits.rate_tenant_burst", limits.rate_tenant_burst.into()),
+            ("limits.refusals_per_address_per_second", limits.refusals_per_address_per_second.into()),
             ("limits.frame_bytes_max", limits.frame_bytes_max),
             ("events.stream_retention_days", events.stream_retention_days.into()),
             ("events.idempotency_retention_hours", events.idempotency_retention_hours.into()),
@@ -249,6 +263,12 @@ impl Check<'_> {
         if !(MESSAGE_BYTES_LEAST..=MESSAGE_BYTES_MOST).contains(&limits.message_bytes_max) {
             let message = format!("must be between {MESSAGE_BYTES_LEAST} and {MESSAGE_BYTES_MOST}. No service reads larger messages.");
             self.refuse("limits.message_bytes_max", message);
+        } else if limits.buffered_bytes_max < limits.message_bytes_max * BUFFERED_MESSAGES_LEAST {
+            let least = limits.message_bytes_max * BUFFERED_MESSAGES_LEAST;
+            let message = format!(
+                "must be at least {least}, {BUFFERED_MESSAGES_LEAST} times limits.message_bytes_max, or nobody could send the largest message"
+            );
+            self.refuse("limits.buffered_bytes_max", message);
         }
         if events.inbox_retention_days <= events.stream_retention_days {
             self.refuse(

@@ -95,16 +95,38 @@ pub struct Telemetry {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
+    /// Maximum number of open connections.
+    pub connections_max: usize,
+    /// Maximum number of open connections from one address.
+    pub connections_per_address_max: usize,
+    /// Time without a request after which a connection ends.
+    pub connection_idle_s_max: u64,
+    /// Maximum number of requests whose token is being verified.
+    pub arrivals_max: usize,
     /// Maximum number of requests in progress.
     pub concurrency_max: usize,
     /// Maximum size of one request message, in bytes.
     pub message_bytes_max: usize,
+    /// Maximum size of all request bodies that the process holds, in bytes.
+    pub buffered_bytes_max: usize,
+    /// Time in which the body of a request must arrive.
+    pub body_read_ms_max: u64,
     /// Longest deadline of a unary call.
     pub deadline_ms_max: u64,
-    /// Requests per second of one caller through the gateway.
+    /// Maximum number of open streams of one caller.
+    pub streams_per_caller_max: usize,
+    /// Time between two messages of a stream that a caller sends.
+    pub stream_idle_s_max: u64,
+    /// Requests per second of one caller.
     pub rate_per_caller_per_second: u32,
     /// Requests that one caller may send at once after a pause.
     pub rate_burst: u32,
+    /// Requests per second of all callers of one tenant.
+    pub rate_per_tenant_per_second: u32,
+    /// Requests that the callers of one tenant may send at once after a pause.
+    pub rate_tenant_burst: u32,
+    /// Refused tokens per second from one address.
+    pub refusals_per_address_per_second: u32,
     /// Maximum memory of the analytics frames, in bytes.
     pub frame_bytes_max: u64,
     /// Time that requests in progress get when the process stops.

@@ -17,16 +17,16 @@ const FIELDS_MAX: usize = 50;
 /// Maximum length of an answer's message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 2000;
 
-/// Splits a request into the context that the access layer made and the
+/// Splits a request into the context that access made and the
 /// message.
 ///
 /// # Errors
-/// INTERNAL if the request did not come through the access layer.
+/// INTERNAL if the request did not come through the door.
 pub fn enter<T>(request: Request<T>) -> Result<(Cx, T), Status> {
     let (_, mut extensions, message) = request.into_parts();
     match extensions.remove::<Cx>() {
         Some(cx) => Ok((cx, message)),
-        None => Err(status(Error::internal("the request has no context: it did not pass the access layer"))),
+        None => Err(status(Error::internal("the request has no context: it did not come through the door"))),
     }
 }
 

@@ -6,7 +6,7 @@ use stoa_auth::Identity;
 use stoa_kernel::{Cx, ids};
 use tonic::body::Body;
 
-use crate::{deadline::Due, expiry::Expiry};
+use crate::deadline::Due;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ID_BYTES_MAX: usize = 100;
@@ -26,7 +26,7 @@ pub(crate) fn request_id() -> String {
 }
 
 /// Gives the request an ID unless it brings one that can be logged, and drops a
-/// context that an in-process caller may have left: only the access layer
+/// context that an in-process caller may have left: only access
 /// creates one.
 pub(crate) fn identify(request: &mut http::Request<Body>) -> String {
     request.extensions_mut().remove::<Cx>();
@@ -43,13 +43,9 @@ pub(crate) fn identify(request: &mut http::Request<Body>) -> String {
     id
 }
 
-/// Runs after the access layer. The answer learns when the token ends. The
-/// context learns the request ID and when the answer is due, so that calls to
+/// Tells the context the request ID and when the answer is due, so that calls to
 /// other services end in time.
 pub(crate) fn complete_context(mut request: http::Request<Body>) -> http::Request<Body> {
-    if let (Some(expiry), Some(identity)) = (request.extensions().get::<Expiry>(), request.extensions().get::<Identity>()) {
-        expiry.set_end(identity.expires);
-    }
     let due = request.extensions().get::<Due>().copied();
     if let Some(cx) = request.extensions_mut().get_mut::<Cx>() {
         cx.request_id = request_id();

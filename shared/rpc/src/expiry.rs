@@ -18,7 +18,7 @@ use tonic::{Status, body::Body};
 
 use crate::answer::status;
 
-/// Passes the end of the token from the access layer to the answer.
+/// Passes the end of the token from the door to the answer.
 #[derive(Clone, Default)]
 pub(crate) struct Expiry(Arc<OnceLock<Timestamp>>);
 

@@ -8,6 +8,7 @@
 mod answer;
 mod arrival;
 mod deadline;
+mod door;
 mod expiry;
 mod limits;
 mod management;
@@ -19,12 +20,13 @@ mod size;
 mod stack;
 
 pub use answer::{answer, enter, error, status};
+pub use door::{Charge, Door, Origin, RateState, Refusal, Rows, Visitor};
 pub use limits::Limits;
 pub use management::{Check, management};
 pub use pass_through::pass_through;
 pub use peers::{Channel, LocalStack, Peers};
 pub use serve::{ServeConfig, serve};
-pub use stack::{StackConfig, merge, stack};
+pub use stack::{merge, stack};
 pub use stoa_auth::Suspension;
 
 #[cfg(test)]

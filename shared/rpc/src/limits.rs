@@ -3,16 +3,42 @@
 /// The limits of what a server accepts.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Requests in progress. Further requests are answered with `OVERLOADED`. A
-    /// stream does not count once it has started.
+    /// Open connections.
+    pub connections_max: usize,
+    /// Open connections from one address.
+    pub connections_per_address_max: usize,
+    /// Time without a request after which a connection ends.
+    pub connection_idle_s_max: u64,
+    /// Requests whose token is being verified.
+    pub arrivals_max: usize,
+    /// Requests in progress. Further requests wait for their turn, and are then
+    /// answered with `OVERLOADED`. A stream does not count once it has started.
     pub concurrency_max: usize,
     /// Size of one message, in bytes.
     pub message_bytes_max: usize,
+    /// Size of all request bodies that are held, in bytes.
+    pub buffered_bytes_max: usize,
+    /// Time in which a request has to arrive.
+    pub body_read_ms_max: u64,
     /// Longest deadline of a unary call, and the deadline if the caller sets
     /// none.
     pub deadline_ms_max: u64,
+    /// Open streams of one caller.
+    pub streams_per_caller_max: usize,
+    /// Time between two messages of a stream that a caller sends.
+    pub stream_idle_s_max: u64,
+    /// Requests per second of one caller.
+    pub rate_per_caller_per_second: u32,
+    /// Requests of one caller at once after a pause.
+    pub rate_burst: u32,
+    /// Requests per second of one tenant.
+    pub rate_per_tenant_per_second: u32,
+    /// Requests of one tenant at once after a pause.
+    pub rate_tenant_burst: u32,
+    /// Refused tokens per second from one address.
+    pub refusals_per_address_per_second: u32,
     /// HTTP/2 streams per connection.
-    pub streams_max: u32,
+    pub streams_per_connection_max: u32,
     /// Age at which a connection is asked to close, so that clients spread over
     /// new replicas. 0 means no limit.
     pub connection_age_s_max: u64,
@@ -26,10 +52,23 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            concurrency_max: 512,
-            message_bytes_max: 4 * 1024 * 1024,
+            connections_max: 2000,
+            connections_per_address_max: 500,
+            connection_idle_s_max: 300,
+            arrivals_max: 256,
+            concurrency_max: 128,
+            message_bytes_max: 1024 * 1024,
+            buffered_bytes_max: 256 * 1024 * 1024,
+            body_read_ms_max: 10_000,
             deadline_ms_max: 30_000,
-            streams_max: 1024,
+            streams_per_caller_max: 32,
+            stream_idle_s_max: 60,
+            rate_per_caller_per_second: 100,
+            rate_burst: 200,
+            rate_per_tenant_per_second: 1000,
+            rate_tenant_burst: 2000,
+            refusals_per_address_per_second: 50,
+            streams_per_connection_max: 256,
             connection_age_s_max: 900,
             lame_duck_ms: 0,
             shutdown_grace_ms: 25_000,

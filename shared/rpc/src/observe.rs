@@ -27,24 +27,38 @@ use crate::arrival::REQUEST_ID;
 pub(crate) struct Method {
     service: String,
     method: String,
-    /// Whether either side sends more than one message.
-    pub(crate) streams: bool,
+    /// Whether the caller sends more than one message.
+    pub(crate) client_streams: bool,
+    server_streams: bool,
 }
 
+impl Method {
+    /// Whether either side sends more than one message.
+    pub(crate) const fn streams(&self) -> bool {
+        self.client_streams || self.server_streams
+    }
+}
+
+/// Methods of others that the server offers: in both, both sides send messages.
+const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+
 static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
-    describe::methods()
-        .map(|m| {
-            let streams = m.is_client_streaming() || m.is_server_streaming();
-            let service = m.parent_service().full_name().to_owned();
-            (describe::path(&m), Method { service, method: m.name().to_owned(), streams })
-        })
-        .collect()
+    let ours = describe::methods().map(|m| {
+        let (client_streams, server_streams) = (m.is_client_streaming(), m.is_server_streaming());
+        let service = m.parent_service().full_name().to_owned();
+        (describe::path(&m), Method { service, method: m.name().to_owned(), client_streams, server_streams })
+    });
+    let reflection = REFLECTION.map(|service| {
+        let method = "ServerReflectionInfo".to_owned();
+        (format!("/{service}/{method}"), Method { service: service.to_owned(), method, client_streams: true, server_streams: true })
+    });
+    ours.chain(reflection).collect()
 });
 
 /// The method of a path. Unknown paths share one, so that strangers cannot make
 /// the metrics grow.
 pub(crate) fn method(path: &str) -> &'static Method {
-    static UNKNOWN: Method = Method { service: String::new(), method: String::new(), streams: false };
+    static UNKNOWN: Method = Method { service: String::new(), method: String::new(), client_streams: false, server_streams: false };
     METHODS.get(path).unwrap_or(&UNKNOWN)
 }
 
@@ -187,7 +201,7 @@ mod tests {
     #[test]
     fn unknown_paths_share_one_name() {
         assert_eq!(method("/stoa.events.v1.EventService/ListEvents").method, "ListEvents");
-        assert!(method("/stoa.events.v1.EventService/ReadEvents").streams);
+        assert!(method("/stoa.events.v1.EventService/ReadEvents").streams());
         assert_eq!(method("/whatever/x1").method, method("/whatever/x2").method);
     }
 }

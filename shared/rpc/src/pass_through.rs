@@ -1,26 +1,25 @@
 //! Calls that arrive at a process for services that run elsewhere. They are
 //! passed on unchanged, with their token.
 
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use bytes::{Buf, Bytes};
 use http::{Request, Response, Version, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use prost::Message;
-use stoa_kernel::{Error, Kind};
-use stoa_proto::common::v1::ErrorReason;
 use tonic::body::Body;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
-use crate::{Channel, Limits, answer::status, deadline, size::PREFIX_BYTES, stack::shell};
+use crate::{
+    Channel, Door,
+    door::full,
+    size::PREFIX_BYTES,
+    stack::{Admission, shell},
+};
 
 /// The one service that every process has. Its requests name the service whose
 /// events they ask for.
 const EVENTS: &str = "events";
-
-/// Time in which a request about events has to arrive completely: nobody has
-/// checked its token yet, so it must not hold a place for long.
-const REQUEST_READ_MAX: Duration = Duration::from_secs(10);
 
 /// Headers that belong to one connection.
 const CONNECTION_HEADERS: [header::HeaderName; 5] =
@@ -33,17 +32,17 @@ const CONNECTION_HEADERS: [header::HeaderName; 5] =
 /// The path says which service a call is for, `/stoa.<service>.v1.X/Method`.
 /// For the event logs, the message says it.
 ///
-/// The services authorize the calls that are passed to them. This process only
-/// limits and counts calls, as `limits` say, and gives them a request ID.
+/// This process lets callers in at its door, and the services admit them to their
+/// methods.
 #[must_use]
-pub fn pass_through(own: Channel, elsewhere: BTreeMap<String, Channel>, limits: &Limits) -> Channel {
+pub fn pass_through(own: Channel, elsewhere: BTreeMap<String, Channel>, door: Door) -> Channel {
     if elsewhere.is_empty() {
         return own;
     }
-    let router = Arc::new(Router { own: own.clone(), elsewhere, message_bytes_max: limits.message_bytes_max });
+    let router = Arc::new(Router { own: own.clone(), elsewhere });
     let passing = {
         let router = router.clone();
-        shell(tower::service_fn(move |request| answered(router.clone(), request)), limits)
+        shell(tower::service_fn(move |request| answered(router.clone(), request)), door, Admission::Elsewhere)
     };
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
         // A request for this process goes through its stack and nothing before
@@ -56,7 +55,6 @@ pub fn pass_through(own: Channel, elsewhere: BTreeMap<String, Channel>, limits: 
 struct Router {
     own: Channel,
     elsewhere: BTreeMap<String, Channel>,
-    message_bytes_max: usize,
 }
 
 impl Router {
@@ -70,15 +68,14 @@ impl Router {
             return forward(channel.clone(), request).await;
         }
         // For the events of a service, its name is the first field of the
-        // message.
+        // message. The door has read it.
         let (parts, body) = request.into_parts();
-        let bytes = match tokio::time::timeout(REQUEST_READ_MAX, whole(body, self.message_bytes_max)).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) => return status(error).into_http(),
-            Err(_) => return deadline::exceeded(),
+        let bytes = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(refused) => return refused.into_http(),
         };
         let channel = named(&bytes).and_then(|name| self.elsewhere.get(&name)).cloned();
-        let request = Request::from_parts(parts, Body::new(Full::new(bytes).map_err(|never: Infallible| match never {})));
+        let request = Request::from_parts(parts, full(bytes));
         match channel {
             Some(channel) => forward(channel, request).await,
             None => finished(self.own.clone(), request).await,
@@ -104,21 +101,6 @@ fn named(body: &Bytes) -> Option<String> {
     let length = usize::try_from(message.get_u32()).ok().filter(|length| *length <= message.len())?;
     // A string decodes from the first field of a message and skips all others.
     String::decode(message.slice(..length)).ok()
-}
-
-async fn whole(body: Body, message_bytes_max: usize) -> Result<Bytes, Error> {
-    let read = Limited::new(body, message_bytes_max.saturating_add(PREFIX_BYTES)).collect().await;
-    read.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            let message = format!("the request has more than {message_bytes_max} bytes. Send less at once.");
-            return Error::new(Kind::ResourceExhausted, ErrorReason::TooLarge, message)
-                .with_metadata("bytes_max", message_bytes_max.to_string());
-        }
-        match error.downcast::<tonic::Status>() {
-            Ok(status) => crate::error(&status),
-            Err(error) => Error::unavailable(format!("the request broke off: {error}")),
-        }
-    })
 }
 
 async fn forward(channel: Channel, mut request: Request<Body>) -> Response<Body> {

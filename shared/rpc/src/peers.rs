@@ -13,11 +13,11 @@ use anyhow::{Context as _, ensure};
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use stoa_auth::ServiceSigner;
-use stoa_kernel::{Cx, Error, clock::wall_now};
+use stoa_kernel::{Clock, Cx, Error, clock::wall_now};
 use tonic::{body::Body, transport::Endpoint};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
-use crate::{answer::status, arrival::REQUEST_ID, deadline};
+use crate::{answer::status, arrival::REQUEST_ID, deadline, door::PASSED_ON};
 
 /// A service that answers gRPC requests and never fails otherwise: the type
 /// parameter of every generated client.
@@ -89,12 +89,18 @@ impl Peers {
     #[must_use]
     pub fn as_caller(&self, service: &str) -> Channel {
         let peer = self.peers.get(service).cloned();
-        let service: Arc<str> = service.into();
+        let (peers, service): (_, Arc<str>) = (self.clone(), service.into());
         BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
-            let (peer, service) = (peer.clone(), service.clone());
+            let (peers, peer, service) = (peers.clone(), peer.clone(), service.clone());
             async move {
                 Ok::<_, Infallible>(match peer {
-                    Some(Peer::Remote(channel)) => answered(channel, request).await,
+                    Some(Peer::Remote(channel)) => {
+                        let mut request = request;
+                        if let Err(error) = peers.vouch(&service, request.headers_mut()) {
+                            return Ok(status(error).into_http());
+                        }
+                        answered(channel, request).await
+                    }
                     Some(Peer::Local(LocalStack(place))) => match place.get() {
                         Some(stack) => answered(stack.clone(), request).await,
                         None => missing(&service, "has not started in this process"),
@@ -103,6 +109,14 @@ impl Peers {
                 })
             }
         }))
+    }
+
+    /// Says that this process has counted a request against its caller's rate.
+    fn vouch(&self, service: &str, headers: &mut HeaderMap) -> stoa_kernel::Result<()> {
+        let cx = Cx::service("", "gateway", &Clock::system(), "");
+        let token = self.signer.sign(service, &cx, wall_now()).map_err(Error::internal)?;
+        headers.insert(PASSED_ON, sensitive(&token)?);
+        Ok(())
     }
 
     fn with(mut self, service: &str, peer: Peer) -> Self {
@@ -173,11 +187,16 @@ impl Call {
     /// minute.
     fn sign(&self, headers: &mut HeaderMap) -> stoa_kernel::Result<()> {
         let token = self.peers.signer.sign(&self.service, &self.cx, wall_now()).map_err(Error::internal)?;
-        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(Error::internal)?;
-        value.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, value);
+        headers.insert(header::AUTHORIZATION, sensitive(&format!("Bearer {token}"))?);
         Ok(())
     }
+}
+
+/// A header value that no log shows.
+fn sensitive(text: &str) -> stoa_kernel::Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).map_err(Error::internal)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 async fn answered(target: Channel, request: Request<Body>) -> Response<Body> {

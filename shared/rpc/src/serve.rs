@@ -1,11 +1,12 @@
 //! The server: gRPC, gRPC-Web and plain HTTP on one port.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
 use axum::Router;
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     body::Body,
@@ -14,19 +15,43 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::{Channel, Limits};
+use crate::{
+    Channel, Door, Limits, Origin,
+    answer::status,
+    deadline,
+    door::{Connection, Holding, LEFT, POLICY, overloaded},
+    size::Limited,
+};
 
 /// Headers of answers that web pages may read.
-const EXPOSED: [&str; 7] = ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "etag", "retry-after", "location"];
+const EXPOSED: [HeaderName; 9] = [
+    HeaderName::from_static("grpc-status"),
+    HeaderName::from_static("grpc-message"),
+    HeaderName::from_static("grpc-status-details-bin"),
+    HeaderName::from_static("x-request-id"),
+    header::ETAG,
+    header::RETRY_AFTER,
+    header::LOCATION,
+    POLICY,
+    LEFT,
+];
+
+/// Health checks in progress.
+const HEALTH_CHECKS_MAX: usize = 256;
+/// Open streams that watch health.
+const HEALTH_WATCHES_MAX: usize = 64;
+const HEALTH_REQUEST_BYTES_MAX: usize = 1024;
+/// Time in which a health check has to arrive.
+const HEALTH_READ_MAX: Duration = Duration::from_secs(2);
 
 /// The configuration of a server.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ServeConfig {
-    /// Limits.
-    pub limits: Limits,
+    /// The door, whose limits hold for connections, too.
+    pub door: Door,
     /// Origins whose pages may call. `*` alone means all.
     pub cors_origins: Vec<String>,
     /// Answers whatever is not gRPC: the gateway. If absent, the answer is "not
@@ -47,11 +72,11 @@ pub async fn serve(listener: TcpListener, stack: Channel, config: ServeConfig, s
     // must be able to read refusals as well.
     let front = cors(&config.cors_origins)?.layer(front);
 
-    let limits = &config.limits;
+    let limits = config.door.limits();
     let mut server = Server::builder()
         // gRPC-Web and the gateway speak HTTP/1.1.
         .accept_http1(true)
-        .max_concurrent_streams(limits.streams_max)
+        .max_concurrent_streams(limits.streams_per_connection_max)
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)));
     if limits.connection_age_s_max > 0 {
@@ -61,7 +86,8 @@ pub async fn serve(listener: TcpListener, stack: Channel, config: ServeConfig, s
         server = server.max_connection_age(age).max_connection_age_grace(age);
     }
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
-    let serving = server.serve_with_incoming_shutdown(front, incoming, leave(stop.clone(), health, limits.lame_duck_ms));
+    let incoming = config.door.connections().accept(incoming);
+    let serving = server.serve_with_incoming_shutdown(on_connections(front), incoming, leave(stop.clone(), health, limits.lame_duck_ms));
     tokio::select! {
         ended = serving => ended.context("the server"),
         () = grace_over(stop, limits) => {
@@ -72,19 +98,63 @@ pub async fn serve(listener: TcpListener, stack: Channel, config: ServeConfig, s
     }
 }
 
+/// Tells requests where they come from, and connections which requests are in
+/// progress on them.
+fn on_connections<S, B>(
+    front: S,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+{
+    tower::service_fn(move |mut request: Request<Body>| {
+        let front = front.clone();
+        async move {
+            let Some(connection) = request.extensions_mut().remove::<Connection>() else {
+                return front.oneshot(request).await.map(|response| response.map(Body::new));
+            };
+            let on = connection.request();
+            request.extensions_mut().insert(Origin(connection));
+            front.oneshot(request).await.map(|response| response.map(|body| Body::new(Holding::new(body, on))))
+        }
+    })
+}
+
 /// The stack, and health beside it: load must not hide that the process is
 /// alive, and a probe has no token.
-fn grpc(stack: Channel) -> (HealthReporter, Routes) {
+fn grpc(
+    stack: Channel,
+) -> (HealthReporter, impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static) {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let stack = stack.map_request(|request: Request<axum::body::Body>| request.map(Body::new));
-    let router = Routes::new(health).into_axum_router().reset_fallback().fallback_service(stack);
-    (reporter, Routes::from(router).prepare())
+    let health = limited_health(Routes::new(health).prepare());
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let target = if request.uri().path().starts_with("/grpc.health.v1.Health/") { health.clone() } else { stack.clone() };
+        target.oneshot(request)
+    });
+    (reporter, service)
+}
+
+/// Health with limits of its own, because anybody may ask. A watch ends with its
+/// connection.
+fn limited_health(routes: Routes) -> Channel {
+    let (checks, watches) = (Arc::new(Semaphore::new(HEALTH_CHECKS_MAX)), Arc::new(Semaphore::new(HEALTH_WATCHES_MAX)));
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
+        let places = if request.uri().path().ends_with("/Watch") { &watches } else { &checks };
+        let (routes, place) = (routes.clone(), places.clone().try_acquire_owned());
+        async move {
+            let Ok(place) = place else { return Ok(status(overloaded("too many health checks are in progress")).into_http()) };
+            let request = request.map(|body| Body::new(Limited::new(body, HEALTH_REQUEST_BYTES_MAX)));
+            let answer = tokio::time::timeout(HEALTH_READ_MAX, routes.oneshot(request)).await;
+            let answer = answer.unwrap_or_else(|_| Ok(deadline::exceeded()));
+            answer.map(|response| response.map(|body| Body::new(Holding::new(body, place))))
+        }
+    }))
 }
 
 /// Distinguishes gRPC from HTTP by the content type, as the protocols
 /// themselves do.
 fn front(
-    grpc: Routes,
+    grpc: impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     http: Router,
 ) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static {
     let grpc = GrpcWebLayer::new().layer(grpc);
@@ -106,7 +176,7 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
         .allow_origin(allowed(origins)?)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(EXPOSED.map(HeaderName::from_static))
+        .expose_headers(EXPOSED)
         .max_age(Duration::from_secs(600)))
 }
 

@@ -12,7 +12,10 @@ use stoa_kernel::{Error, Kind};
 use stoa_proto::common::v1::ErrorReason;
 use tonic::{Status, body::Body};
 
-use crate::answer::status;
+use crate::{
+    answer::status,
+    door::{Charge, overloaded},
+};
 
 /// The flag and the length before each gRPC message.
 pub(crate) const PREFIX_BYTES: usize = 5;
@@ -24,17 +27,29 @@ pub(crate) struct Limited {
     prefix: [u8; PREFIX_BYTES],
     prefix_read: usize,
     message_left: usize,
+    /// Holds the bytes of the current message of a stream.
+    charge: Option<Charge>,
     refused: bool,
+}
+
+/// Why a message is not read.
+enum Refused {
+    TooLarge(usize),
+    NoBytesLeft,
 }
 
 impl Limited {
     pub(crate) fn new(inner: Body, max: usize) -> Self {
-        Self { inner, max, prefix: [0; PREFIX_BYTES], prefix_read: 0, message_left: 0, refused: false }
+        Self { inner, max, prefix: [0; PREFIX_BYTES], prefix_read: 0, message_left: 0, charge: None, refused: false }
     }
 
-    /// Tracks the messages in a chunk. Fails with the length of a message that
-    /// is too long.
-    fn scan(&mut self, mut chunk: &[u8]) -> Result<(), usize> {
+    /// Charges the bytes of each message while it is read.
+    pub(crate) fn charged(self, charge: Charge) -> Self {
+        Self { charge: Some(charge), ..self }
+    }
+
+    /// Tracks the messages in a chunk.
+    fn scan(&mut self, mut chunk: &[u8]) -> Result<(), Refused> {
         while !chunk.is_empty() {
             if self.message_left > 0 {
                 let step = self.message_left.min(chunk.len());
@@ -51,7 +66,10 @@ impl Limited {
                 let [_, a, b, c, d] = self.prefix;
                 let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
                 if length > self.max {
-                    return Err(length);
+                    return Err(Refused::TooLarge(length));
+                }
+                if !self.charge.as_mut().is_none_or(|charge| charge.set(length)) {
+                    return Err(Refused::NoBytesLeft);
                 }
                 self.message_left = length;
             }
@@ -71,10 +89,13 @@ impl http_body::Body for Limited {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
-            && let Err(length) = self.scan(data)
+            && let Err(refused) = self.scan(data)
         {
             self.refused = true;
-            return Poll::Ready(Some(Err(too_large(length, self.max))));
+            return Poll::Ready(Some(Err(status(match refused {
+                Refused::TooLarge(length) => too_large(length, self.max),
+                Refused::NoBytesLeft => overloaded("too many bytes of requests are being read"),
+            }))));
         }
         Poll::Ready(frame)
     }
@@ -88,15 +109,10 @@ impl http_body::Body for Limited {
     }
 }
 
-fn too_large(length: usize, max: usize) -> Status {
-    status(
-        Error::new(
-            Kind::ResourceExhausted,
-            ErrorReason::TooLarge,
-            format!("the message has {length} bytes, but at most {max} are accepted. Send less at once."),
-        )
-        .with_metadata("bytes_max", max.to_string()),
-    )
+/// The error for a message of `length` bytes.
+pub(crate) fn too_large(length: usize, max: usize) -> Error {
+    let message = format!("the message has {length} bytes, but at most {max} are accepted. Send less at once.");
+    Error::new(Kind::ResourceExhausted, ErrorReason::TooLarge, message).with_metadata("bytes_max", max.to_string())
 }
 
 #[cfg(test)]

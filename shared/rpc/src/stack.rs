@@ -12,31 +12,20 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 use http::{Request, Response};
-use stoa_auth::AccessLayer;
-use stoa_kernel::{Error, Kind};
-use stoa_proto::common::v1::ErrorReason;
-use tokio::sync::Semaphore;
+use stoa_kernel::Error;
 use tonic::{Status, body::Body, service::Routes};
-use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower::{ServiceExt, util::BoxCloneSyncService};
 use tracing::Instrument;
 
 use crate::{
-    Channel, Limits,
+    Channel, Door, Origin, Visitor,
     answer::status,
     arrival, deadline,
+    door::{Holding, Idle, full},
     expiry::Expiry,
-    observe::{self, Call, Meters},
-    size::Limited,
+    observe::{self, Call, Meters, Method},
+    size::{self, Limited, PREFIX_BYTES},
 };
-
-/// The configuration of a stack.
-#[derive(Clone)]
-pub struct StackConfig {
-    /// Who may call what.
-    pub access: AccessLayer,
-    /// How much it accepts.
-    pub limits: Limits,
-}
 
 /// Merges the routes of several services with the description of the API. A
 /// path that none of them has is UNIMPLEMENTED.
@@ -66,33 +55,34 @@ async fn unimplemented() -> Response<axum::body::Body> {
 /// because an `Err` would reach the caller as a broken connection and would be
 /// missed by metrics.
 #[must_use]
-pub fn stack(routes: Routes, config: StackConfig) -> Channel {
-    let services = ServiceBuilder::new().layer(config.access).map_request(arrival::complete_context as Map).service(routes.prepare());
-    shell(services, &config.limits)
+pub fn stack(routes: Routes, door: Door) -> Channel {
+    shell(routes.prepare(), door, Admission::Here)
 }
 
-/// The layers outside of access: they identify, limit and count requests.
-pub(crate) fn shell<S>(services: S, limits: &Limits) -> Channel
+/// Who decides whether a caller may do what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// This process: the request gets its context here.
+    Here,
+    /// The process to which the request is passed on, with its token.
+    Elsewhere,
+}
+
+/// What every request passes on its way to services here or elsewhere.
+pub(crate) fn shell<S>(services: S, door: Door, admission: Admission) -> Channel
 where
     S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
-    let shared = Arc::new(Shared {
-        meters: Meters::new(),
-        permits: Semaphore::new(limits.concurrency_max),
-        limit: Duration::from_millis(limits.deadline_ms_max),
-        message_bytes_max: limits.message_bytes_max,
-    });
+    let shared = Arc::new(Shared { meters: Meters::new(), limit: Duration::from_millis(door.limits().deadline_ms_max), door, admission });
     BoxCloneSyncService::new(Stack { services, shared })
 }
 
-type Map = fn(Request<Body>) -> Request<Body>;
-
 struct Shared {
     meters: Meters,
-    permits: Semaphore,
     limit: Duration,
-    message_bytes_max: usize,
+    door: Door,
+    admission: Admission,
 }
 
 #[derive(Clone)]
@@ -120,7 +110,7 @@ where
     }
 }
 
-/// Passes one request through all layers, outermost first.
+/// Passes one request through everything, outermost first.
 async fn pass<S>(services: S, shared: Arc<Shared>, mut request: Request<Body>) -> Response<Body>
 where
     S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
@@ -132,35 +122,21 @@ where
     span.record("request_id", id.as_str());
 
     // Metrics and the access log see the answer that the caller sees, so they
-    // are outside of every layer that can create one.
+    // are outside of everything that can create one.
     let path = request.uri().path();
     let call = Call::start(&shared.meters, path, &id, &span);
-    let streams = observe::method(path).streams;
-    let limit = if streams { None } else { Some(shared.limit) };
+    let method = observe::method(path);
 
-    // The access layer sets the end of the token here. An open stream ends with
+    // The end of the token is set here once it is known. An open stream ends with
     // it.
     let expiry = Expiry::default();
-    request.extensions_mut().insert(expiry.clone());
 
-    let work = async move {
-        // Load is shed before anything costs time: an overloaded process that
-        // still verifies tokens does not recover.
-        let Ok(_permit) = shared.permits.try_acquire() else { return overloaded() };
-
-        // The deadline covers access as well: a key may have to be fetched.
-        let due = deadline::due(request.headers(), limit);
-        if let Some(due) = due {
-            request.extensions_mut().insert(due);
-        }
-
-        // Sizes are checked while the body is read, before it is in memory.
-        let request = request.map(|body| Body::new(Limited::new(body, shared.message_bytes_max)));
-
-        // Access is last: nothing between it and a service can be reached by a
-        // caller without access.
-        deadline::within(due, async move { services.oneshot(request).await.unwrap_or_else(|never| match never {}) }).await
-    };
+    // The deadline covers access as well: a key may have to be fetched.
+    let due = deadline::due(request.headers(), (!method.streams()).then_some(shared.limit));
+    if let Some(due) = due {
+        request.extensions_mut().insert(due);
+    }
+    let work = deadline::within(due, enter(services, shared, request, method, expiry.clone()));
 
     // The guard is outside of everything that can panic and inside of
     // everything that has to see the panic.
@@ -171,13 +147,83 @@ where
         }
     };
     let response = arrival::scope(id, guarded).instrument(span).await;
-    call.track(if streams { expiry.limit(response) } else { response })
+    call.track(if method.streams() { expiry.limit(response) } else { response })
 }
 
-fn overloaded() -> Response<Body> {
-    let text = "too many requests are in progress. Wait a second and retry.";
-    status(Error::new(Kind::ResourceExhausted, ErrorReason::Overloaded, text).retry_after_ms(1000)).into_http()
+/// Lets a request in at the door, and answers it with what is left of the caller's
+/// rate.
+async fn enter<S>(services: S, shared: Arc<Shared>, request: Request<Body>, method: &'static Method, expiry: Expiry) -> Response<Body>
+where
+    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    let (mut parts, body) = request.into_parts();
+    let origin = parts.extensions.remove::<Origin>().filter(|_| parts.extensions.get::<Arrived>().is_none());
+    let (rate, response) = match shared.door.arrive(parts.uri.path(), &parts.headers, origin.as_ref()).await {
+        Err(refusal) => (refusal.rate, Err(refusal.error)),
+        Ok(mut visitor) => {
+            if let Some(identity) = &visitor.identity {
+                expiry.set_end(identity.expires);
+            }
+            (visitor.rate.take(), inside(services, &shared, Request::from_parts(parts, body), method, visitor).await)
+        }
+    };
+    let mut response = response.unwrap_or_else(|error| status(error).into_http());
+    if let Some(rate) = rate {
+        rate.write(response.headers_mut());
+    }
+    response
 }
+
+/// Reads the request, waits for its turn, and has it answered.
+async fn inside<S>(
+    services: S,
+    shared: &Shared,
+    request: Request<Body>,
+    method: &'static Method,
+    mut visitor: Visitor,
+) -> stoa_kernel::Result<Response<Body>>
+where
+    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    let door = &shared.door;
+    let (mut parts, body) = request.into_parts();
+    let limits = door.limits();
+    // Sizes are checked while the body is read, before it is in memory.
+    let body = Limited::new(body, limits.message_bytes_max);
+    let stream = if method.streams() { door.stream(&visitor)? } else { None };
+    let (body, charge) = if method.client_streams {
+        let idle_max = Duration::from_secs(limits.stream_idle_s_max);
+        (Body::new(Idle::new(Body::new(body.charged(door.charge(&visitor))), idle_max)), None)
+    } else {
+        let due = parts.extensions.get::<deadline::Due>().map(|due| due.0);
+        let bytes_max = limits.message_bytes_max + PREFIX_BYTES;
+        let (bytes, charge) = door.read(&visitor, body, bytes_max, due, || size::too_large(bytes_max, limits.message_bytes_max)).await?;
+        (full(bytes), Some(charge))
+    };
+    // Held until the headers of the answer.
+    let _turn = match parts.extensions.remove::<Arrived>() {
+        Some(Arrived) => None,
+        None => Some(door.turn(&visitor).await?),
+    };
+    if method.client_streams {
+        parts.extensions.insert(door.rows(&visitor));
+    }
+    if shared.admission == Admission::Here {
+        door.access().admit(visitor.identity.take(), &mut parts).await?;
+    } else {
+        parts.extensions.insert(Arrived);
+    }
+    let request = arrival::complete_context(Request::from_parts(parts, body));
+    let response = services.oneshot(request).await.unwrap_or_else(|never| match never {});
+    Ok(match stream {
+        Some(stream) => response.map(|body| Body::new(Holding::new(body, (stream, charge)))),
+        None => response,
+    })
+}
+
+/// Marks a request that has come through the door of this process, and has its turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived;
 
 fn panicked(panic: &(dyn Any + Send)) -> Response<Body> {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream::BoxStream};
-use stoa_auth::{AccessLayer, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest, Verifier};
+use stoa_auth::{Access, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest, Verifier};
 use stoa_kernel::{Clock, Error};
 use stoa_proto::events::v1::{
     Event, ListEventsRequest, ListEventsResponse, ListParkedEventsRequest, ListParkedEventsResponse, ReadEventsRequest, ReadEventsResponse,
@@ -89,8 +89,9 @@ impl EventService for Misbehaving {
 
 struct Suite {
     stack: Channel,
+    door: Door,
     place: LocalStack,
-    local: LocalKey,
+    local: Arc<LocalKey>,
     services: Arc<ServiceKey>,
     /// Notified when a request that hangs has arrived.
     busy: Arc<Notify>,
@@ -104,18 +105,27 @@ impl Suite {
     /// All services of the suite are the same service, which is enough to see
     /// how they call each other.
     fn with(limits: Limits) -> Self {
+        Self::with_keys(Arc::new(LocalKey::generate().unwrap()), Arc::new(ServiceKey::generate().unwrap()), limits)
+    }
+
+    /// Another process of the same installation.
+    fn beside(other: &Self) -> Self {
+        Self::with_keys(other.local.clone(), other.services.clone(), Limits::default())
+    }
+
+    fn with_keys(local: Arc<LocalKey>, services: Arc<ServiceKey>, limits: Limits) -> Self {
         LazyLock::force(&TELEMETRY);
-        let (local, services) = (LocalKey::generate().unwrap(), Arc::new(ServiceKey::generate().unwrap()));
         let (place, busy) = (LocalStack::default(), Arc::new(Notify::new()));
         let peers = Peers::new(ServiceSigner::new(services.clone(), "onboard")).local("enable", &place);
         let routes = merge([Routes::new(EventServiceServer::new(Misbehaving(peers, busy.clone()))), pass_through::enrollments()]).unwrap();
         let roles = Arc::new(Roles::standard());
         let verifier = Verifier::new(Vec::new(), &roles).unwrap().with_local_key(&local, &roles).unwrap();
         let verifier = verifier.with_services(ServiceVerifier::new(&services, &["onboard", "enable"]).unwrap());
-        let access = AccessLayer::new(Rules::of_api().unwrap(), roles, Arc::new(verifier), Clock::system(), None);
-        let stack = stack(routes, StackConfig { access, limits });
+        let access = Access::new(Rules::of_api().unwrap(), roles, Arc::new(verifier), Clock::system(), None);
+        let door = Door::new(access, limits);
+        let stack = stack(routes, door.clone());
         place.set(stack.clone());
-        Self { stack, place, local, services, busy }
+        Self { stack, door, place, local, services, busy }
     }
 
     fn token(&self) -> String {

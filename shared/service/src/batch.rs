@@ -3,6 +3,7 @@
 
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use stoa_kernel::{Error, Result};
+use stoa_rpc::Rows;
 use tonic::Status;
 
 /// Writes rows in one transaction or, if that fails, each in its own, so that a
@@ -42,11 +43,13 @@ where
 /// Answers rows as they arrive. A group is what has arrived, at most
 /// `rows_max`: a fast sender gets large transactions, a slow one quick answers.
 /// `answer` receives the state that it returned for the previous group, `start`
-/// for the first.
+/// for the first. Each group waits for its turn, so that a large stream does not
+/// hold up other callers.
 ///
 /// The answers end with the rows, with the first failure of `answer`, or, if
 /// the sender fails, after the answers to the rows before its failure.
 pub fn answers<S, R, A, D>(
+    turns: Rows,
     rows: impl Stream<Item = Result<R, Status>> + Send + Unpin + 'static,
     rows_max: usize,
     start: S,
@@ -59,13 +62,13 @@ where
     D: Future<Output = Result<(S, Vec<A>)>> + Send,
 {
     let groups = rows.ready_chunks(rows_max);
-    let groups = stream::unfold(Some((start, groups, answer)), |next| async move {
-        let (state, mut groups, answer) = next?;
+    let groups = stream::unfold(Some((start, groups, answer, turns)), |next| async move {
+        let (state, mut groups, answer, turns) = next?;
         let (rows, broken) = readable(groups.next().await?);
-        match answer(state, rows).await {
+        match turns.work(answer(state, rows)).await {
             Err(error) => Some((vec![Err(stoa_rpc::status(error))], None)),
             Ok((state, answered)) => {
-                let rest = broken.is_none().then_some((state, groups, answer));
+                let rest = broken.is_none().then_some((state, groups, answer, turns));
                 Some((answered.into_iter().map(Ok).chain(broken.map(Err)).collect(), rest))
             }
         }

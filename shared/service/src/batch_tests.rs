@@ -5,6 +5,7 @@ use std::sync::{
 
 use futures::{StreamExt, stream};
 use stoa_kernel::{Error, Result};
+use stoa_rpc::Rows;
 use tonic::{Code, Status};
 
 use crate::batch;
@@ -64,7 +65,7 @@ async fn answered(rows: Vec<Result<u32, Status>>) -> (Vec<Result<(u32, u32), Cod
         let numbered: Vec<(u32, u32)> = rows.into_iter().zip(count + 1..).collect();
         Ok((count + u32::try_from(numbered.len()).unwrap(), numbered))
     };
-    let answers = batch::answers(stream::iter(rows), 2, 0, answer).map(|answer| answer.map_err(|status| status.code()));
+    let answers = batch::answers(Rows::default(), stream::iter(rows), 2, 0, answer).map(|answer| answer.map_err(|status| status.code()));
     (answers.collect().await, GROUPS.load(Ordering::SeqCst) - before)
 }
 

@@ -1,20 +1,31 @@
 //! Single answers.
 
+use axum::body::Body;
+use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
+use tower::ServiceExt;
 
 use crate::fake::*;
 
 #[tokio::test]
-async fn a_caller_above_its_rate_is_told_when_to_retry() {
-    let gateway = in_front_of([("events", Fake("own").channel())], 2);
-    let list = async |token: &str| ask(&gateway, Method::GET, "/v1/services/sell/events", &[("authorization", token)], "").await;
-    assert_eq!(list("Bearer a").await.status(), 200);
-    assert_eq!(list("Bearer a").await.status(), 200);
-    let refused = list("Bearer a").await;
-    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"1".parse().unwrap()));
-    assert_eq!(json(refused).await["details"][0]["reason"], "RATE_LIMITED");
-    assert_eq!(list("Bearer b").await.status(), 200, "every caller has its own rate");
+async fn a_caller_without_a_valid_token_is_refused_before_its_body_is_read() {
+    for token in ["Bearer none", "Basic YTpi"] {
+        let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let request = http::Request::post("/v1/programs").header("authorization", token).body(never).unwrap();
+        let refused = plain().oneshot(request).await.unwrap();
+        assert_eq!((refused.status().as_u16(), &refused.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
+        assert_eq!(json(refused).await["details"][0]["reason"], "TOKEN_INVALID");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_arrive_is_given_up() {
+    let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+    let request = http::Request::patch("/v1/programs/p").header("authorization", token(60)).body(never).unwrap();
+    let late = plain().oneshot(request).await.unwrap();
+    assert_eq!(late.status(), 408);
+    assert_eq!(json(late).await["details"][0]["reason"], "DEADLINE_EXCEEDED");
 }
 
 #[tokio::test]
@@ -56,7 +67,7 @@ async fn a_large_page_passes() {
 
 #[tokio::test]
 async fn requests_for_events_go_to_the_service_that_the_path_names() {
-    let gateway = in_front_of([("events", Fake("own").channel()), ("sell", Fake("selling").channel())], 1000);
+    let gateway = in_front_of([("events", Fake("own").channel()), ("sell", Fake("selling").channel())]);
     let actor = async |path: &str| json(ask(&gateway, Method::GET, path, &[], "").await).await["events"][0]["actor"].clone();
     assert_eq!(actor("/v1/services/sell/events").await, "selling");
     assert_eq!(actor("/v1/services/nobody/events").await, "own", "the process's own stack answers for unknown names");

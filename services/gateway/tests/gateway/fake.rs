@@ -1,6 +1,9 @@
 //! A fake service, and helpers to call the gateway in front of it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     Router,
@@ -9,14 +12,15 @@ use axum::{
     response::Response as HttpResponse,
     routing::{MethodRouter, post},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::{StreamExt, stream::BoxStream};
 use http::Method;
 use prost::{Message, Name};
+use stoa_auth::{Access, LocalKey, Roles, Rule, Rules, TokenRequest, Verifier};
 use stoa_gateway::{GatewayConfig, gateway};
-use stoa_kernel::{Error, clock::wall_now};
+use stoa_kernel::{Clock, Error};
 use stoa_proto::{
     codec::Codec,
+    describe,
     events::v1::{
         Event, ListEventsRequest, ListEventsResponse, ListParkedEventsRequest, ListParkedEventsResponse, ReadEventsRequest,
         ReadEventsResponse, ReplayParkedEventsRequest, ReplayParkedEventsResponse,
@@ -24,7 +28,7 @@ use stoa_proto::{
     },
     onboard::v1::{BulkEnrollRequest, BulkEnrollResponse, Program, UpdateProgramRequest},
 };
-use stoa_rpc::{Channel, status};
+use stoa_rpc::{Channel, Door, Limits, status};
 use tonic::{Request, Response, Status, Streaming, service::Routes};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
@@ -119,21 +123,35 @@ impl Fake {
     }
 }
 
+static KEY: LazyLock<LocalKey> = LazyLock::new(|| LocalKey::generate().unwrap());
+
+/// A door that lets in everybody who has a token.
+pub(crate) fn door() -> Door {
+    let roles = Arc::new(Roles::standard());
+    let verifier = Verifier::new(Vec::new(), &roles).unwrap().with_local_key(&KEY, &roles).unwrap();
+    let rules = Rules::from_table(describe::methods().map(|method| (describe::path(&method), Rule::Authenticated)));
+    let limits = Limits { message_bytes_max: 64 * 1024, body_read_ms_max: 5000, ..Limits::default() };
+    Door::new(Access::new(rules, roles, Arc::new(verifier), Clock::system(), None), limits)
+}
+
 /// A gateway in front of named services.
-pub(crate) fn in_front_of(services: impl IntoIterator<Item = (&'static str, Channel)>, rate_burst: u32) -> Router {
+pub(crate) fn in_front_of(services: impl IntoIterator<Item = (&'static str, Channel)>) -> Router {
     let services: BTreeMap<String, Channel> = services.into_iter().map(|(name, channel)| (name.to_owned(), channel)).collect();
-    gateway(GatewayConfig { services, body_bytes_max: 64 * 1024, rate_per_caller_per_second: 1, rate_burst })
+    gateway(GatewayConfig { services, door: door() })
 }
 
 /// A gateway in front of one process that runs everything.
 pub(crate) fn plain() -> Router {
     let own = Fake("own").channel();
-    in_front_of([("events", own.clone()), ("onboard", own)], 1000)
+    in_front_of([("events", own.clone()), ("onboard", own)])
 }
 
+/// Asks with a valid token, unless the headers have another.
 pub(crate) async fn ask(router: &Router, verb: Method, path: &str, headers: &[(&str, &str)], body: &str) -> HttpResponse {
-    let request =
-        headers.iter().fold(http::Request::builder().method(verb).uri(path), |request, (name, value)| request.header(*name, *value));
+    let own = token(60);
+    let request = http::Request::builder().method(verb).uri(path);
+    let request = if headers.iter().any(|(name, _)| *name == "authorization") { request } else { request.header("authorization", own) };
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap()
 }
 
@@ -145,9 +163,8 @@ pub(crate) async fn json(response: HttpResponse) -> serde_json::Value {
     serde_json::from_str(&text(response).await).unwrap()
 }
 
-/// A token of which only the expiry is real, because the services verify it and the
-/// gateway does not.
-pub(crate) fn token(seconds_left: i64) -> String {
-    let claims = format!(r#"{{"exp":{}}}"#, wall_now().micros() / 1_000_000 + seconds_left);
-    format!("Bearer e30.{}.x", URL_SAFE_NO_PAD.encode(claims))
+/// A valid token.
+pub(crate) fn token(ttl_s: u32) -> String {
+    let request = TokenRequest { tenant: "acme".to_owned(), subject: "persons/ann".to_owned(), ttl_s, ..TokenRequest::default() };
+    format!("Bearer {}", KEY.sign(&request).unwrap())
 }

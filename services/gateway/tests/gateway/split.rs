@@ -15,12 +15,13 @@ async fn services_are_reached_over_the_network() {
     let stop = CancellationToken::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(serve(listener, Fake("selling").channel(), ServeConfig::default(), stop.clone()));
+    let config = ServeConfig { door: door(), cors_origins: Vec::new(), http: None };
+    let server = tokio::spawn(serve(listener, Fake("selling").channel(), config, stop.clone()));
 
     let signer = ServiceSigner::new(Arc::new(ServiceKey::generate().unwrap()), "gateway");
     let peers = Peers::new(signer).remote("sell", &address).unwrap().remote("onboard", &address).unwrap();
     let remote = ["sell", "onboard"].map(|name| (name, peers.as_caller(name)));
-    let gateway = in_front_of(remote.into_iter().chain([("events", Fake("own").channel())]), 1000);
+    let gateway = in_front_of(remote.into_iter().chain([("events", Fake("own").channel())]));
 
     let token = token(60);
     let answer = json(ask(&gateway, Method::GET, "/v1/services/sell/events", &[("authorization", &token)], "").await).await;

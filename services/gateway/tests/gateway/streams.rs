@@ -94,7 +94,7 @@ async fn rows_are_answered_before_the_request_ends() {
         Some((Ok::<_, std::io::Error>(Bytes::from(receiver.recv().await?)), receiver))
     }));
     rows.send("{\"bulkEnrollmentId\": \"a\"}\n").await.unwrap();
-    let request = http::Request::post("/v1/enrollments:bulkEnroll").body(body).unwrap();
+    let request = http::Request::post("/v1/enrollments:bulkEnroll").header("authorization", token(60)).body(body).unwrap();
     let mut answers = plain().oneshot(request).await.unwrap().into_body().into_data_stream();
     assert!(next(&mut answers).await.contains("\"rowId\":\"a\""));
     rows.send("nonsense\n").await.unwrap();

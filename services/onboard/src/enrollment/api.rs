@@ -5,7 +5,7 @@ use stoa_proto::onboard::v1::{
     GetEnrollmentRequest, ListEnrollmentsRequest, ListEnrollmentsResponse, ReactivateEnrollmentRequest, SuspendEnrollmentRequest,
     TerminateEnrollmentRequest, enrollment_service_server::EnrollmentService,
 };
-use stoa_rpc::{answer, enter};
+use stoa_rpc::{Rows, answer, enter};
 use stoa_service::{get, list, write};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -49,7 +49,8 @@ impl EnrollmentService for Api {
     }
 
     async fn bulk_enroll(&self, request: Request<Streaming<BulkEnrollRequest>>) -> Result<Response<Self::BulkEnrollStream>, Status> {
+        let turns = Rows::of(&request);
         let (cx, rows) = enter(request)?;
-        answer(bulk::enroll(&self.deps, cx, rows))
+        answer(bulk::enroll(&self.deps, cx, turns, rows))
     }
 }

@@ -14,6 +14,7 @@ use stoa_proto::{
     onboard::v1::{Agreement, BulkEnrollOutcome as Outcome, BulkEnrollRequest, BulkEnrollResponse, BulkEnrollRow, ErrorReason, RowError},
     validate,
 };
+use stoa_rpc::Rows;
 use stoa_service::{Deps, batch};
 use stoa_store::{Store, Tx};
 use tonic::{Status, Streaming};
@@ -38,10 +39,11 @@ struct Enrolling {
 pub(super) fn enroll(
     deps: &Deps,
     cx: Cx,
+    turns: Rows,
     rows: Streaming<BulkEnrollRequest>,
 ) -> Result<BoxStream<'static, Result<BulkEnrollResponse, Status>>> {
     cx.require_tenant_reach()?;
-    Ok(batch::answers(rows, ROWS_PER_WRITE_MAX, Enrolling { deps: deps.clone(), cx, row_count: 0 }, next_group))
+    Ok(batch::answers(turns, rows, ROWS_PER_WRITE_MAX, Enrolling { deps: deps.clone(), cx, row_count: 0 }, next_group))
 }
 
 /// Answers a group as of the instant that it came: a stream may last for hours.

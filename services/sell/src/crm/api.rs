@@ -3,7 +3,7 @@ use stoa_kernel::Result;
 use stoa_proto::sell::v1::{
     BatchPushChangesRequest, BatchPushChangesResponse, PushChangesRequest, PushChangesResponse, crm_sync_service_server::CrmSyncService,
 };
-use stoa_rpc::{answer, enter};
+use stoa_rpc::{Rows, answer, enter};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{batch, stream};
@@ -14,8 +14,9 @@ impl CrmSyncService for Api {
     type PushChangesStream = BoxStream<'static, Result<PushChangesResponse, Status>>;
 
     async fn push_changes(&self, request: Request<Streaming<PushChangesRequest>>) -> Result<Response<Self::PushChangesStream>, Status> {
+        let turns = Rows::of(&request);
         let (cx, rows) = enter(request)?;
-        Ok(Response::new(stream::answers(&self.deps, cx, rows)))
+        Ok(Response::new(stream::answers(&self.deps, cx, turns, rows)))
     }
 
     async fn batch_push_changes(&self, request: Request<BatchPushChangesRequest>) -> Result<Response<BatchPushChangesResponse>, Status> {

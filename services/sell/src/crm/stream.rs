@@ -3,6 +3,7 @@
 use futures::stream::BoxStream;
 use stoa_kernel::{Cx, Error, Result};
 use stoa_proto::sell::v1::{PushChangesRequest, PushChangesResponse};
+use stoa_rpc::Rows;
 use stoa_service::{Deps, batch::answers as answered};
 use tonic::{Status, Streaming};
 
@@ -16,9 +17,14 @@ struct SoFar {
 }
 
 /// The answers to a stream of rows.
-pub(super) fn answers(deps: &Deps, cx: Cx, rows: Streaming<PushChangesRequest>) -> BoxStream<'static, Result<PushChangesResponse, Status>> {
+pub(super) fn answers(
+    deps: &Deps,
+    cx: Cx,
+    turns: Rows,
+    rows: Streaming<PushChangesRequest>,
+) -> BoxStream<'static, Result<PushChangesResponse, Status>> {
     let deps = deps.clone();
-    answered(rows, ROWS_MAX, SoFar::default(), move |so_far, rows| push(deps.clone(), cx.clone(), so_far, rows))
+    answered(turns, rows, ROWS_MAX, SoFar::default(), move |so_far, rows| push(deps.clone(), cx.clone(), so_far, rows))
 }
 
 async fn push(deps: Deps, cx: Cx, so_far: SoFar, rows: Vec<PushChangesRequest>) -> Result<(SoFar, Vec<PushChangesResponse>)> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use stoa_auth::{AccessLayer, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, Suspension, TokenRequest, Verifier};
+use stoa_auth::{Access, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, Suspension, TokenRequest, Verifier};
 use stoa_config::Config;
 use stoa_kernel::{Clock, page::PageKey};
 
@@ -41,12 +41,12 @@ impl Keys {
     }
 }
 
-/// Creates the access layer from the rules of the API.
-pub(super) fn layer(config: &Config, keys: &Keys, clock: &Clock, services: &[&str], suspension: Option<Suspension>) -> Result<AccessLayer> {
+/// Creates the access to the methods of the API.
+pub(super) fn access(config: &Config, keys: &Keys, clock: &Clock, services: &[&str], suspension: Option<Suspension>) -> Result<Access> {
     let roles = Arc::new(Roles::with(&config.auth.roles)?);
     let mut verifier = Verifier::new(config.auth.issuers.clone(), &roles)?.with_services(ServiceVerifier::new(&keys.service, services)?);
     if let Some(key) = &keys.local {
         verifier = verifier.with_local_key(key, &roles)?;
     }
-    Ok(AccessLayer::new(Rules::of_api()?, roles, Arc::new(verifier), clock.clone(), suspension))
+    Ok(Access::new(Rules::of_api()?, roles, Arc::new(verifier), clock.clone(), suspension))
 }

@@ -16,7 +16,7 @@ use stoa_events::{EventsApi, Subscription, jetstream::Bus};
 use stoa_gateway::{GatewayConfig, gateway};
 use stoa_kernel::{Clock, Cx};
 use stoa_proto::events::v1::event_service_server::EventServiceServer;
-use stoa_rpc::{Channel, Check, Limits, LocalStack, Peers, ServeConfig, StackConfig};
+use stoa_rpc::{Channel, Check, Door, Limits, LocalStack, Peers, ServeConfig};
 use stoa_service::{Deps, Job, Service};
 use stoa_store::{Observer, Store};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -51,8 +51,12 @@ pub struct Suite {
     pub config: Config,
     /// Keys that sign tokens.
     pub keys: Keys,
-    /// Everything behind the server stack, callable in this process.
+    /// Everything behind the door, callable in this process.
     pub stack: Channel,
+    /// What serves the network: the stack and, if the process runs the gateway, the
+    /// services that run elsewhere.
+    front: Channel,
+    door: Door,
     stores: BTreeMap<&'static str, Store>,
     pumps: Vec<Arc<Named>>,
     jobs: Vec<(&'static str, Vec<Job>)>,
@@ -103,14 +107,16 @@ impl Suite {
         let subscriptions: Vec<(&'static str, Vec<Subscription>)> =
             services.iter_mut().map(|s| (s.name, std::mem::take(&mut s.subscriptions))).collect();
         let mut jobs: Vec<_> = services.iter_mut().map(|s| (s.name, std::mem::take(&mut s.jobs))).collect();
-        let stack = stack(&config, &keys, &options.clock, services, &stores, &subscriptions)?;
+        let door = door(&config, &keys, &options.clock, &services, &stores)?;
+        let stack = stack(&keys, door.clone(), services, &stores, &subscriptions)?;
         place.set(stack.clone());
+        let front = front(&config, &keys, &stack, &door)?;
         let bus = bus::connect(&config).await?;
         let wiring = Wiring { config: &config, options: &options, stores: &stores, callers: &callers };
         let pumps = wiring.pumps(bus.as_ref(), subscriptions).await?;
         upkeep::add(&config, &options.clock, &stores, &pumps, &mut jobs);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-        let mut suite = Self { config, keys, stack, stores, pumps, jobs, bus, stop, ended, tasks: JoinSet::new() };
+        let mut suite = Self { config, keys, stack, front, door, stores, pumps, jobs, bus, stop, ended, tasks: JoinSet::new() };
         if !options.manual {
             suite.run_in_background();
         }
@@ -195,35 +201,11 @@ impl Suite {
         Ok(parked)
     }
 
-    /// Returns the stack of this process. If the process runs the gateway, the stack
-    /// includes the services that run elsewhere.
-    ///
-    /// # Errors
-    /// If the address of such a service is invalid.
-    pub fn front(&self) -> Result<Channel> {
-        if !self.config.runs("gateway") {
-            return Ok(self.stack.clone());
-        }
-        let peers = peers(&self.config, &self.keys, "gateway", &LocalStack::default())?;
-        let elsewhere = PILLARS.into_iter().filter(|name| !self.config.runs(name));
-        let elsewhere = elsewhere.map(|name| (name.to_owned(), peers.as_caller(name))).collect();
-        Ok(stoa_rpc::pass_through(self.stack.clone(), elsewhere, &limits(&self.config)))
-    }
-
     /// Returns the gateway in front of the services, here or elsewhere.
-    ///
-    /// # Errors
-    /// As [`Suite::front`].
-    pub fn http(&self) -> Result<axum::Router> {
-        let front = self.front()?;
-        let services = PILLARS.into_iter().chain(["events"]).map(|name| (name.to_owned(), front.clone())).collect();
-        let limits = &self.config.limits;
-        Ok(gateway(GatewayConfig {
-            services,
-            body_bytes_max: limits.message_bytes_max,
-            rate_per_caller_per_second: limits.rate_per_caller_per_second,
-            rate_burst: limits.rate_burst,
-        }))
+    #[must_use]
+    pub fn http(&self) -> axum::Router {
+        let services = PILLARS.into_iter().chain(["events"]).map(|name| (name.to_owned(), self.front.clone())).collect();
+        gateway(GatewayConfig { services, door: self.door.clone() })
     }
 
     /// Serves until told to stop, then lets requests in progress finish.
@@ -231,8 +213,8 @@ impl Suite {
     /// # Errors
     /// If a listener fails.
     pub async fn serve(&mut self, listener: TcpListener, management: Option<(TcpListener, axum::Router)>) -> Result<()> {
-        let http = self.config.runs("gateway").then(|| self.http()).transpose()?;
-        let config = ServeConfig { limits: limits(&self.config), cors_origins: self.config.gateway.cors_origins.clone(), http };
+        let http = self.config.runs("gateway").then(|| self.http());
+        let config = ServeConfig { door: self.door.clone(), cors_origins: self.config.gateway.cors_origins.clone(), http };
         if let Some((listener, router)) = management {
             // It answers "stopping" and serves metrics until the last request is done.
             let ended = self.ended.clone();
@@ -243,7 +225,7 @@ impl Suite {
                 }
             });
         }
-        let served = stoa_rpc::serve(listener, self.front()?, config, self.stop.clone()).await;
+        let served = stoa_rpc::serve(listener, self.front.clone(), config, self.stop.clone()).await;
         self.ended.cancel();
         served
     }
@@ -272,7 +254,13 @@ impl Suite {
             });
             Check { name: "bus".to_owned(), run }
         });
-        self.stores.iter().map(check).chain(bus).collect()
+        let door = self.door.clone();
+        let run = Arc::new(move || {
+            let problem = door.problem().map_or(Ok(()), |problem| Err(stoa_kernel::Error::unavailable(problem)));
+            Box::pin(std::future::ready(problem)) as futures::future::BoxFuture<'static, _>
+        });
+        let door = Check { name: "door".to_owned(), run };
+        self.stores.iter().map(check).chain(bus).chain([door]).collect()
     }
 
     /// Returns a token that is canceled when the suite is told to stop.
@@ -299,19 +287,39 @@ impl Suite {
 }
 
 fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
     Limits {
-        concurrency_max: config.limits.concurrency_max,
-        message_bytes_max: config.limits.message_bytes_max,
-        deadline_ms_max: config.limits.deadline_ms_max,
-        shutdown_grace_ms: config.limits.shutdown_grace_ms,
+        connections_max: limits.connections_max,
+        connections_per_address_max: limits.connections_per_address_max,
+        connection_idle_s_max: limits.connection_idle_s_max,
+        arrivals_max: limits.arrivals_max,
+        concurrency_max: limits.concurrency_max,
+        message_bytes_max: limits.message_bytes_max,
+        buffered_bytes_max: limits.buffered_bytes_max,
+        body_read_ms_max: limits.body_read_ms_max,
+        deadline_ms_max: limits.deadline_ms_max,
+        streams_per_caller_max: limits.streams_per_caller_max,
+        stream_idle_s_max: limits.stream_idle_s_max,
+        rate_per_caller_per_second: limits.rate_per_caller_per_second,
+        rate_burst: limits.rate_burst,
+        rate_per_tenant_per_second: limits.rate_per_tenant_per_second,
+        rate_tenant_burst: limits.rate_tenant_burst,
+        refusals_per_address_per_second: limits.refusals_per_address_per_second,
+        shutdown_grace_ms: limits.shutdown_grace_ms,
         ..Limits::default()
     }
 }
 
+fn door(config: &Config, keys: &Keys, clock: &Clock, services: &[Service], stores: &BTreeMap<&'static str, Store>) -> Result<Door> {
+    // Onboard's own if it runs here, because it knows first.
+    let suspension = services.iter().find_map(|s| s.suspension.clone());
+    let access = access::access(config, keys, clock, &stores.keys().copied().collect::<Vec<_>>(), suspension)?;
+    Ok(Door::new(access, limits(config)))
+}
+
 fn stack(
-    config: &Config,
     keys: &Keys,
-    clock: &Clock,
+    door: Door,
     services: Vec<Service>,
     stores: &BTreeMap<&'static str, Store>,
     subscriptions: &[(&'static str, Vec<Subscription>)],
@@ -320,11 +328,18 @@ fn stack(
     let events = EventsApi::new(known.collect(), keys.page_key.clone(), stoa_rpc::status);
     let mut shared = tonic::service::Routes::builder();
     shared.add_service(EventServiceServer::new(events));
-    // Onboard's own if it runs here, because it knows first.
-    let suspension = services.iter().find_map(|s| s.suspension.clone());
     let routes = services.into_iter().map(|s| s.routes).chain([shared.routes()]);
-    let access = access::layer(config, keys, clock, &stores.keys().copied().collect::<Vec<_>>(), suspension)?;
-    Ok(stoa_rpc::stack(stoa_rpc::merge(routes)?, StackConfig { access, limits: limits(config) }))
+    Ok(stoa_rpc::stack(stoa_rpc::merge(routes)?, door))
+}
+
+fn front(config: &Config, keys: &Keys, stack: &Channel, door: &Door) -> Result<Channel> {
+    if !config.runs("gateway") {
+        return Ok(stack.clone());
+    }
+    let peers = peers(config, keys, "gateway", &LocalStack::default())?;
+    let elsewhere = PILLARS.into_iter().filter(|name| !config.runs(name));
+    let elsewhere = elsewhere.map(|name| (name.to_owned(), peers.as_caller(name))).collect();
+    Ok(stoa_rpc::pass_through(stack.clone(), elsewhere, door.clone()))
 }
 
 /// Returns how a service reaches the others: in this process if it runs them,

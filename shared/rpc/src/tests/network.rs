@@ -24,17 +24,18 @@ pub(super) struct Served {
 
 impl Served {
     pub(super) async fn start(limits: Limits) -> Self {
-        let suite = Suite::with(limits.clone());
+        let suite = Suite::with(limits);
         let stack = suite.stack.clone();
-        Self::with(suite, stack, limits).await
+        Self::with(suite, stack).await
     }
 
     /// Serves a stack in place of the suite's own.
-    pub(super) async fn with(suite: Suite, stack: Channel, limits: Limits) -> Self {
+    pub(super) async fn with(suite: Suite, stack: Channel) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let http = Router::new().route("/v1/ping", get(|| async { "pong" }));
-        let config = ServeConfig { limits, cors_origins: vec!["https://partners.example.com".to_owned()], http: Some(http) };
+        let config =
+            ServeConfig { door: suite.door.clone(), cors_origins: vec!["https://partners.example.com".to_owned()], http: Some(http) };
         let stop = CancellationToken::new();
         let server = tokio::spawn(serve(listener, stack, config, stop.clone()));
         Self { suite, address, stop, server }
@@ -168,8 +169,9 @@ async fn a_stop_lets_requests_finish_and_then_ends() {
 async fn origins_are_checked_at_start() {
     for origins in [&["https://a\n"][..], &["*", "https://partners.example.com"]] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let config = ServeConfig { cors_origins: origins.iter().map(ToString::to_string).collect(), ..ServeConfig::default() };
-        let refused = serve(listener, Suite::new().stack, config, CancellationToken::new()).await.unwrap_err().to_string();
+        let suite = Suite::new();
+        let config = ServeConfig { door: suite.door.clone(), cors_origins: origins.iter().map(ToString::to_string).collect(), http: None };
+        let refused = serve(listener, suite.stack, config, CancellationToken::new()).await.unwrap_err().to_string();
         assert!(refused.contains("CORS origin"), "{refused}");
     }
 }
@@ -179,7 +181,7 @@ async fn a_star_allows_every_origin() {
     let suite = Suite::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let config = ServeConfig { cors_origins: vec!["*".to_owned()], ..ServeConfig::default() };
+    let config = ServeConfig { door: suite.door.clone(), cors_origins: vec!["*".to_owned()], http: None };
     let stop = CancellationToken::new();
     let server = tokio::spawn(serve(listener, suite.stack.clone(), config, stop.clone()));
     let served = Served { suite, address, stop, server };

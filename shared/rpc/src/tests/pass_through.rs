@@ -38,14 +38,14 @@ pub(super) fn enrollments() -> Routes {
 /// it. The gateway comes first.
 async fn split() -> (Served, Served) {
     let back = Served::start(Limits::default()).await;
-    let own = Suite::new();
+    let own = Suite::beside(&back.suite);
     let mut peers = Peers::new(ServiceSigner::new(own.services.clone(), "gateway"));
     for service in ["onboard", "sell"] {
         peers = peers.remote(service, &format!("http://{}", back.address)).unwrap();
     }
     let elsewhere = ["onboard", "sell"].map(|service| (service.to_owned(), peers.as_caller(service)));
-    let stack = pass_through(own.stack.clone(), BTreeMap::from(elsewhere), &Limits::default());
-    (Served::with(own, stack, Limits::default()).await, back)
+    let stack = pass_through(own.stack.clone(), BTreeMap::from(elsewhere), own.door.clone());
+    (Served::with(own, stack).await, back)
 }
 
 #[tokio::test]
@@ -61,10 +61,9 @@ async fn calls_pass_with_their_token_and_return_complete() {
     assert_eq!((event.actor.as_str(), event.request_id.as_str()), ("persons/ann", "order-7"));
     assert_eq!(event.traceparent[3..35], CALLER[3..35], "one trace through both processes");
 
-    // The services authorize the call, and their refusals arrive with all
-    // details.
-    let stranger = client.list_events(front.suite.request("sell")).await.unwrap_err();
+    let stranger = client.list_events(Suite::new().request("sell")).await.unwrap_err();
     assert_eq!((stranger.code(), reason(&stranger)), (Code::Unauthenticated, "TOKEN_INVALID"));
+    // Refusals of the services arrive with all details.
     let mut invalid = back.suite.request("sell");
     invalid.get_mut().page_size = -1;
     let refused = client.list_events(invalid).await.unwrap_err();
@@ -73,11 +72,11 @@ async fn calls_pass_with_their_token_and_return_complete() {
 
 #[tokio::test]
 async fn calls_for_this_process_stay() {
-    let (front, back) = split().await;
+    let (front, _back) = split().await;
     let mut client = EventServiceClient::new(front.channel().await);
     let event = client.list_events(front.suite.request("echo")).await.unwrap().into_inner().events.remove(0);
     assert_eq!(event.actor, "persons/ann");
-    let status = client.list_events(back.suite.request("echo")).await.unwrap_err();
+    let status = client.list_events(Suite::new().request("echo")).await.unwrap_err();
     assert_eq!(reason(&status), "TOKEN_INVALID", "the token of another installation");
     let mut large = front.suite.request("sell");
     large.get_mut().filter = "x".repeat(5 * 1024 * 1024);
@@ -115,7 +114,7 @@ async fn grpc_web_is_translated_in_front() {
 async fn a_service_that_is_down_is_unavailable() {
     let own = Suite::new();
     let peers = Peers::new(ServiceSigner::new(own.services.clone(), "gateway")).remote("sell", "http://127.0.0.1:1").unwrap();
-    let stack = pass_through(own.stack.clone(), BTreeMap::from([("sell".to_owned(), peers.as_caller("sell"))]), &Limits::default());
+    let stack = pass_through(own.stack.clone(), BTreeMap::from([("sell".to_owned(), peers.as_caller("sell"))]), own.door.clone());
     let status = EventServiceClient::new(stack).list_events(own.request("sell")).await.unwrap_err();
     assert_eq!(reason(&status), "UNAVAILABLE");
 }

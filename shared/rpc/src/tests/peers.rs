@@ -45,7 +45,12 @@ async fn a_peer_over_the_network_is_called_the_same_way() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, suite.stack.clone(), ServeConfig::default(), stop.clone()));
+    let server = tokio::spawn(serve(
+        listener,
+        suite.stack.clone(),
+        ServeConfig { door: suite.door.clone(), cors_origins: Vec::new(), http: None },
+        stop.clone(),
+    ));
 
     let signer = ServiceSigner::new(suite.services.clone(), "sell");
     let peers = Peers::new(signer).remote("enable", &address).unwrap();

@@ -1,12 +1,7 @@
-use std::{
-    convert::Infallible,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
-use tower::ServiceExt as _;
+use stoa_kernel::{Error, Kind};
 
 use super::*;
 use crate::{
@@ -14,49 +9,31 @@ use crate::{
     testing::{KEY, changed, claims_at, known_issuer},
 };
 
-/// A body type that is neither `Default` nor `Sync`.
-struct Opaque(#[expect(dead_code, reason = "only its type matters")] std::cell::Cell<u8>);
-
-fn layer(suspension: Option<Suspension>) -> (AccessLayer, Arc<ServiceKey>) {
+fn access(suspension: Option<Suspension>) -> (Access, Arc<ServiceKey>) {
     let roles = Arc::new(Roles::standard());
     let key = Arc::new(ServiceKey::generate().unwrap());
     let services = ServiceVerifier::new(&key, &["onboard"]).unwrap();
     let verifier = Verifier::new(vec![known_issuer()], &roles).unwrap().with_services(services);
     let rules = Rules::of_api().unwrap();
-    (AccessLayer::new(rules, roles, Arc::new(verifier), Clock::system(), suspension), key)
+    (Access::new(rules, roles, Arc::new(verifier), Clock::system(), suspension), key)
 }
 
-/// The outcome of a request: the context that the service saw, or the refusal.
-async fn call(layer: &AccessLayer, path: &str, headers: &[(&str, &str)]) -> Result<Option<Cx>, Status> {
-    let inner = tower::service_fn(|request: http::Request<Opaque>| async move {
-        assert!(!request.headers().contains_key(AUTHORIZATION), "the token must not get past the layer");
-        assert_eq!(request.extensions().get::<Cx>().is_some(), request.extensions().get::<Identity>().is_some());
-        let mut response = http::Response::new(Body::default());
-        if let Some(cx) = request.extensions().get::<Cx>() {
-            response.extensions_mut().insert(cx.clone());
-        }
-        Ok::<_, Infallible>(response)
-    });
+/// The context that a service would see, or the refusal.
+async fn call(access: &Access, path: &str, headers: &[(&str, &str)]) -> Result<Option<Cx>> {
     let mut request = http::Request::builder().uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Opaque(std::cell::Cell::new(0))).unwrap();
-    let response = layer.layer(inner).oneshot(request).await.unwrap();
-    match Status::from_header_map(response.headers()) {
-        Some(status) => {
-            assert_eq!(response.status(), 200);
-            assert_eq!(response.headers()["content-type"], "application/grpc");
-            Err(status)
-        }
-        None => Ok(response.extensions().get::<Cx>().cloned()),
-    }
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let identity = access.authenticate(path, &parts.headers).await?;
+    access.admit(identity, &mut parts).await?;
+    assert!(!parts.headers.contains_key(AUTHORIZATION), "no service may see the token");
+    assert_eq!(parts.extensions.get::<Cx>().is_some(), parts.extensions.get::<Identity>().is_some());
+    Ok(parts.extensions.remove::<Cx>())
 }
 
-fn reason(status: &Status) -> (Code, String) {
-    let info = status.get_details_error_info().unwrap();
-    assert_eq!(info.domain, "stoa");
-    (status.code(), info.reason)
+fn reason(error: &Error) -> (Kind, &'static str) {
+    (error.kind(), error.reason().as_str())
 }
 
 fn bearer_of(field: &str, value: Value) -> String {
@@ -74,75 +51,75 @@ const READ_EVENTS: &str = "/stoa.events.v1.EventService/ReadEvents";
 
 #[tokio::test]
 async fn a_caller_with_the_permission_gets_a_context() {
-    let (layer, _) = layer(None);
+    let (access, _) = access(None);
     let token = bearer_of("roles", json!(["cam"]));
     let headers = [("authorization", token.as_str()), ("x-request-id", "r-1"), ("grpc-timeout", "2S")];
-    let cx = call(&layer, GET_PARTNER, &headers).await.unwrap().unwrap();
+    let cx = call(&access, GET_PARTNER, &headers).await.unwrap().unwrap();
     assert_eq!((cx.tenant.as_str(), cx.caller.subject.as_str(), cx.request_id.as_str()), ("acme", "persons/ann", "r-1"));
     let left = cx.deadline.unwrap() - Instant::now();
     assert!(left <= Duration::from_secs(2) && left > Duration::from_secs(1));
 
     let odd = [("authorization", token.as_str()), ("x-request-id", "a b\tc"), ("grpc-timeout", "123456789S")];
-    let cx = call(&layer, GET_PARTNER, &odd).await.unwrap().unwrap();
+    let cx = call(&access, GET_PARTNER, &odd).await.unwrap().unwrap();
     assert_eq!((cx.request_id.len(), cx.deadline), (36, None));
 }
 
 #[tokio::test]
-async fn refusals_are_complete_responses_with_a_reason() {
-    let (layer, _) = layer(None);
-    let invalid = (Code::Unauthenticated, "TOKEN_INVALID".to_owned());
-    assert_eq!(reason(&call(&layer, GET_PARTNER, &[]).await.unwrap_err()), invalid);
+async fn refusals_name_a_reason() {
+    let (access, _) = access(None);
+    let invalid = (Kind::Unauthenticated, "TOKEN_INVALID");
+    assert_eq!(reason(&call(&access, GET_PARTNER, &[]).await.unwrap_err()), invalid);
     for odd in ["Bearer", "Bearer ", "Basic YTpi", "Bearer a.b.c", "Bearer \u{fc}"] {
-        assert_eq!(reason(&call(&layer, GET_PARTNER, &[("authorization", odd)]).await.unwrap_err()), invalid, "{odd}");
+        assert_eq!(reason(&call(&access, GET_PARTNER, &[("authorization", odd)]).await.unwrap_err()), invalid, "{odd}");
     }
     let token = bearer_of("roles", json!(["cam"]));
-    let status = call(&layer, UPDATE_SETTINGS, &[("authorization", &token)]).await.unwrap_err();
-    assert_eq!(reason(&status), (Code::PermissionDenied, "PERMISSION_MISSING".to_owned()));
-    assert_eq!(status.get_details_error_info().unwrap().metadata["permission"], "tenantSettings.write");
+    let status = call(&access, UPDATE_SETTINGS, &[("authorization", &token)]).await.unwrap_err();
+    assert_eq!(reason(&status), (Kind::PermissionDenied, "PERMISSION_MISSING"));
+    assert!(status.metadata().contains(&("permission".into(), "tenantSettings.write".to_owned())));
     let none = bearer_of("roles", Value::Null);
-    assert!(call(&layer, GET_PARTNER, &[("authorization", &none)]).await.unwrap_err().message().contains("without roles"));
+    assert!(call(&access, GET_PARTNER, &[("authorization", &none)]).await.unwrap_err().message().contains("without roles"));
 }
 
 #[tokio::test]
 async fn methods_without_a_rule_are_refused_for_everyone() {
-    let (layer, _) = layer(None);
+    let (access, _) = access(None);
     let token = bearer_of("roles", json!(["cam"]));
     for path in
         ["/", "/stoa.onboard.v1.PartnerService/Nothing", "/grpc.health.v1.Health/Other", "/stoa.onboard.v1.PartnerService/GetPartner/"]
     {
         for headers in [&[] as &[_], &[("authorization", token.as_str())]] {
-            let status = call(&layer, path, headers).await.unwrap_err();
-            assert_eq!(reason(&status), (Code::PermissionDenied, "NO_ACCESS_RULE".to_owned()), "{path}");
+            let status = call(&access, path, headers).await.unwrap_err();
+            assert_eq!(reason(&status), (Kind::PermissionDenied, "NO_ACCESS_RULE"), "{path}");
         }
     }
 }
 
 #[tokio::test]
 async fn health_is_public_and_reflection_is_for_every_caller() {
-    let (layer, _) = layer(None);
-    assert!(call(&layer, "/grpc.health.v1.Health/Check", &[]).await.unwrap().is_none());
+    let (access, _) = access(None);
+    assert!(call(&access, "/grpc.health.v1.Health/Check", &[]).await.unwrap().is_none());
     let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-    assert_eq!(call(&layer, reflection, &[]).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(call(&access, reflection, &[]).await.unwrap_err().kind(), Kind::Unauthenticated);
     let none = bearer_of("roles", json!([]));
-    assert!(call(&layer, reflection, &[("authorization", &none)]).await.is_ok());
+    assert!(call(&access, reflection, &[("authorization", &none)]).await.is_ok());
 }
 
 #[tokio::test]
 async fn internal_methods_are_for_services() {
-    let (layer, key) = layer(None);
+    let (access, key) = access(None);
     let token = bearer_of("roles", json!(["cam"]));
-    let status = call(&layer, READ_EVENTS, &[("authorization", &token)]).await.unwrap_err();
-    assert_eq!(reason(&status), (Code::PermissionDenied, "PERMISSION_MISSING".to_owned()));
+    let status = call(&access, READ_EVENTS, &[("authorization", &token)]).await.unwrap_err();
+    assert_eq!(reason(&status), (Kind::PermissionDenied, "PERMISSION_MISSING"));
 
     let signer = ServiceSigner::new(key, "sell");
     let service = |tenant: &str| {
         let cx = Cx::service(tenant, "sell", &Clock::system(), "");
         format!("Bearer {}", signer.sign("onboard", &cx, wall_now()).unwrap())
     };
-    assert!(call(&layer, READ_EVENTS, &[("authorization", &service(""))]).await.is_ok());
-    assert!(call(&layer, GET_PARTNER, &[("authorization", &service("acme"))]).await.is_ok());
-    assert!(call(&layer, GET_PARTNER, &[("authorization", &service(""))]).await.is_err(), "an object belongs to a tenant");
-    assert!(call(&layer, UPDATE_SETTINGS, &[("authorization", &service("acme"))]).await.is_err());
+    assert!(call(&access, READ_EVENTS, &[("authorization", &service(""))]).await.is_ok());
+    assert!(call(&access, GET_PARTNER, &[("authorization", &service("acme"))]).await.is_ok());
+    assert!(call(&access, GET_PARTNER, &[("authorization", &service(""))]).await.is_err(), "an object belongs to a tenant");
+    assert!(call(&access, UPDATE_SETTINGS, &[("authorization", &service("acme"))]).await.is_err());
 }
 
 #[tokio::test]
@@ -154,15 +131,15 @@ async fn a_suspended_partner_is_refused() {
         let answer = state.load(Ordering::SeqCst);
         Box::pin(async move { Ok(answer) })
     });
-    let (layer, _) = layer(Some(hook));
+    let (access, _) = access(Some(hook));
     let token = partner_token();
-    let cx = call(&layer, GET_PARTNER, &[("authorization", &token)]).await.unwrap().unwrap();
+    let cx = call(&access, GET_PARTNER, &[("authorization", &token)]).await.unwrap().unwrap();
     assert_eq!(cx.caller.reach, Reach::Partner("p1".to_owned()));
     suspended.store(true, Ordering::SeqCst);
-    let status = call(&layer, GET_PARTNER, &[("authorization", &token)]).await.unwrap_err();
-    assert_eq!(reason(&status), (Code::PermissionDenied, "PARTNER_SUSPENDED".to_owned()));
+    let status = call(&access, GET_PARTNER, &[("authorization", &token)]).await.unwrap_err();
+    assert_eq!(reason(&status), (Kind::PermissionDenied, "PARTNER_SUSPENDED"));
     let vendor = bearer_of("roles", json!(["cam"]));
-    assert!(call(&layer, GET_PARTNER, &[("authorization", &vendor)]).await.is_ok());
+    assert!(call(&access, GET_PARTNER, &[("authorization", &vendor)]).await.is_ok());
 }
 
 #[tokio::test]
@@ -170,7 +147,7 @@ async fn the_development_key_signs_for_everybody() {
     let roles = Arc::new(Roles::standard());
     let key = LocalKey::generate().unwrap();
     let verifier = Verifier::new(Vec::new(), &roles).unwrap().with_local_key(&key, &roles).unwrap();
-    let layer = AccessLayer::new(Rules::of_api().unwrap(), roles, Arc::new(verifier), Clock::system(), None);
+    let access = Access::new(Rules::of_api().unwrap(), roles, Arc::new(verifier), Clock::system(), None);
     let request = TokenRequest {
         tenant: "any".to_owned(),
         subject: "dev".to_owned(),
@@ -179,7 +156,7 @@ async fn the_development_key_signs_for_everybody() {
         ..TokenRequest::default()
     };
     let token = format!("bearer {}", key.sign(&request).unwrap());
-    assert_eq!(call(&layer, UPDATE_SETTINGS, &[("authorization", &token)]).await.unwrap().unwrap().tenant, "any");
+    assert_eq!(call(&access, UPDATE_SETTINGS, &[("authorization", &token)]).await.unwrap().unwrap().tenant, "any");
     assert!(key.sign(&TokenRequest { ttl_s: 0, ..request.clone() }).is_err());
     assert!(key.sign(&TokenRequest { ttl_s: u32::MAX, ..request }).is_err());
 }

@@ -1,11 +1,8 @@
-//! The access layer: no request reaches a service unless the rules allow it.
+//! Access: no request reaches a service unless the rules allow it.
 
 use std::{
     collections::BTreeSet,
-    future::Future,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -13,12 +10,10 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 use stoa_kernel::{Clock, Cx, Reach, Result, clock::wall_now, ids};
 use stoa_proto::common::v1::ErrorReason;
-use tonic::body::Body;
-use tower::{Layer, Service};
 
 use crate::{
     Identity, Roles, Rule, Rules, Verifier,
-    refusal::{denied, invalid, response},
+    refusal::{denied, invalid},
 };
 
 /// The role of channel account managers.
@@ -28,13 +23,10 @@ const CAM: &str = "cam";
 /// partner. If this cannot be determined, the request is refused.
 pub type Suspension = Arc<dyn Fn(&str, &str) -> BoxFuture<'static, Result<bool>> + Send + Sync>;
 
-/// Checks every request against the rules. A request that passes carries a
-/// [`Cx`] and an [`Identity`] in its extensions (a public one does not) and no
-/// longer carries its token. A request that does not pass is answered with a
-/// complete gRPC response. Works on HTTP requests, so that it can be placed
-/// before any router.
+/// The rules of the API, and who may pass. Works on the headers of a request, so
+/// that nothing of its body is read for a caller who may not call.
 #[derive(Clone)]
-pub struct AccessLayer(Arc<Inner>);
+pub struct Access(Arc<Inner>);
 
 struct Inner {
     rules: Rules,
@@ -44,83 +36,80 @@ struct Inner {
     suspension: Option<Suspension>,
 }
 
-impl AccessLayer {
-    /// Creates a layer with these rules. `clock` is business time.
+impl Access {
+    /// Creates the access to methods with these rules. `clock` is business time.
     #[must_use]
     pub fn new(rules: Rules, roles: Arc<Roles>, verifier: Arc<Verifier>, clock: Clock, suspension: Option<Suspension>) -> Self {
         Self(Arc::new(Inner { rules, roles, verifier, clock, suspension }))
     }
-}
 
-impl<S> Layer<S> for AccessLayer {
-    type Service = Access<S>;
-
-    fn layer(&self, inner: S) -> Access<S> {
-        Access { inner, layer: self.clone() }
-    }
-}
-
-/// A service behind the access layer.
-#[derive(Clone)]
-pub struct Access<S> {
-    inner: S,
-    layer: AccessLayer,
-}
-
-impl<S, B> Service<http::Request<B>> for Access<S>
-where
-    S: Service<http::Request<B>, Response = http::Response<Body>> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Send + 'static,
-{
-    type Response = http::Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        // The service that was polled ready goes into the future; its clone stays.
-        let clone = self.inner.clone();
-        let mut ready = std::mem::replace(&mut self.inner, clone);
-        let layer = self.layer.0.clone();
-        Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            match layer.admit(&mut parts).await {
-                Ok(()) => ready.call(http::Request::from_parts(parts, body)).await,
-                Err(error) => {
-                    let (reason, detail, cause) = (error.reason().as_str(), error.message(), error.cause());
-                    tracing::info!(method = parts.uri.path(), reason, detail, cause, "refused");
-                    Ok(response(&error))
-                }
-            }
-        })
-    }
-}
-
-impl Inner {
-    async fn admit(&self, parts: &mut Parts) -> Result<()> {
-        // Removed in any case, so that nothing further down can log it.
-        let authorization = parts.headers.remove(AUTHORIZATION);
-        let rule = self.rules.get(parts.uri.path());
-        let rule = rule.ok_or_else(|| denied(ErrorReason::NoAccessRule, "the method has no access rule here. Check its name."))?;
-        if *rule == Rule::Public {
-            return Ok(());
+    /// Finds out who calls a method, and whether that caller's roles allow it.
+    /// `None` for a public method.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED, PERMISSION_DENIED, or UNAVAILABLE if an issuer's keys
+    /// cannot be read.
+    pub async fn authenticate(&self, method: &str, headers: &HeaderMap) -> Result<Option<Identity>> {
+        let checked = self.0.authenticate(method, headers).await;
+        if let Err(error) = &checked {
+            let (reason, detail, cause) = (error.reason().as_str(), error.message(), error.cause());
+            tracing::info!(method, reason, detail, cause, "refused");
         }
-        let authorization = authorization.ok_or_else(|| invalid("the request has no token. Send `authorization: Bearer …`."))?;
-        let token = bearer(authorization.as_bytes()).ok_or_else(|| invalid("the authorization must be `Bearer`, a space and the token"))?;
-        let mut identity = self.verifier.verify(token, wall_now()).await?;
-        self.judge(rule, &identity)?;
-        identity.caller.assigned_only = self.only_as_cam(rule, &identity);
-        self.refuse_suspended(&identity).await?;
-        let cx = self.context(&parts.headers, &identity);
+        checked
+    }
+
+    /// Whether the token of a request was verified a short time ago.
+    #[must_use]
+    pub fn knows(&self, headers: &HeaderMap) -> bool {
+        let token = headers.get(AUTHORIZATION).and_then(|authorization| bearer(authorization.as_bytes()));
+        token.is_some_and(|token| self.0.verifier.knows(token, wall_now()))
+    }
+
+    /// Whether a token is that of a service of the suite.
+    pub async fn is_service(&self, token: &str) -> bool {
+        self.0.verifier.verify(token, wall_now()).await.is_ok_and(|identity| identity.internal)
+    }
+
+    /// Admits a caller to a method: the request loses its token, and gets a
+    /// [`Cx`] and the [`Identity`] in its extensions unless the method is public.
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED `PARTNER_SUSPENDED`, or the error of a failed check.
+    pub async fn admit(&self, identity: Option<Identity>, parts: &mut Parts) -> Result<()> {
+        // Nothing further down can log it.
+        parts.headers.remove(AUTHORIZATION);
+        let Some(mut identity) = identity else { return Ok(()) };
+        let rule = self.0.rule(parts.uri.path())?;
+        identity.caller.assigned_only = self.0.only_as_cam(rule, &identity);
+        if let Err(error) = self.0.refuse_suspended(&identity).await {
+            tracing::info!(method = parts.uri.path(), reason = error.reason().as_str(), cause = error.cause(), "refused");
+            return Err(error);
+        }
+        let cx = self.0.context(&parts.headers, &identity);
         let span = tracing::Span::current();
         span.record("tenant", cx.tenant.as_str()).record("caller", cx.caller.subject.as_str());
         parts.extensions.insert(cx);
         parts.extensions.insert(identity);
         Ok(())
+    }
+}
+
+impl Inner {
+    fn rule(&self, method: &str) -> Result<&Rule> {
+        self.rules.get(method).ok_or_else(|| denied(ErrorReason::NoAccessRule, "the method has no access rule here. Check its name."))
+    }
+
+    async fn authenticate(&self, method: &str, headers: &HeaderMap) -> Result<Option<Identity>> {
+        let rule = self.rule(method)?;
+        if *rule == Rule::Public {
+            return Ok(None);
+        }
+        let authorization =
+            headers.get(AUTHORIZATION).ok_or_else(|| invalid("the request has no token. Send `authorization: Bearer …`."))?;
+        let token = bearer(authorization.as_bytes()).ok_or_else(|| invalid("the authorization must be `Bearer`, a space and the token"))?;
+        let identity = self.verifier.verify(token, wall_now()).await?;
+        self.judge(rule, &identity)?;
+        Ok(Some(identity))
     }
 
     fn judge(&self, rule: &Rule, identity: &Identity) -> Result<()> {

@@ -1,0 +1,257 @@
+//! Bodies of requests: read whole within a time and a number of bytes, or, if they
+//! are streams, message by message.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use stoa_kernel::{Error, Kind, Result};
+use stoa_proto::common::v1::ErrorReason;
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tonic::{Status, body::Body};
+
+use super::{overloaded, quota::Charge};
+use crate::answer::status;
+
+/// Size of a body in bytes above which it counts more than its size.
+const LARGE_BYTES: usize = 64 * 1024;
+/// How much more: a message in memory is larger than its encoding.
+const LARGE_FACTOR: usize = 16;
+
+/// Reads a whole body of at most `bytes_max` bytes until an instant, and charges its
+/// bytes.
+///
+/// # Errors
+/// RESOURCE_EXHAUSTED `OVERLOADED` if no bytes are left, DEADLINE_EXCEEDED if the
+/// body does not arrive in time, `too_large` if it is too large, and what reading
+/// it fails with.
+pub(crate) async fn whole<B>(
+    mut body: B,
+    bytes_max: usize,
+    until: Instant,
+    charge: &mut Charge,
+    too_large: impl Fn() -> Error,
+) -> Result<Bytes>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    loop {
+        let frame = match timeout_at(until, body.frame()).await {
+            Err(_) => return Err(late()),
+            Ok(None) => break,
+            Ok(Some(Err(error))) => return Err(broken(error.into())),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(rest.len()) + data.len() > bytes_max {
+            return Err(too_large());
+        }
+        if !charge.add(data.len()) {
+            return Err(overloaded("too many bytes of requests are being read"));
+        }
+        // Most bodies are one chunk, which is not copied.
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&std::mem::take(&mut first));
+            rest.extend_from_slice(&data);
+        }
+    }
+    let bytes = if rest.is_empty() { first } else { rest.freeze() };
+    if bytes.len() > LARGE_BYTES && !charge.add(bytes.len() * (LARGE_FACTOR - 1)) {
+        return Err(overloaded("too many large requests are in progress"));
+    }
+    Ok(bytes)
+}
+
+/// A body of bytes that are already here.
+pub(crate) fn full(bytes: Bytes) -> Body {
+    Body::new(Full::new(bytes).map_err(|never: Infallible| match never {}))
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+fn late() -> Error {
+    let message = "the request did not arrive in time. Send it whole at once, or as a stream.";
+    Error::new(Kind::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)
+}
+
+fn broken(error: BoxError) -> Error {
+    match error.downcast::<Status>() {
+        Ok(status) => crate::error(&status),
+        Err(error) => Error::unavailable(format!("the request broke off: {error}")),
+    }
+}
+
+/// A stream of messages from a caller. It ends if none arrives for a while.
+pub(crate) struct Idle {
+    inner: Body,
+    idle_max: Duration,
+    since: Option<Pin<Box<Sleep>>>,
+    ended: bool,
+}
+
+impl Idle {
+    pub(crate) fn new(inner: Body, idle_max: Duration) -> Self {
+        Self { inner, idle_max, since: None, ended: false }
+    }
+}
+
+impl http_body::Body for Idle {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+            self.since = None;
+            return Poll::Ready(frame);
+        }
+        let idle_max = self.idle_max;
+        ready!(self.since.get_or_insert_with(|| Box::pin(sleep(idle_max))).as_mut().poll(cx));
+        self.ended = true;
+        let message = format!("no message arrived for {} s. Open a new stream for the next one.", idle_max.as_secs());
+        Poll::Ready(Some(Err(status(Error::new(Kind::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A body that holds something until it ends.
+pub(crate) struct Holding<B, T> {
+    inner: B,
+    held: Option<T>,
+}
+
+impl<B, T> Holding<B, T> {
+    pub(crate) fn new(inner: B, held: T) -> Self {
+        Self { inner, held: Some(held) }
+    }
+}
+
+impl<B, T> http_body::Body for Holding<B, T>
+where
+    B: http_body::Body + Unpin,
+    T: Unpin,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if matches!(&frame, None | Some(Err(_))) || self.inner.is_end_stream() {
+            self.held = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{StreamExt, stream};
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::door::{
+        Who,
+        quota::{Most, Quota},
+    };
+
+    const BUDGET: Most = Most { in_total: 4_000_000, per_tenant: 3_000_000, per_caller: 1_200_000 };
+
+    fn charge(quota: &Quota) -> Charge {
+        quota.charge(&Who { tenant: "acme".into(), caller: "ann".into() })
+    }
+
+    fn chunks(sizes: &[usize]) -> Body {
+        let frames: Vec<_> = sizes.iter().map(|size| Ok::<_, Status>(Frame::data(Bytes::from(vec![7; *size])))).collect();
+        Body::new(StreamBody::new(stream::iter(frames)))
+    }
+
+    async fn read(body: Body, charge: &mut Charge) -> Result<Bytes> {
+        whole(body, 100_000, Instant::now() + Duration::from_secs(10), charge, || Error::invalid("body", "is too large")).await
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_and_charged() {
+        let quota = Quota::new(BUDGET);
+        let mut small = charge(&quota);
+        assert_eq!(read(chunks(&[10, 20, 30]), &mut small).await.unwrap().len(), 60);
+        assert!(!charge(&quota).add(1_199_941) && charge(&quota).add(1_199_940));
+        drop(small);
+        // A large body counts 16 times: one fits into the caller's bytes, two do not.
+        let mut large = charge(&quota);
+        assert_eq!(read(chunks(&[40_000, 30_000]), &mut large).await.unwrap().len(), 70_000);
+        assert_eq!(read(chunks(&[40_000, 30_000]), &mut charge(&quota)).await.unwrap_err().reason(), "OVERLOADED");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_refused_while_it_arrives() {
+        let quota = Quota::new(BUDGET);
+        let endless = StreamBody::new(stream::repeat_with(|| Ok::<_, Status>(Frame::data(Bytes::from_static(&[7; 1000])))));
+        assert_eq!(read(Body::new(endless), &mut charge(&quota)).await.unwrap_err().fields()[0].field, "body");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_is_given_up() {
+        let quota = Quota::new(BUDGET);
+        let stalls = chunks(&[10]).into_data_stream().map(|data| data.map(Frame::data)).chain(stream::pending());
+        let start = Instant::now();
+        let refused = read(Body::new(StreamBody::new(stalls)), &mut charge(&quota)).await.unwrap_err();
+        assert_eq!((refused.reason().as_str(), start.elapsed().as_secs()), ("DEADLINE_EXCEEDED", 10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_messages_ends() {
+        let slow = stream::unfold(0, |n| async move {
+            tokio::time::timeout(Duration::from_secs(50), std::future::pending::<()>()).await.ok();
+            (n < 3).then(|| (Ok::<_, Status>(Frame::data(Bytes::from_static(b"row"))), n + 1))
+        });
+        let stream = slow.chain(stream::pending()).boxed();
+        let start = Instant::now();
+        let mut body = Idle::new(Body::new(StreamBody::new(stream)), Duration::from_secs(60));
+        let mut rows = 0;
+        let status = loop {
+            match body.frame().await.unwrap() {
+                Ok(_) => rows += 1,
+                Err(status) => break status,
+            }
+        };
+        assert_eq!((rows, crate::error(&status).reason().as_str()), (3, "DEADLINE_EXCEEDED"));
+        assert_eq!(start.elapsed().as_secs(), 3 * 50 + 60);
+        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_a_body_holds_is_released_when_it_ends() {
+        let held = std::sync::Arc::new(());
+        let mut body = Holding::new(chunks(&[1, 2]), held.clone());
+        assert!(body.frame().await.is_some());
+        assert_eq!(std::sync::Arc::strong_count(&held), 2);
+        while body.frame().await.is_some() {}
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    }
+}

@@ -1,0 +1,310 @@
+//! The door of a process: what a request has to pass before anything is done for it.
+//!
+//! Nothing is read or parsed for a caller who is not authenticated. Whoever is gets
+//! a fair share: of requests per second, of requests in progress, of bytes, and of
+//! streams. All of it is counted per caller and per tenant, so that whoever sends too
+//! much is refused, and nobody else.
+
+mod body;
+mod connection;
+mod quota;
+mod rates;
+mod shares;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use stoa_auth::{Access, Identity};
+use stoa_kernel::{Error, Kind, Result};
+use stoa_proto::common::v1::ErrorReason;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+pub(crate) use body::{Holding, Idle, full};
+pub(crate) use connection::{Connection, Connections};
+pub use quota::Charge;
+use quota::{Most, Quota};
+pub use rates::RateState;
+use rates::Rates;
+pub(crate) use rates::{LEFT, POLICY};
+pub(crate) use shares::Share;
+use shares::Shares;
+
+use crate::Limits;
+
+/// Time that a request waits until its token can be looked at.
+const ARRIVAL_WAIT: Duration = Duration::from_secs(2);
+/// Time that a request waits for its share.
+const SHARE_WAIT: Duration = Duration::from_secs(1);
+/// Time that a group of rows waits for its share: a stream that fails has to be sent
+/// again.
+const ROWS_SHARE_WAIT: Duration = Duration::from_secs(10);
+/// How many times the streams of one caller all callers of a tenant may open.
+const STREAMS_TENANT_FACTOR: usize = 8;
+/// Header with which a gateway of the suite says that it has counted the request.
+pub(crate) const PASSED_ON: &str = "stoa-passed-on";
+
+/// A caller, for fair shares.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Who {
+    pub(crate) tenant: Arc<str>,
+    /// Issuer and subject.
+    pub(crate) caller: Arc<str>,
+}
+
+impl Who {
+    fn of(identity: &Identity) -> Self {
+        Self { tenant: identity.tenant.as_str().into(), caller: identity.caller.subject.as_str().into() }
+    }
+}
+
+/// The door of a process. Clones are the same door: the gateway, the services and
+/// what is passed on share its limits.
+#[derive(Clone)]
+pub struct Door(Arc<Inner>);
+
+struct Inner {
+    access: Access,
+    limits: Limits,
+    arrivals: Semaphore,
+    rates: Rates,
+    bytes: Quota,
+    streams: Quota,
+    shares: Shares,
+    /// Calls between services have shares of their own: in one process, they would
+    /// otherwise wait for the request that they are a part of.
+    internal: Arc<Semaphore>,
+    connections: Connections,
+}
+
+/// A caller who has come through the door.
+pub struct Visitor {
+    /// The caller. `None` if the method is public.
+    pub identity: Option<Identity>,
+    /// What is left of its rate, if it was counted.
+    pub rate: Option<RateState>,
+    who: Option<Who>,
+}
+
+/// The right to be worked on.
+pub(crate) enum Turn {
+    Share { _share: Share },
+    Internal { _permit: tokio::sync::OwnedSemaphorePermit },
+    Public,
+}
+
+impl Door {
+    /// Creates the door of a process.
+    #[must_use]
+    pub fn new(access: Access, limits: Limits) -> Self {
+        let bytes = limits.buffered_bytes_max;
+        let streams = limits.streams_per_caller_max;
+        Self(Arc::new(Inner {
+            arrivals: Semaphore::new(limits.arrivals_max),
+            rates: Rates::new(&limits),
+            bytes: Quota::new(Most { in_total: bytes, per_tenant: bytes / 2, per_caller: bytes / 4 }),
+            streams: Quota::new(Most {
+                in_total: usize::MAX,
+                per_tenant: streams.saturating_mul(STREAMS_TENANT_FACTOR),
+                per_caller: streams,
+            }),
+            shares: Shares::new(limits.concurrency_max),
+            internal: Arc::new(Semaphore::new(limits.concurrency_max)),
+            connections: Connections::new(&limits),
+            access,
+            limits,
+        }))
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// Why the process cannot take more requests, for its readiness.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let connections = self.0.connections.problem();
+        connections.or_else(|| {
+            let taken = self.0.shares.are_taken() || self.0.arrivals.available_permits() == 0;
+            taken.then(|| "as many requests are in progress as the process accepts (limits.concurrency_max)".to_owned())
+        })
+    }
+
+    /// Lets a caller of a method in. Looks at the headers alone. Requests from the
+    /// network are counted, but not those of the process itself.
+    ///
+    /// # Errors
+    /// The refusal, and the rate that was exceeded if that is why.
+    pub async fn arrive(&self, method: &str, headers: &HeaderMap, from: Option<&Origin>) -> Result<Visitor, Refusal> {
+        let identity = self.identify(method, headers, from).await?;
+        let Some(known) = identity.as_ref().filter(|known| !known.internal) else {
+            return Ok(Visitor { identity, rate: None, who: None });
+        };
+        let who = Who::of(known);
+        let rate = match from {
+            Some(_) if !self.is_passed_on(headers).await => {
+                let (rate, taken) = self.0.rates.take(&who);
+                taken.map_err(|error| Refusal { error, rate: Some(rate.clone()) })?;
+                Some(rate)
+            }
+            _ => None,
+        };
+        Ok(Visitor { identity, rate, who: Some(who) })
+    }
+
+    async fn identify(&self, method: &str, headers: &HeaderMap, from: Option<&Origin>) -> Result<Option<Identity>> {
+        let connection = from.map(|origin| &origin.0);
+        if let Some(connection) = connection
+            && self.0.rates.shuts_out(connection.address())
+            && !self.0.access.knows(headers)
+        {
+            connection.end_without_caller();
+            let text = "too many tokens from this address were refused. Wait a second, and retry with a valid token.";
+            return Err(Error::new(Kind::ResourceExhausted, ErrorReason::RateLimited, text).retry_after_ms(1000));
+        }
+        let permit = timeout(ARRIVAL_WAIT, self.0.arrivals.acquire()).await;
+        let Ok(Ok(_permit)) = permit else { return Err(overloaded("too many requests are arriving")) };
+        let identity = self.0.access.authenticate(method, headers).await;
+        match (&identity, connection) {
+            (Ok(Some(_)), Some(connection)) => connection.has_caller(),
+            (Err(error), Some(connection)) if error.kind() == Kind::Unauthenticated => self.0.rates.refused(connection.address()),
+            _ => {}
+        }
+        identity
+    }
+
+    /// Whether another process of the suite has counted the request.
+    async fn is_passed_on(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = headers.get(PASSED_ON).and_then(|value| value.to_str().ok()) else { return false };
+        self.0.access.is_service(token).await
+    }
+
+    /// Reads the body of a request whole, in the time that bodies have and at most
+    /// until it is due. The charge gives its bytes back when it is dropped.
+    ///
+    /// # Errors
+    /// `too_large` if it has more than `bytes_max` bytes, RESOURCE_EXHAUSTED,
+    /// DEADLINE_EXCEEDED.
+    pub async fn read<B>(
+        &self,
+        visitor: &Visitor,
+        body: B,
+        bytes_max: usize,
+        due: Option<std::time::Instant>,
+        too_large: impl Fn() -> Error,
+    ) -> Result<(Bytes, Charge)>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+    {
+        let until = Instant::now() + Duration::from_millis(self.0.limits.body_read_ms_max);
+        let until = due.map_or(until, |due| until.min(due.into()));
+        let mut charge = self.charge(visitor);
+        let bytes = body::whole(body, bytes_max, until, &mut charge, too_large).await?;
+        Ok((bytes, charge))
+    }
+
+    /// Bytes that a caller uses, at first none.
+    #[must_use]
+    pub fn charge(&self, visitor: &Visitor) -> Charge {
+        let nobody = || Who { tenant: "".into(), caller: "".into() };
+        self.0.bytes.charge(&visitor.who.clone().unwrap_or_else(nobody))
+    }
+
+    /// Waits until it is the caller's turn.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED `OVERLOADED` if that takes too long.
+    pub(crate) async fn turn(&self, visitor: &Visitor) -> Result<Turn> {
+        self.turn_within(visitor.identity.is_some(), visitor.who.as_ref(), SHARE_WAIT).await
+    }
+
+    async fn turn_within(&self, is_known: bool, who: Option<&Who>, wait: Duration) -> Result<Turn> {
+        let refused = || overloaded("too many requests are in progress");
+        match who {
+            Some(who) => self.0.shares.take(who, wait).await.map(|share| Turn::Share { _share: share }).ok_or_else(refused),
+            None if is_known => match timeout(wait, self.0.internal.clone().acquire_owned()).await {
+                Ok(Ok(permit)) => Ok(Turn::Internal { _permit: permit }),
+                _ => Err(refused()),
+            },
+            None => Ok(Turn::Public),
+        }
+    }
+
+    /// Opens a stream of the caller.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED `OVERLOADED` if the caller or its tenant has too many.
+    pub(crate) fn stream(&self, visitor: &Visitor) -> Result<Option<Charge>> {
+        let Some(who) = &visitor.who else { return Ok(None) };
+        let mut charge = self.0.streams.charge(who);
+        if charge.add(1) {
+            return Ok(Some(charge));
+        }
+        Err(overloaded("too many of the caller's streams are open").with_metadata("limit", "limits.streams_per_caller_max"))
+    }
+
+    pub(crate) fn rows(&self, visitor: &Visitor) -> Rows {
+        Rows(Some((self.clone(), visitor.identity.is_some(), visitor.who.clone())))
+    }
+}
+
+/// The connection on which a request came from the network, in its extensions.
+#[derive(Clone)]
+pub struct Origin(pub(crate) Connection);
+
+/// Why a request was not let in.
+pub struct Refusal {
+    /// The error.
+    pub error: Error,
+    /// What is left of the rate, if it was counted.
+    pub rate: Option<RateState>,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, rate: None }
+    }
+}
+
+/// The turns of the rows in a stream: each group waits for its own.
+#[derive(Clone, Default)]
+pub struct Rows(Option<(Door, bool, Option<Who>)>);
+
+impl Rows {
+    /// The turns of a request's rows. If it did not come through a door, nobody
+    /// waits.
+    #[must_use]
+    pub fn of<T>(request: &tonic::Request<T>) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// Waits for the turn of a group of rows and works on it.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED `OVERLOADED` if it takes too long, and what the work
+    /// fails with.
+    pub async fn work<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let _turn = match &self.0 {
+            Some((door, is_known, who)) => Some(door.turn_within(*is_known, who.as_ref(), ROWS_SHARE_WAIT).await?),
+            None => None,
+        };
+        work.await
+    }
+}
+
+pub(crate) fn overloaded(what: &str) -> Error {
+    Error::new(Kind::ResourceExhausted, ErrorReason::Overloaded, format!("{what}. Wait a second and retry.")).retry_after_ms(1000)
+}

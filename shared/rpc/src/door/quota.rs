@@ -1,0 +1,145 @@
+//! An amount that tenants and callers use up and give back: bytes, or streams.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::Who;
+
+/// An amount of which a caller and a tenant get at most a part. Nobody waits for
+/// it: two half-read bodies that wait for each other's bytes would wait for ever.
+#[derive(Clone)]
+pub(crate) struct Quota(Arc<Inner>);
+
+struct Inner {
+    most: Most,
+    used: Mutex<Used>,
+}
+
+/// The most that may be in use.
+pub(crate) struct Most {
+    pub(crate) in_total: usize,
+    pub(crate) per_tenant: usize,
+    pub(crate) per_caller: usize,
+}
+
+#[derive(Default)]
+struct Used {
+    in_total: usize,
+    by_tenant: HashMap<Arc<str>, usize>,
+    by_caller: HashMap<Who, usize>,
+}
+
+/// A part of the amount, given back when dropped.
+pub struct Charge {
+    quota: Quota,
+    who: Who,
+    amount: usize,
+}
+
+impl Quota {
+    pub(crate) fn new(most: Most) -> Self {
+        Self(Arc::new(Inner { most, used: Mutex::default() }))
+    }
+
+    /// A charge of nothing, to which parts are added.
+    pub(crate) fn charge(&self, who: &Who) -> Charge {
+        Charge { quota: self.clone(), who: who.clone(), amount: 0 }
+    }
+
+    fn used(&self) -> MutexGuard<'_, Used> {
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Charge {
+    /// Takes more. Returns false, and takes nothing, if there is not enough left.
+    #[must_use]
+    pub(crate) fn add(&mut self, amount: usize) -> bool {
+        let most = &self.quota.0.most;
+        let mut used = self.quota.used();
+        let tenant = used.by_tenant.get(&self.who.tenant).copied().unwrap_or_default();
+        let caller = used.by_caller.get(&self.who).copied().unwrap_or_default();
+        let fits = |used: usize, most: usize| used.saturating_add(amount) <= most;
+        if !(fits(used.in_total, most.in_total) && fits(tenant, most.per_tenant) && fits(caller, most.per_caller)) {
+            return false;
+        }
+        used.in_total += amount;
+        used.by_tenant.insert(self.who.tenant.clone(), tenant + amount);
+        used.by_caller.insert(self.who.clone(), caller + amount);
+        drop(used);
+        self.amount += amount;
+        true
+    }
+
+    /// Takes more or gives back, so that `amount` is taken. Returns false, and
+    /// changes nothing, if there is not enough left.
+    #[must_use]
+    pub fn set(&mut self, amount: usize) -> bool {
+        if amount > self.amount {
+            return self.add(amount - self.amount);
+        }
+        self.give_back(self.amount - amount);
+        true
+    }
+
+    fn give_back(&mut self, amount: usize) {
+        if amount == 0 {
+            return;
+        }
+        self.amount -= amount;
+        let mut used = self.quota.used();
+        let used = &mut *used;
+        used.in_total -= amount;
+        if let Some(tenant) = used.by_tenant.get_mut(&self.who.tenant) {
+            *tenant -= amount;
+            if *tenant == 0 {
+                used.by_tenant.remove(&self.who.tenant);
+            }
+        }
+        if let Some(caller) = used.by_caller.get_mut(&self.who) {
+            *caller -= amount;
+            if *caller == 0 {
+                used.by_caller.remove(&self.who);
+            }
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.give_back(self.amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_and_tenants_get_their_part_and_give_it_back() {
+        let quota = Quota::new(Most { in_total: 100, per_tenant: 50, per_caller: 25 });
+        let who = |tenant: &str, caller: &str| Who { tenant: tenant.into(), caller: caller.into() };
+        let mut ann = quota.charge(&who("acme", "ann"));
+        assert!(ann.add(20) && !ann.add(6) && ann.add(5));
+        let mut bob = quota.charge(&who("acme", "bob"));
+        assert!(bob.add(25));
+        assert!(!quota.charge(&who("acme", "eve")).add(1), "the tenant has its half");
+        let elsewhere: Vec<Charge> = ["a", "b"]
+            .map(|caller| {
+                let mut charge = quota.charge(&who("other", caller));
+                assert!(charge.add(25));
+                charge
+            })
+            .into();
+        assert!(!quota.charge(&who("third", "x")).add(1), "everything is used");
+        drop((ann, elsewhere));
+        let mut third = quota.charge(&who("third", "x"));
+        assert!(third.set(25) && third.set(5) && !third.set(26));
+        assert!(quota.charge(&who("third", "x")).add(20), "what is given back can be taken again");
+        drop((bob, third));
+        let used = quota.used();
+        assert_eq!((used.in_total, used.by_tenant.len(), used.by_caller.len()), (0, 0, 0));
+    }
+}
