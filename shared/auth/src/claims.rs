@@ -36,6 +36,9 @@ pub struct Claims {
 pub struct Act {
     /// `persons/{person}`, or an outside service.
     pub sub: String,
+    /// Issuer of the user's token. Empty if the service that signed does not
+    /// state it.
+    pub iss: String,
     /// The user's roles.
     pub roles: Vec<String>,
     /// The user's partner.
@@ -68,6 +71,7 @@ impl Claims {
             None => None,
             Some(Value::Object(act)) => Some(Act {
                 sub: text(act, "sub")?,
+                iss: optional(act, "iss")?.unwrap_or_default(),
                 roles: texts(act, "roles", true)?,
                 partner: optional(act, "partner")?,
                 connector: optional(act, "connector")?,
@@ -106,6 +110,9 @@ impl Claims {
         if let Some(act) = &self.act {
             let mut inner = Map::new();
             inner.insert("sub".to_owned(), json!(act.sub));
+            if !act.iss.is_empty() {
+                inner.insert("iss".to_owned(), json!(act.iss));
+            }
             inner.insert("roles".to_owned(), json!(act.roles));
             put_scope(&mut inner, act.partner.as_ref(), act.connector.as_ref());
             map.insert("act".to_owned(), Value::Object(inner));

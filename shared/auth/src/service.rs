@@ -125,7 +125,7 @@ fn user(caller: &Caller) -> Option<Act> {
         Reach::Partner(id) => Some(id.clone()),
     };
     let connector = (!caller.connector.is_empty()).then(|| caller.connector.clone());
-    Some(Act { sub, roles: caller.roles.iter().cloned().collect(), partner, connector })
+    Some(Act { sub, iss: caller.issuer.clone(), roles: caller.roles.iter().cloned().collect(), partner, connector })
 }
 
 /// Verifies tokens that the suite's services made for this process.
@@ -171,6 +171,7 @@ impl ServiceVerifier {
             None => Caller {
                 subject: claims.sub,
                 on_behalf_of: String::new(),
+                issuer: String::new(),
                 roles: BTreeSet::from([SERVICE.to_owned()]),
                 reach: Reach::Tenant,
                 connector: String::new(),
@@ -179,7 +180,7 @@ impl ServiceVerifier {
             Some(act) => {
                 let roles: BTreeSet<String> = act.roles.into_iter().collect();
                 let (reach, connector) = scope(&roles, act.partner.as_deref(), act.connector.as_deref())?;
-                Caller { subject: claims.sub, on_behalf_of: act.sub, roles, reach, connector, assigned_only: false }
+                Caller { subject: claims.sub, on_behalf_of: act.sub, issuer: act.iss, roles, reach, connector, assigned_only: false }
             }
         };
         Ok(Identity { tenant: claims.tenant, caller, internal: true, expires })
@@ -205,6 +206,7 @@ mod tests {
         cx.caller = Caller {
             subject: "persons/pat".to_owned(),
             on_behalf_of: String::new(),
+            issuer: "https://id.example.com".to_owned(),
             roles: BTreeSet::from(["partner_user".to_owned()]),
             reach: Reach::Partner("p1".to_owned()),
             connector: String::new(),
@@ -229,6 +231,7 @@ mod tests {
         let token = ServiceSigner::new(key, "onboard").sign("enable", &next, now()).unwrap();
         let caller = verifier.verify(&token, now()).await.unwrap().caller;
         assert_eq!((caller.subject.as_str(), caller.on_behalf_of.as_str()), ("services/onboard", "persons/pat"));
+        assert_eq!(caller.key("acme"), partner_cx().caller.key("acme"), "whoever calls for a user, it is that user's call");
     }
 
     #[tokio::test]

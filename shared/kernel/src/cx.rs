@@ -23,6 +23,9 @@ pub struct Caller {
     pub subject: String,
     /// The user on whose behalf a service calls. Empty otherwise.
     pub on_behalf_of: String,
+    /// Issuer of the token of the person behind the call. Empty for a service of
+    /// the suite that acts on its own.
+    pub issuer: String,
     /// Roles from the token.
     pub roles: BTreeSet<String>,
     /// How far the caller reaches.
@@ -42,6 +45,7 @@ impl Caller {
         Self {
             subject: format!("services/{name}"),
             on_behalf_of: String::new(),
+            issuer: String::new(),
             roles: BTreeSet::new(),
             reach: Reach::Tenant,
             connector: String::new(),
@@ -55,6 +59,25 @@ impl Caller {
     pub fn person(&self) -> &str {
         if self.on_behalf_of.is_empty() { &self.subject } else { &self.on_behalf_of }
     }
+
+    /// Who calls, in a tenant. A call that a service makes for a person counts
+    /// as that person's.
+    #[must_use]
+    pub fn key(&self, tenant: &str) -> CallerKey {
+        CallerKey { tenant: tenant.to_owned(), issuer: self.issuer.clone(), subject: self.person().to_owned() }
+    }
+}
+
+/// Who calls, for what is counted or shared out per caller. The same subject of
+/// another issuer is another caller.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallerKey {
+    /// Tenant.
+    pub tenant: String,
+    /// Issuer of the caller's token.
+    pub issuer: String,
+    /// The person behind the call, or a service that acts on its own.
+    pub subject: String,
 }
 
 /// The context of one operation.

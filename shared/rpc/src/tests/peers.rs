@@ -11,6 +11,7 @@ fn user(clock: &Clock) -> Cx {
     cx.caller = Caller {
         subject: "persons/ann".to_owned(),
         on_behalf_of: String::new(),
+        issuer: String::new(),
         roles: BTreeSet::from(["auditor".to_owned()]),
         reach: Reach::Tenant,
         connector: String::new(),

@@ -99,6 +99,7 @@ impl Bench {
         let caller = Caller {
             subject: "persons/test".to_owned(),
             on_behalf_of: String::new(),
+            issuer: String::new(),
             roles: BTreeSet::new(),
             reach,
             connector: String::new(),
