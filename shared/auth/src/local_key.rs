@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use stoa_config::{ClaimNames, Issuer};
+use stoa_config::{ClaimNames, Issuer, Subjects};
 use stoa_kernel::{Timestamp, clock::wall_now};
 
 use crate::{
@@ -106,6 +106,8 @@ impl LocalKey {
             jwks_url: None,
             claims: ClaimNames::default(),
             roles: roles.names().filter(|role| *role != SERVICE).map(str::to_owned).collect(),
+            // Whoever has the key can act as anybody, and that is its purpose.
+            subjects: Subjects::Given,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use stoa_config::{ClaimNames, Issuer};
+use stoa_config::{ClaimNames, Issuer, Subjects};
 use stoa_kernel::Timestamp;
 
 use crate::key::{SigningKey, jwks};
@@ -27,6 +27,7 @@ pub(crate) fn issuer(name: &str, jwks: Option<String>) -> Issuer {
         jwks_url: None,
         claims: ClaimNames::default(),
         roles: Vec::new(),
+        subjects: Subjects::Given,
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use stoa_config::Issuer;
+use stoa_config::{Issuer, Subjects};
 use stoa_kernel::{Caller, Reach, Result, Timestamp, ids};
 
 use crate::{
@@ -189,7 +189,7 @@ fn judge(bound: &Bound, claims: Claims, now: Timestamp) -> Result<Identity> {
         let role = if is_id(role) { role } else { "(no name)" };
         return Err(invalid(format!("the token's issuer may not grant the role `{role}`")));
     }
-    let subject = subject(&claims.iss, &claims.sub)?;
+    let subject = subject(issuer, &claims.sub)?;
     let roles: BTreeSet<String> = claims.roles.into_iter().collect();
     let (reach, connector) = scope(&roles, claims.partner.as_deref(), claims.connector.as_deref())?;
     let caller = Caller { subject, on_behalf_of: String::new(), issuer: claims.iss, roles, reach, connector, assigned_only: false };
@@ -226,17 +226,19 @@ pub(crate) fn scope(roles: &BTreeSet<String>, partner: Option<&str>, connector: 
 
 /// The subject as it enters events. A subject that is not an ID, for example an
 /// email address, is replaced by an ID derived from it: events hold no personal
-/// data.
-fn subject(issuer: &str, sub: &str) -> Result<String> {
+/// data. So is every subject of an issuer that does not name our persons.
+fn subject(issuer: &Issuer, sub: &str) -> Result<String> {
+    let given = issuer.subjects == Subjects::Given;
+    let derived = || ids::derived(&[&issuer.issuer, sub]);
     if let Some(service) = sub.strip_prefix("services/") {
         if !is_id(service) || stoa_config::SERVICES.contains(&service) {
             return Err(invalid("the token's subject is a service of the suite itself, or not a valid name"));
         }
-        return Ok(sub.to_owned());
+        return Ok(format!("services/{}", if given { service.to_owned() } else { derived() }));
     }
     match sub.strip_prefix("persons/").unwrap_or(sub) {
-        person if is_id(person) => Ok(format!("persons/{person}")),
-        _ => Ok(format!("persons/{}", ids::derived(&[issuer, sub]))),
+        person if given && is_id(person) => Ok(format!("persons/{person}")),
+        _ => Ok(format!("persons/{}", derived())),
     }
 }
 

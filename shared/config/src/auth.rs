@@ -47,6 +47,31 @@ pub struct Issuer {
     /// Roles that it may grant. If empty, all but `admin` and `platform`.
     #[serde(default, deserialize_with = "source::list")]
     pub roles: Vec<String>,
+    /// How its subjects become persons.
+    #[serde(default)]
+    pub subjects: Subjects,
+}
+
+impl Issuer {
+    /// Whether there is a tenant that both may speak for.
+    pub(crate) fn shares_a_tenant_with(&self, other: &Self) -> bool {
+        let all = |issuer: &Self| issuer.tenants.iter().any(|tenant| tenant == "*");
+        all(self) || all(other) || self.tenants.iter().any(|tenant| other.tenants.contains(tenant))
+    }
+}
+
+/// How an issuer's subjects become the persons and services that objects and
+/// events name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subjects {
+    /// A subject that is an ID is the ID of a person, as is what follows
+    /// `persons/` or `services/`. Others are derived.
+    #[default]
+    Given,
+    /// Every subject is derived from itself and the issuer, so that no subject
+    /// of another issuer becomes the same person.
+    Derived,
 }
 
 /// Names of claims.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Backend, BusKind, Config, Issuer, Problem, SERVICES};
+use crate::{Backend, BusKind, Config, Issuer, Problem, SERVICES, Subjects};
 
 /// Prefix of the suite's own issuers. No other issuer may use it.
 const OWN_ISSUERS: &str = "stoa:";
@@ -35,6 +35,7 @@ pub(crate) fn problems(config: &Config, origin: impl Fn(&str) -> String) -> Vec<
     }
     for (at, issuer) in config.auth.issuers.iter().enumerate() {
         check.issuer(at, issuer);
+        check.subjects(at, issuer);
     }
     check.addresses();
     check.telemetry();
@@ -196,6 +197,21 @@ impl Check<'_> {
             if name.is_empty() {
                 self.refuse(key(&format!("claims.{field}")), "is empty. Name the claim.");
             }
+        }
+    }
+
+    fn subjects(&mut self, at: usize, issuer: &Issuer) {
+        let given = |other: &Issuer| other.subjects == Subjects::Given;
+        let before = self.config.auth.issuers.iter().take(at);
+        let same = before.filter(|other| given(other) && given(issuer) && other.issuer != issuer.issuer);
+        if let Some(other) = same.filter(|other| other.shares_a_tenant_with(issuer)).map(|other| other.issuer.clone()).next() {
+            self.refuse(
+                format!("auth.issuers.{at}.subjects"),
+                format!(
+                    "is \"given\" here and for {other}, which speaks for the same tenant, so that equal subjects of both would be one person. \
+                     Set \"derived\" for the issuer whose subjects are not the IDs of your persons, or give them different tenants."
+                ),
+            );
         }
     }
 

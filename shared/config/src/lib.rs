@@ -20,7 +20,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use auth::{Auth, ClaimNames, Issuer, LocalKeySetting};
+pub use auth::{Auth, ClaimNames, Issuer, LocalKeySetting, Subjects};
 pub use error::{ConfigError, Problem};
 pub use secret::Secret;
 pub use sections::{Backend, Bus, BusKind, Events, Gateway, Limits, LogFormat, Store, Synchronous, Telemetry};

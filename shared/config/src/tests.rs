@@ -184,6 +184,23 @@ fn issuers_are_checked() {
     assert_eq!(issuer(&format!(r#"{sound}, jwks="{{}}", jwks_file="k""#)), "auth.issuers.0.jwks");
     assert_eq!(issuer(&format!(r#"{sound}, claims={{tenant=""}}"#)), "auth.issuers.0.claims.tenant");
     assert_eq!(refusal(&[("auth.issuers", &format!("[{{{sound}}}, {{{sound}}}]"))]).key, "auth.issuers");
+    assert_eq!(issuer(&format!(r#"{sound}, subjects="own""#)).rsplit('.').next(), Some("subjects"));
+}
+
+#[test]
+fn at_most_one_issuer_names_the_persons_of_a_tenant() {
+    let both = |first: &str, second: &str| {
+        let first = format!(r#"{{issuer="https://x", audiences=["a"], {first}}}"#);
+        with(&[("auth.issuers", &format!(r#"[{first}, {{issuer="https://y", audiences=["a"], {second}}}]"#))])
+    };
+    let (t, u, all) = (r#"tenants=["s", "t"]"#, r#"tenants=["u"]"#, r#"tenants=["*"]"#);
+    for (first, second) in [(t, t), (t, all), (all, u)] {
+        let problems = both(first, second).unwrap_err();
+        assert!(problems.to_string().contains("auth.issuers.1.subjects"), "{first} {second}: {problems}");
+        assert!(both(first, &format!(r#"{second}, subjects="derived""#)).is_ok(), "{first} {second}");
+        assert!(both(&format!(r#"{first}, subjects="derived""#), second).is_ok(), "{first} {second}");
+    }
+    assert!(both(t, u).is_ok(), "persons of different tenants are different persons");
 }
 
 #[test]

@@ -131,6 +131,25 @@ async fn subjects_become_persons_and_never_email_addresses() {
 }
 
 #[tokio::test]
+async fn equal_subjects_of_two_issuers_are_two_persons() {
+    let outside = |name: &str| Issuer { subjects: Subjects::Derived, ..issuer(name, Some(crate::key::jwks([&*KEY]))) };
+    let verifier = Verifier::new(vec![known_issuer(), outside("https://a"), outside("https://b")], &Roles::standard()).unwrap();
+    let subject = async |iss: &str, sub: &str| {
+        let token = KEY.sign(&changed(changed(claims(), "iss", json!(iss)), "sub", json!(sub))).unwrap();
+        let caller = verifier.verify(&token, now()).await.unwrap().caller;
+        assert_eq!(caller.issuer, iss);
+        caller.subject
+    };
+    for sub in ["pat", "persons/pat", "services/erp", "pat@example.com"] {
+        let all = [subject(crate::testing::ISSUER, sub).await, subject("https://a", sub).await, subject("https://b", sub).await];
+        assert_eq!(BTreeSet::from(all.clone()).len(), 3, "{sub}: {all:?}");
+        assert_eq!(subject("https://a", sub).await, all[1], "the same person every time");
+        assert!(all.iter().all(|name| name.starts_with("services/") == sub.starts_with("services/")), "{all:?}");
+    }
+    assert_eq!(subject(crate::testing::ISSUER, "pat").await, "persons/pat");
+}
+
+#[tokio::test]
 async fn claims_may_have_other_names() {
     let mut issuer = known_issuer();
     issuer.claims.tenant = "https://stoa.example/tenant".to_owned();
