@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use prost::{Message, Name};
 use prost_reflect::DynamicMessage;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryTrait, TryInsertResult, sea_query::Expr};
-use stoa_kernel::{Cx, Error, Kind, Result, clock::wall_now};
+use stoa_kernel::{Caller, Cx, Error, Kind, Reach, Result, clock::wall_now, ids};
 use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::{Mutation, POOL, describe};
 
@@ -23,8 +23,9 @@ mod row {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub tenant: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub subject: String,
+        /// The caller, as [`super::owner`] names it.
+        #[sea_orm(primary_key, auto_increment = false, column_name = "subject")]
+        pub caller: String,
         #[sea_orm(primary_key, auto_increment = false)]
         pub method: String,
         #[sea_orm(primary_key, auto_increment = false)]
@@ -43,6 +44,7 @@ use row::{ActiveModel, Column, Entity, Model};
 /// A request with an ID.
 struct Claim<R> {
     cx: Cx,
+    owner: String,
     request: R,
     hash: Vec<u8>,
 }
@@ -94,7 +96,7 @@ impl<R: Message + Mutation, K, F> OnceWith<R, K, F> {
 impl<R: Message + Mutation> Claim<R> {
     fn new(cx: &Cx, request: R) -> Self {
         let hash = digest(&SHA256, &request.encode_to_vec()).as_ref().to_vec();
-        Self { cx: cx.clone(), request, hash }
+        Self { owner: owner(&cx.caller), cx: cx.clone(), request, hash }
     }
 
     /// Returns the first answer, or does the work and keeps its answer for a
@@ -109,7 +111,7 @@ impl<R: Message + Mutation> Claim<R> {
         }
         let response = work().await?;
         let mine = Entity::update_many().col_expr(Column::Response, Expr::value(without_personal(&response)?));
-        let mine = mine.filter(Column::Tenant.eq(&self.cx.tenant)).filter(Column::Subject.eq(&self.cx.caller.subject));
+        let mine = mine.filter(Column::Tenant.eq(&self.cx.tenant)).filter(Column::Caller.eq(&self.owner));
         let mine = mine.filter(Column::Method.eq(R::METHOD)).filter(Column::RequestId.eq(self.request.request_id()));
         tx.answer(mine.into_query());
         Ok(response)
@@ -122,7 +124,7 @@ impl<R: Message + Mutation> Claim<R> {
             response: Set(Vec::new()),
             create_time: Set(wall_now().micros()),
             tenant: Set(self.cx.tenant.clone()),
-            subject: Set(self.cx.caller.subject.clone()),
+            caller: Set(self.owner.clone()),
             method: Set(R::METHOD.to_owned()),
             request_id: Set(self.request.request_id().to_owned()),
         };
@@ -130,7 +132,7 @@ impl<R: Message + Mutation> Claim<R> {
         if matches!(claimed.exec_without_returning(tx.conn()).await.db()?, TryInsertResult::Inserted(n) if n > 0) {
             return Ok(None);
         }
-        let key = (self.cx.tenant.clone(), self.cx.caller.subject.clone(), R::METHOD.to_owned(), self.request.request_id().to_owned());
+        let key = (self.cx.tenant.clone(), self.owner.clone(), R::METHOD.to_owned(), self.request.request_id().to_owned());
         let first = Entity::find_by_id(key).one(tx.conn()).await.db()?;
         // Pruned between the two statements. Another run can claim the ID.
         first.map(Some).ok_or_else(|| Error::new(Kind::Aborted, ErrorReason::Contention, "the request ID is being deleted. Retry."))
@@ -144,6 +146,17 @@ impl<R: Message + Mutation> Claim<R> {
         Err(Error::new(Kind::AlreadyExists, ErrorReason::RequestIdReused, format!("request_id {message}"))
             .with_field("request_id", message))
     }
+}
+
+/// Whose a request ID is. One subject is several callers if its tokens come from
+/// several issuers, or are bound to other partners or connector registrations:
+/// none of them may see the answers that another got.
+fn owner(caller: &Caller) -> String {
+    let partner = match &caller.reach {
+        Reach::Tenant => "",
+        Reach::Partner(id) => id,
+    };
+    ids::derived(&[&caller.issuer, &caller.subject, &caller.on_behalf_of, partner, &caller.connector])
 }
 
 /// The answer as it is kept. Personal data has only its own row, which can be

@@ -1,8 +1,10 @@
 //! Requests that have a request ID are done once.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 use sea_orm::ConnectionTrait;
-use stoa_kernel::{Cx, Error, Result, Timestamp, clock::wall_now};
+use stoa_kernel::{Caller, Cx, Error, Reach, Result, Timestamp, clock::wall_now};
 use stoa_proto::onboard::v1::{CreateTierRequest, Tier};
 use stoa_store::{Store, Tx, prune};
 
@@ -42,14 +44,36 @@ async fn a_retry_gets_the_first_answer() {
         let e = once(&db.store, &cx(), request("r1", "programs/q")).await.unwrap_err();
         assert_eq!((e.reason().as_str(), e.fields()[0].field.as_str()), ("REQUEST_ID_REUSED", "request_id"));
 
-        // IDs of another tenant and of another caller are separate.
-        let tenant = Cx { tenant: "u".to_owned(), ..cx() };
-        let mut caller = cx();
-        caller.caller.subject = "persons/p".to_owned();
-        for other in [tenant, caller] {
-            assert_ne!(once(&db.store, &other, request("r1", "programs/p")).await.unwrap(), first);
+        assert_eq!(rows(&db.store).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_caller_has_ids_of_its_own() {
+    each(async |db| {
+        let caller = |change: fn(&mut Caller)| {
+            let mut cx = cx();
+            change(&mut cx.caller);
+            cx
+        };
+        let callers = [
+            cx(),
+            Cx { tenant: "u".to_owned(), ..cx() },
+            caller(|c| c.subject = "persons/p".to_owned()),
+            caller(|c| c.on_behalf_of = "persons/p".to_owned()),
+            caller(|c| c.issuer = "https://other".to_owned()),
+            caller(|c| c.reach = Reach::Partner("p".to_owned())),
+            caller(|c| c.reach = Reach::Partner("q".to_owned())),
+            caller(|c| c.connector = "p".to_owned()),
+        ];
+        let mut answers = BTreeSet::new();
+        for cx in &callers {
+            let answer = once(&db.store, cx, request("r1", "programs/p")).await.unwrap();
+            assert!(answers.insert(answer.name.clone()), "{:?} got the answer of another caller", cx.caller);
+            assert_eq!(once(&db.store, cx, request("r1", "programs/p")).await.unwrap(), answer);
         }
-        assert_eq!(rows(&db.store).await, 3);
+        assert_eq!(rows(&db.store).await, callers.len());
     })
     .await;
 }
