@@ -80,6 +80,38 @@ async fn ids_of_another_tenant_or_partner_are_not_found() -> Result<()> {
     suite.finish().await
 }
 
+/// A partner cannot choose ids, so that creating tells it nothing about the ids
+/// of others: the answer is the same for an id that is taken.
+#[tokio::test]
+async fn partners_do_not_choose_ids() -> Result<()> {
+    let (suite, deal) = with_a_deal().await?;
+    suite.enroll("south").await?;
+    suite.post("/v1/persons?personId=one", json!({"displayName": "One", "partner": "partners/north"})).await?;
+    let south = suite.partner("south")?;
+    let fair = json!({
+        "displayName": "Fair", "amount": {"minorUnits": "100", "currencyCode": "USD"},
+        "usageStartDate": "2026-03-02", "usageEndDate": "2026-04-02",
+    });
+    let creates = [
+        ("deals", "dealId", "deal_id", a_deal(|d| d["partner"] = json!("partners/south"))),
+        ("persons", "personId", "person_id", json!({"displayName": "One"})),
+        ("marketingCampaigns", "marketingCampaignId", "marketing_campaign_id", json!({"displayName": "Spring"})),
+        ("mdfRequests", "mdfRequestId", "mdf_request_id", fair),
+    ];
+    for (collection, parameter, field, body) in creates {
+        let mut refusals = Vec::new();
+        for id in ["one", "free"] {
+            let answer = suite.http("POST", &format!("/v1/{collection}?{parameter}={id}"), &body, &south).await?;
+            answer.refused(400, "INVALID_FIELD", field)?;
+            refusals.push(answer.text);
+        }
+        assert_eq!(refusals[0], refusals[1], "{collection}");
+        suite.http("POST", &format!("/v1/{collection}"), &body, &south).await?.ok()?;
+    }
+    assert_eq!(suite.get("/v1/deals/one").await?, deal);
+    suite.finish().await
+}
+
 #[tokio::test]
 async fn unknown_and_out_of_bounds_fields_are_refused() -> Result<()> {
     let (suite, deal) = with_a_deal().await?;

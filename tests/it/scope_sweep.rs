@@ -36,7 +36,7 @@ struct Caller {
 
 impl Caller {
     async fn new(suite: &TestSuite, who: &'static str, token: String, partner: &str) -> Result<Self> {
-        let mut requests = Requests::new(NEW, suite.now());
+        let mut requests = Requests::new(NEW, suite.now()).without_ids();
         for objects in everything(suite, &token).await?.values() {
             let own = format!("partners/{partner}");
             let mine = objects.iter().filter(|o| o.partner.is_empty() || o.partner == own);

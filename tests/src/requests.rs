@@ -66,6 +66,7 @@ pub struct Requests {
     pub now: Timestamp,
     prefix: String,
     made: u32,
+    chooses_ids: bool,
 }
 
 /// The place of a field in a request.
@@ -100,7 +101,13 @@ impl Requests {
     /// Creates a builder that knows no objects yet.
     #[must_use]
     pub fn new(prefix: &str, now: Timestamp) -> Self {
-        Self { known: Known::default(), now, prefix: prefix.to_owned(), made: 0 }
+        Self { known: Known::default(), now, prefix: prefix.to_owned(), made: 0, chooses_ids: true }
+    }
+
+    /// Leaves the ids of new objects to the service, as a partner's people must.
+    #[must_use]
+    pub fn without_ids(self) -> Self {
+        Self { chooses_ids: false, ..self }
     }
 
     /// Sets the prefix of new ids.
@@ -176,7 +183,7 @@ impl Requests {
             return Ok(Some(Value::String(self.resolve(pattern))));
         }
         if place.is_new_id(field) {
-            return Ok(Some(Value::String(self.id())));
+            return Ok(self.chooses_ids.then(|| Value::String(self.id())));
         }
         if place.is_beneficiary(field) {
             return Ok(Some(Value::String(self.resolve("partners/*"))));

@@ -88,9 +88,11 @@ impl Bench {
         self.api.create_mdf_budget(self.as_vendor(request)).await.unwrap().into_inner()
     }
 
-    /// Creates a draft request of `acme` for March, by its own people.
+    /// Creates a draft request of `acme` for March. The vendor creates it,
+    /// because only the vendor chooses IDs.
     pub(crate) async fn draft(&self, id: &str, amount: Option<Money>) -> Result<MdfRequest, Status> {
         let input = MdfRequest {
+            partner: "partners/acme".into(),
             display_name: "Road show".into(),
             amount,
             usage_start_date: "2026-03-01".into(),
@@ -98,7 +100,7 @@ impl Bench {
             ..MdfRequest::default()
         };
         let request = CreateMdfRequestRequest { mdf_request_id: id.into(), mdf_request: Some(input), ..Default::default() };
-        self.api.create_mdf_request(self.as_partner("acme", request)).await.map(tonic::Response::into_inner)
+        self.api.create_mdf_request(self.as_vendor(request)).await.map(tonic::Response::into_inner)
     }
 
     /// Creates a draft claim of `acme`.
@@ -110,7 +112,7 @@ impl Bench {
             ..MdfClaim::default()
         };
         let request = CreateMdfClaimRequest { mdf_claim_id: id.into(), mdf_claim: Some(input), ..Default::default() };
-        self.api.create_mdf_claim(self.as_partner("acme", request)).await.map(tonic::Response::into_inner)
+        self.api.create_mdf_claim(self.as_vendor(request)).await.map(tonic::Response::into_inner)
     }
 }
 

@@ -50,12 +50,14 @@ impl Bench {
     }
 
     /// Creates a deal of a partner for the product line `gtx`, with a customer
-    /// that has this domain.
+    /// that has this domain. The vendor creates it, because only the vendor
+    /// chooses IDs.
     pub(crate) async fn deal(&self, partner: &str, id: &str, domain: &str) -> Deal {
         let customer = Customer { display_name: "Example".into(), domain: domain.into(), ..Default::default() };
-        let deal = Deal { product_line: "productLines/gtx".into(), customer: Some(customer), ..Default::default() };
+        let partner = format!("partners/{partner}");
+        let deal = Deal { partner, product_line: "productLines/gtx".into(), customer: Some(customer), ..Default::default() };
         let request = CreateDealRequest { deal_id: id.into(), deal: Some(deal), request_id: String::new() };
-        self.api.create_deal(self.as_partner(partner, request)).await.unwrap().into_inner()
+        self.api.create_deal(self.as_vendor(request)).await.unwrap().into_inner()
     }
 
     pub(crate) async fn submit(&self, partner: &str, name: &str) -> Result<Deal, tonic::Status> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Clock, Error, Kind, Timestamp};
+use crate::{Clock, Error, Kind, Timestamp, ids};
 use stoa_proto::common::v1::ErrorReason;
 
 /// How far a caller reaches inside its tenant.
@@ -164,6 +164,23 @@ impl Cx {
         Err(Error::invalid(field, format!("must not be in the future. It is now {}.", self.now)).with_reason(ErrorReason::TimeInFuture))
     }
 
+    /// ID of a new object: the one that the caller chose, or a new one. Only
+    /// the vendor's callers may choose. A partner's would learn from the answer
+    /// which IDs other partners' objects have.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT naming `field` if a partner's caller chose an ID, or
+    /// unless it has at most 63 characters, all lowercase letters, digits and
+    /// hyphens, and does not start with a hyphen (AIP-133).
+    pub fn chosen_id(&self, field: &str, chosen: &str) -> Result<String, Error> {
+        match &self.caller.reach {
+            Reach::Partner(_) if !chosen.is_empty() => {
+                Err(Error::invalid(field, "can be chosen only by the vendor. Leave it empty, and send a request_id to retry safely."))
+            }
+            _ => ids::chosen_or_new(field, chosen),
+        }
+    }
+
     /// ID of the partner that a write is for: the caller's own if the caller is
     /// bound to a partner, otherwise the one that the request names.
     ///
@@ -181,5 +198,28 @@ impl Cx {
                 format!("{field} names another partner. Leave it empty or name your own."),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_vendor_chooses_ids() {
+        let mut cx = Cx::service("acme", "sell", &Clock::system(), "");
+        assert_eq!(cx.chosen_id("deal_id", "d1").unwrap(), "d1");
+        cx.caller.reach = Reach::Partner("p".to_owned());
+        assert_eq!(cx.chosen_id("deal_id", "d1").unwrap_err().fields()[0].field, "deal_id");
+        assert!(!cx.chosen_id("deal_id", "").unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_same_subject_is_another_caller_in_another_tenant_or_of_another_issuer() {
+        let pat = Caller { subject: "persons/pat".to_owned(), issuer: "https://a".to_owned(), ..Caller::service("") };
+        let for_pat = Caller { on_behalf_of: "persons/pat".to_owned(), issuer: "https://a".to_owned(), ..Caller::service("sell") };
+        assert_eq!(pat.key("acme"), for_pat.key("acme"));
+        assert_ne!(pat.key("acme"), pat.key("globex"));
+        assert_ne!(pat.key("acme"), Caller { issuer: "https://b".to_owned(), ..pat.clone() }.key("acme"));
     }
 }

@@ -15,7 +15,7 @@ pub fn new_id() -> String {
 /// INVALID_ARGUMENT naming `field` unless the ID has at most 63 characters, all
 /// lowercase letters, digits and hyphens, and does not start with a hyphen
 /// (AIP-133).
-pub fn chosen_or_new(field: &str, chosen: &str) -> Result<String, Error> {
+pub(crate) fn chosen_or_new(field: &str, chosen: &str) -> Result<String, Error> {
     if chosen.is_empty() {
         return Ok(new_id());
     }

@@ -1,7 +1,7 @@
 //! Commands on certification awards, for the vendor's people.
 
 use stoa_events::{Step, record};
-use stoa_kernel::{Cx, Error, Kind, Result, etag, ids, names};
+use stoa_kernel::{Cx, Error, Kind, Result, etag, names};
 use stoa_proto::{
     enable::v1::{
         AwardCertificationRequest, CertificationAward, CertificationAwardEarned, CertificationAwardRevoked, ErrorReason,
@@ -22,7 +22,7 @@ use crate::certification::store::Certifications;
 /// concurrent awards to a person sees the first.
 pub(super) async fn award(tx: &Tx, cx: &Cx, request: &AwardCertificationRequest, partner: &Partner) -> Result<CertificationAward> {
     cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("certification_award_id", &request.certification_award_id)?;
+    let id = cx.chosen_id("certification_award_id", &request.certification_award_id)?;
     let at = cx.occurred("earn_time", request.earn_time.as_ref())?;
     let person = names::id("person", "persons", &request.person)?;
     let certification_id = names::id("certification", "certifications", &request.certification)?;

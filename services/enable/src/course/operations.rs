@@ -1,7 +1,7 @@
 //! Commands on courses, for the vendor's people.
 
 use stoa_events::record_created;
-use stoa_kernel::{Cx, Result, etag, ids};
+use stoa_kernel::{Cx, Result, etag};
 use stoa_proto::enable::v1::{Course, CourseCreated, CourseUpdated, CreateCourseRequest, UpdateCourseRequest};
 use stoa_store::{Tx, documents};
 
@@ -9,7 +9,7 @@ use super::{new, store::Courses, updated};
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCourseRequest) -> Result<Course> {
     cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("course_id", &request.course_id)?;
+    let id = cx.chosen_id("course_id", &request.course_id)?;
     let course = new(&id, &request.course.clone().unwrap_or_default())?;
     record_created::<Courses, CourseCreated>(tx, cx, course).await
 }

@@ -1,7 +1,7 @@
 //! Commands on commission rules.
 
 use stoa_events::{record_changed, record_created};
-use stoa_kernel::{Cx, Result, Timestamp, etag, ids};
+use stoa_kernel::{Cx, Result, Timestamp, etag};
 use stoa_proto::incentivize::v1::{
     CommissionRule, CommissionRuleCreated, CommissionRuleExpired, CreateCommissionRuleRequest, ExpireCommissionRuleRequest,
 };
@@ -11,7 +11,7 @@ use super::{new, store::CommissionRules, with_end};
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCommissionRuleRequest) -> Result<CommissionRule> {
     cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("commission_rule_id", &request.commission_rule_id)?;
+    let id = cx.chosen_id("commission_rule_id", &request.commission_rule_id)?;
     let rule = new(&id, &request.commission_rule.clone().unwrap_or_default(), cx)?;
     record_created::<CommissionRules, CommissionRuleCreated>(tx, cx, rule).await
 }

@@ -1,7 +1,7 @@
 //! Operations on budgets, each with its posting.
 
 use stoa_events::{Step, record, record_created};
-use stoa_kernel::{Cx, Error, Money, Result, Timestamp, ids, names};
+use stoa_kernel::{Cx, Error, Money, Result, Timestamp, names};
 use stoa_proto::incentivize::v1::{CreateMdfBudgetRequest, MdfBudget, MdfBudgetCommitted, MdfBudgetCreated, MdfBudgetReleased, MdfRequest};
 use stoa_store::{Tx, documents};
 
@@ -10,7 +10,7 @@ use crate::ledger;
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfBudgetRequest) -> Result<MdfBudget> {
     cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("mdf_budget_id", &request.mdf_budget_id)?;
+    let id = cx.chosen_id("mdf_budget_id", &request.mdf_budget_id)?;
     let budget = new(&id, &request.mdf_budget.clone().unwrap_or_default())?;
     let budget = record_created::<MdfBudgets, MdfBudgetCreated>(tx, cx, budget).await?;
     ledger::post(tx, cx, &ledger::budget_created(&budget)?, cx.now).await?;

@@ -2,7 +2,7 @@
 //! goes back, the budget.
 
 use stoa_events::{record_changed, record_created};
-use stoa_kernel::{Cx, Error, Result, etag, ids, names};
+use stoa_kernel::{Cx, Error, Result, etag, names};
 use stoa_proto::incentivize::v1::{
     ApproveMdfClaimRequest, CreateMdfClaimRequest, MdfClaim, MdfClaimApproved, MdfClaimCreated, MdfClaimPaid, MdfClaimRejected,
     MdfClaimSubmitted, MdfRequest, PayMdfClaimRequest, RejectMdfClaimRequest, SubmitMdfClaimRequest,
@@ -32,7 +32,7 @@ async fn request_of(tx: &Tx, cx: &Cx, claim: &MdfClaim) -> Result<MdfRequest> {
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfClaimRequest) -> Result<MdfClaim> {
     const FIELD: &str = "mdf_claim.mdf_request";
     let input = request.mdf_claim.clone().unwrap_or_default();
-    let id = ids::chosen_or_new("mdf_claim_id", &request.mdf_claim_id)?;
+    let id = cx.chosen_id("mdf_claim_id", &request.mdf_claim_id)?;
     let parent = documents::get_referenced::<MdfRequests, _>(tx.conn(), cx, FIELD, &input.mdf_request).await?;
     stoa_directory::require_writer(tx.conn(), cx, &parent.name, names::last(&parent.partner)).await?;
     record_created::<MdfClaims, MdfClaimCreated>(tx, cx, new(&id, &input, &parent)?).await

@@ -127,7 +127,7 @@ async fn a_claim_is_submitted_with_a_proof() {
     bench.approved().await;
     let draft = MdfClaim { mdf_request: request("r"), amount: usd(1_000), proof_references: vec![" ".into()], ..Default::default() };
     let create = CreateMdfClaimRequest { mdf_claim_id: "c".into(), mdf_claim: Some(draft), ..Default::default() };
-    bench.api.create_mdf_claim(bench.as_partner("acme", create)).await.unwrap();
+    bench.api.create_mdf_claim(bench.as_vendor(create)).await.unwrap();
     assert_eq!(reason(bench.submit_claim("c").await), "PROOF_MISSING");
     let with = SubmitMdfClaimRequest { name: claim("c"), proof_references: vec!["invoices/7".into()], ..Default::default() };
     let submitted = bench.api.submit_mdf_claim(bench.as_partner("acme", with)).await.unwrap().into_inner();

@@ -2,7 +2,7 @@
 //! transaction. Locks are taken in the order claim, request, budget.
 
 use stoa_events::{record_changed, record_created};
-use stoa_kernel::{Cx, Error, Result, etag, ids, names};
+use stoa_kernel::{Cx, Error, Result, etag, names};
 use stoa_proto::{
     incentivize::v1::{
         ApproveMdfRequestRequest, CancelMdfRequestRequest, CreateMdfRequestRequest, ErrorReason, MdfRequest, MdfRequestApproved,
@@ -30,7 +30,7 @@ async fn load(tx: &Tx, cx: &Cx, name: &str, etag: &str) -> Result<MdfRequest> {
 /// Creates a request of a partner.
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMdfRequestRequest, partner: &Partner) -> Result<MdfRequest> {
     let input = request.mdf_request.clone().unwrap_or_default();
-    let id = ids::chosen_or_new("mdf_request_id", &request.mdf_request_id)?;
+    let id = cx.chosen_id("mdf_request_id", &request.mdf_request_id)?;
     let zone = stoa_directory::settings(tx.conn(), &cx.tenant).await?.time_zone;
     let next = new(&id, &input, &partner.name, &zone)?;
     if !input.mdf_budget.is_empty() {

@@ -3,7 +3,7 @@
 
 use prost_types::Timestamp as Time;
 use stoa_events::{Step, record};
-use stoa_kernel::{Cx, Result, Timestamp, etag, ids, names};
+use stoa_kernel::{Cx, Result, Timestamp, etag, names};
 use stoa_proto::{
     market::v1::{
         ApproveMarketingCampaignRequest, CancelMarketingCampaignRequest, CompleteMarketingCampaignRequest, CreateMarketingCampaignRequest,
@@ -21,7 +21,7 @@ use super::{Command, deployed, new, scheduled, store::Campaigns, updated, with_n
 
 /// Drafts a campaign.
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateMarketingCampaignRequest, partner: &Partner) -> Result<MarketingCampaign> {
-    let id = ids::chosen_or_new("marketing_campaign_id", &request.marketing_campaign_id)?;
+    let id = cx.chosen_id("marketing_campaign_id", &request.marketing_campaign_id)?;
     let at = cx.occurred("draft_time", request.draft_time.as_ref())?;
     let campaign = new(&id, &request.marketing_campaign.clone().unwrap_or_default(), &partner.name, at)?;
     record::<Campaigns>(tx, cx, None, [step(Command::Create, campaign, at)]).await

@@ -216,7 +216,7 @@ async fn listed(bench: &Bench, filter: &str) -> usize {
 /// Creates the service with an approved campaign of `acme`.
 async fn approved() -> Bench {
     let bench = bench().await;
-    let draft = bench.api.create_marketing_campaign(bench.as_partner("acme", drafted("c", ""))).await.unwrap().into_inner();
+    let draft = bench.api.create_marketing_campaign(bench.as_vendor(drafted("c", "partners/acme"))).await.unwrap().into_inner();
     assert_eq!((draft.partner.as_str(), draft.state()), ("partners/acme", State::Draft));
     submit(&bench).await.unwrap();
     approve(&bench).await.unwrap();

@@ -1,7 +1,7 @@
 //! Changes to agreements, by command and together with their enrollments.
 
 use stoa_events::{Step, record, record_changed, record_created};
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, ids, names};
+use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
 use stoa_proto::onboard::v1::{
     Agreement, AgreementCanceled, AgreementCreated, AgreementEffective, AgreementEnded, AgreementSent, AgreementSigned,
     AgreementState as State, CancelAgreementRequest, CreateAgreementRequest, DeclineAgreementRequest, ErrorReason, SendAgreementRequest,
@@ -14,7 +14,7 @@ use crate::{partner::store::Partners, program::store::Programs, prospect::store:
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateAgreementRequest) -> Result<Agreement> {
     cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("agreement_id", &request.agreement_id)?;
+    let id = cx.chosen_id("agreement_id", &request.agreement_id)?;
     let agreement = new(&id, &request.agreement.clone().unwrap_or_default())?;
     check_party(tx, cx, &agreement).await?;
     documents::get_referenced::<Programs, _>(tx.conn(), cx, "agreement.program", &agreement.program).await?;

@@ -3,7 +3,7 @@
 //! counts from the instant it is started.
 
 use stoa_events::Step;
-use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, ids, names};
+use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, names};
 use stoa_proto::onboard::v1::{Agreement, CreateEnrollmentRequest, Enrollment, EnrollmentCreated, ErrorReason, Partner, Prospect};
 use stoa_store::{Tx, documents};
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateEnrollmentRequest) -> Result<Enrollment> {
-    let id = ids::chosen_or_new("enrollment_id", &request.enrollment_id)?;
+    let id = cx.chosen_id("enrollment_id", &request.enrollment_id)?;
     check_product_lines(&request.product_lines)?;
     let agreement_id = documents::id::<Agreements>("agreement", &request.agreement)?;
     let missing = || Error::reference_not_found("agreement", &request.agreement);
@@ -49,7 +49,7 @@ async fn party(tx: &Tx, cx: &Cx, signed: &Agreement, request: &CreateEnrollmentR
     }
     let found = documents::lock::<Prospects>(tx, cx, names::last(&signed.prospect)).await?;
     let prospect = found.ok_or_else(|| Error::reference_not_found("agreement.prospect", &signed.prospect))?;
-    let id = ids::chosen_or_new("partner_id", &request.partner_id)?;
+    let id = cx.chosen_id("partner_id", &request.partner_id)?;
     let organization = Partner {
         display_name: prospect.display_name.clone(),
         r#type: prospect.r#type,

@@ -1,7 +1,7 @@
 //! Commands on persons.
 
 use stoa_events::{has_events, record_created, record_erased};
-use stoa_kernel::{Cx, Error, Reach, Result, etag, ids, names};
+use stoa_kernel::{Cx, Error, Reach, Result, etag, names};
 use stoa_proto::onboard::v1::{CreatePersonRequest, DeletePersonRequest, DeletePersonResponse, Person, PersonCreated, PersonErased};
 use stoa_store::{Tx, documents};
 
@@ -9,7 +9,7 @@ use super::store::Persons;
 use crate::{partner::store::Partners, scope::require_writer};
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreatePersonRequest) -> Result<Person> {
-    let id = ids::chosen_or_new("person_id", &request.person_id)?;
+    let id = cx.chosen_id("person_id", &request.person_id)?;
     let input = request.person.clone().unwrap_or_default();
     let person = Person { name: names::name("persons", &id), partner: employer(tx, cx, &input.partner).await?, ..input };
     // Facts still name a person who was erased, so the id must not be given to

@@ -1,7 +1,7 @@
 //! Commands on programs.
 
 use stoa_events::{record_changed, record_created};
-use stoa_kernel::{Cx, Result, etag, ids, mask, names};
+use stoa_kernel::{Cx, Result, etag, mask, names};
 use stoa_proto::onboard::v1::{CreateProgramRequest, Program, ProgramCreated, ProgramUpdated, UpdateProgramRequest};
 use stoa_store::{Tx, documents};
 
@@ -9,7 +9,7 @@ use super::store::Programs;
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateProgramRequest) -> Result<Program> {
     cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("program_id", &request.program_id)?;
+    let id = cx.chosen_id("program_id", &request.program_id)?;
     let program = Program { name: names::name("programs", &id), ..request.program.clone().unwrap_or_default() };
     record_created::<Programs, ProgramCreated>(tx, cx, program).await
 }

@@ -1,7 +1,7 @@
 //! Changes to prospects, by command and together with their enrollments.
 
 use stoa_events::{record_changed, record_created};
-use stoa_kernel::{Cx, Result, etag, ids, names};
+use stoa_kernel::{Cx, Result, etag, names};
 use stoa_proto::onboard::v1::{
     AdvanceProspectRequest, CloseProspectRequest, CreateProspectRequest, Prospect, ProspectAdvanced, ProspectClosed, ProspectConverted,
     ProspectCreated, ProspectReopened, ProspectUpdated, ReopenProspectRequest, UpdateProspectRequest,
@@ -16,7 +16,7 @@ use super::{
 use crate::scope::require_writer;
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateProspectRequest) -> Result<Prospect> {
-    let id = ids::chosen_or_new("prospect_id", &request.prospect_id)?;
+    let id = cx.chosen_id("prospect_id", &request.prospect_id)?;
     let prospect = new(&id, &request.prospect.clone().unwrap_or_default())?;
     store::refuse_duplicate(tx, cx, &prospect).await?;
     record_created::<Prospects, ProspectCreated>(tx, cx, prospect).await

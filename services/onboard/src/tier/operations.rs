@@ -1,7 +1,7 @@
 //! Commands on tiers.
 
 use stoa_events::{record_changed, record_created};
-use stoa_kernel::{Cx, Error, Result, etag, ids, mask};
+use stoa_kernel::{Cx, Error, Result, etag, mask};
 use stoa_proto::onboard::v1::{CreateTierRequest, Tier, TierCreated, TierUpdated, UpdateTierRequest};
 use stoa_store::{Tx, documents};
 
@@ -14,7 +14,7 @@ use crate::program::store::Programs;
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateTierRequest) -> Result<Tier> {
     cx.require_tenant_reach()?;
     let program = documents::id::<Programs>("parent", &request.parent)?;
-    let id = ids::chosen_or_new("tier_id", &request.tier_id)?;
+    let id = cx.chosen_id("tier_id", &request.tier_id)?;
     let tier = Tier { name: format!("programs/{program}/tiers/{id}"), ..request.tier.clone().unwrap_or_default() };
     check(&tier)?;
     documents::find::<Programs, _>(tx.conn(), cx, &program).await?.ok_or_else(|| Error::not_found(&request.parent))?;

@@ -1,7 +1,7 @@
 //! Commands on deals.
 
 use stoa_events::{Step, record, record_changed, record_created};
-use stoa_kernel::{Cx, Error, Kind, Money, Reach, Result, etag, ids, names};
+use stoa_kernel::{Cx, Error, Kind, Money, Reach, Result, etag, names};
 use stoa_proto::{
     common::v1::ErrorReason as Common,
     resource::Event,
@@ -72,7 +72,7 @@ async fn write_event<E: Event<Aggregate = Deal>>(tx: &Tx, cx: &Cx, current: &Dea
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateDealRequest, (): &()) -> Result<Deal> {
     let input = request.deal.clone().unwrap_or_default();
-    let id = ids::chosen_or_new("deal_id", &request.deal_id)?;
+    let id = cx.chosen_id("deal_id", &request.deal_id)?;
     let partner = partner_of(cx, &input.partner)?;
     credit::check_reach(cx, "deal.credits", &input.credits)?;
     let deal = new(&id, &partner, &input, cx)?;

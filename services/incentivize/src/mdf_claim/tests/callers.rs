@@ -51,10 +51,10 @@ async fn a_distributor_sees_what_is_below_it_but_changes_nothing_there() {
         usage_end_date: "2026-03-01".into(),
         ..Default::default()
     };
-    let create = CreateMdfRequestRequest { mdf_request_id: "r".into(), mdf_request: Some(input), ..Default::default() };
-    bench.api.create_mdf_request(bench.as_partner("below", create.clone())).await.unwrap();
-    assert!(bench.api.get_mdf_request(bench.as_partner("acme", GetMdfRequestRequest { name: request("r") })).await.is_ok());
-    assert_eq!(reason(bench.submit("r").await), "SCOPE_EXCEEDED");
+    let create = CreateMdfRequestRequest { mdf_request: Some(input), ..Default::default() };
+    let name = bench.api.create_mdf_request(bench.as_partner("below", create.clone())).await.unwrap().into_inner().name;
+    assert!(bench.api.get_mdf_request(bench.as_partner("acme", GetMdfRequestRequest { name: name.clone() })).await.is_ok());
+    assert_eq!(reason(bench.submit(names::last(&name)).await), "SCOPE_EXCEEDED");
     let mut for_other = create;
     for_other.mdf_request.as_mut().unwrap().partner = "partners/other".into();
     assert_eq!(reason(bench.api.create_mdf_request(bench.as_partner("acme", for_other)).await), "SCOPE_EXCEEDED");

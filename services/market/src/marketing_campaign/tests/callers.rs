@@ -9,7 +9,7 @@ async fn a_partner_acts_only_for_itself() {
         bench.api.create_marketing_campaign(bench.as_vendor(drafted(id, partner))).await.unwrap();
     }
     for named in ["partners/below", "partners/other"] {
-        assert_eq!(reason(bench.api.create_marketing_campaign(bench.as_partner("acme", drafted("x", named))).await), "SCOPE_EXCEEDED");
+        assert_eq!(reason(bench.api.create_marketing_campaign(bench.as_partner("acme", drafted("", named))).await), "SCOPE_EXCEEDED");
     }
     let submit =
         |id: &str| SubmitMarketingCampaignRequest { name: format!("marketingCampaigns/{id}"), ..SubmitMarketingCampaignRequest::default() };
@@ -27,12 +27,13 @@ async fn a_partner_acts_only_for_itself() {
 #[tokio::test]
 async fn a_partner_acts_only_while_enrolled_and_the_vendor_records_history() {
     let bench = bench().await;
-    assert_eq!(reason(bench.api.create_marketing_campaign(bench.as_partner("idle", drafted("c", ""))).await), NOT_ENROLLED);
+    assert_eq!(reason(bench.api.create_marketing_campaign(bench.as_partner("idle", drafted("", ""))).await), NOT_ENROLLED);
     let history = CreateMarketingCampaignRequest { draft_time: bench.in_days(-90), ..drafted("old", "partners/idle") };
     bench.api.create_marketing_campaign(bench.as_vendor(history)).await.unwrap();
 
-    let request = CreateMarketingCampaignRequest { request_id: "once".into(), ..drafted("c", "") };
+    let request = CreateMarketingCampaignRequest { request_id: "once".into(), ..drafted("", "") };
     let first = bench.api.create_marketing_campaign(bench.as_partner("acme", request.clone())).await.unwrap().into_inner();
+    bench.api.create_marketing_campaign(bench.as_vendor(drafted("c", "partners/acme"))).await.unwrap();
     bench.suspend("acme").await;
     assert_eq!(reason(submit(&bench).await), NOT_ENROLLED);
     let again = bench.api.create_marketing_campaign(bench.as_partner("acme", request)).await.unwrap().into_inner();

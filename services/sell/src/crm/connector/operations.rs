@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sea_orm::{ColumnTrait, QueryFilter};
 use stoa_events::{record_changed, record_created};
-use stoa_kernel::{Cx, Error, Result, etag, ids, mask, names};
+use stoa_kernel::{Cx, Error, Result, etag, mask, names};
 use stoa_proto::sell::v1::{CreateCrmConnectorRequest, CrmConnector, CrmConnectorCreated, CrmConnectorUpdated, UpdateCrmConnectorRequest};
 use stoa_store::{Tx, documents};
 
@@ -31,7 +31,7 @@ async fn check_product_lines(tx: &Tx, cx: &Cx, connector: &CrmConnector) -> Resu
 
 pub(super) async fn create(tx: &Tx, cx: &Cx, request: &CreateCrmConnectorRequest) -> Result<CrmConnector> {
     cx.require_tenant_reach()?;
-    let id = ids::chosen_or_new("crm_connector_id", &request.crm_connector_id)?;
+    let id = cx.chosen_id("crm_connector_id", &request.crm_connector_id)?;
     let connector = CrmConnector { name: names::name("crmConnectors", &id), ..request.crm_connector.clone().unwrap_or_default() };
     check(&connector)?;
     check_product_lines(tx, cx, &connector).await?;
