@@ -14,6 +14,7 @@ use stoa_proto::common::v1::ErrorReason;
 use crate::{
     Identity, Roles, Rule, Rules, Verifier,
     refusal::{denied, invalid},
+    service::require_target,
 };
 
 /// The role of channel account managers.
@@ -108,6 +109,7 @@ impl Inner {
             headers.get(AUTHORIZATION).ok_or_else(|| invalid("the request has no token. Send `authorization: Bearer …`."))?;
         let token = bearer(authorization.as_bytes()).ok_or_else(|| invalid("the authorization must be `Bearer`, a space and the token"))?;
         let identity = self.verifier.verify(token, wall_now()).await?;
+        require_target(&identity.caller, method)?;
         self.judge(rule, &identity)?;
         Ok(Some(identity))
     }

@@ -192,7 +192,16 @@ fn judge(bound: &Bound, claims: Claims, now: Timestamp) -> Result<Identity> {
     let subject = subject(issuer, &claims.sub)?;
     let roles: BTreeSet<String> = claims.roles.into_iter().collect();
     let (reach, connector) = scope(&roles, claims.partner.as_deref(), claims.connector.as_deref())?;
-    let caller = Caller { subject, on_behalf_of: String::new(), issuer: claims.iss, roles, reach, connector, assigned_only: false };
+    let caller = Caller {
+        subject,
+        on_behalf_of: String::new(),
+        issuer: claims.iss,
+        roles,
+        reach,
+        connector,
+        target: String::new(),
+        assigned_only: false,
+    };
     Ok(Identity { tenant: claims.tenant, caller, internal: false, expires })
 }
 

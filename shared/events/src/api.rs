@@ -46,13 +46,14 @@ impl EventsApi {
         result.map(Response::new).map_err(self.status)
     }
 
-    fn service(&self, name: &str) -> Result<(&'static str, &Store, &[Subscription])> {
+    fn service(&self, cx: &Cx, name: &str) -> Result<(&'static str, &Store, &[Subscription])> {
+        cx.caller.require_target(name)?;
         let found = self.services.get_key_value(name).ok_or_else(|| Error::not_found(&format!("services/{name}")))?;
         Ok((found.0, &found.1.0, &found.1.1))
     }
 
     async fn list(&self, cx: &Cx, request: ListEventsRequest) -> Result<ListEventsResponse> {
-        let (service, store, _) = self.service(&request.service)?;
+        let (service, store, _) = self.service(cx, &request.service)?;
         let query = ["ListEvents", service, &request.filter];
         let page = Page::read(&self.page_key, cx, &query, request.page_size, &request.page_token)?;
         let (events, next_page_token) = EventLog::new(store.clone(), service).list(cx, &page, &request.filter).await?;
@@ -61,7 +62,7 @@ impl EventsApi {
 
     async fn list_parked(&self, cx: &Cx, request: ListParkedEventsRequest) -> Result<ListParkedEventsResponse> {
         cx.require_tenant_reach()?;
-        let (service, store, _) = self.service(&request.service)?;
+        let (service, store, _) = self.service(cx, &request.service)?;
         let page = Page::read(&self.page_key, cx, &["ListParkedEvents", service], request.page_size, &request.page_token)?;
         let (parked_events, next_page_token) = parked::list(store, service, cx, &page).await?;
         Ok(ListParkedEventsResponse { parked_events, next_page_token })
@@ -69,7 +70,7 @@ impl EventsApi {
 
     async fn replay(&self, cx: &Cx, request: ReplayParkedEventsRequest) -> Result<ReplayParkedEventsResponse> {
         cx.require_tenant_reach()?;
-        let (_, store, subscriptions) = self.service(&request.service)?;
+        let (_, store, subscriptions) = self.service(cx, &request.service)?;
         let done = parked::replay(store, subscriptions, &cx.tenant, &request.event_ids).await?;
         Ok(ReplayParkedEventsResponse { replayed_count: done.replayed, failed_count: done.failed })
     }
@@ -85,8 +86,8 @@ impl EventService for EventsApi {
     }
 
     async fn read_events(&self, request: Request<ReadEventsRequest>) -> Result<Response<Self::ReadEventsStream>, Status> {
-        let (_, request) = self.enter(request)?;
-        let (service, store, _) = self.service(&request.service).map_err(self.status)?;
+        let (cx, request) = self.enter(request)?;
+        let (service, store, _) = self.service(&cx, &request.service).map_err(self.status)?;
         let events = read(EventLog::new(store.clone(), service), request.position);
         Ok(Response::new(events.map_err(self.status).boxed()))
     }

@@ -314,6 +314,24 @@ async fn the_audit_trail_is_listed_by_page_and_filter() {
 }
 
 #[tokio::test]
+async fn a_service_token_opens_only_the_log_of_its_service() {
+    let rig = rig().await;
+    let api = api(&rig);
+    let list = async |target: &str| {
+        let mut cx = rig.cx();
+        cx.caller.target = target.to_owned();
+        let message = ListEventsRequest { service: "onboard".into(), ..Default::default() };
+        let stream = ReadEventsRequest { service: "onboard".into(), position: 0 };
+        let read = api.read_events(request(cx.clone(), stream)).await.map(|_| ());
+        [api.list_events(request(cx, message)).await.map(|_| ()), read].map(|answer| answer.err().map(|e| e.message().to_owned()))
+    };
+    assert_eq!(list("").await, [None, None]);
+    assert_eq!(list("onboard").await, [None, None]);
+    let refused = || Some("TOKEN_INVALID".to_owned());
+    assert_eq!(list("sell").await, [refused(), refused()]);
+}
+
+#[tokio::test]
 async fn the_log_streams_from_a_position_to_its_end() {
     let rig = rig().await;
     rig.write_concurrently(1, 600, 2).await;

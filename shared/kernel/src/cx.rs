@@ -33,6 +33,9 @@ pub struct Caller {
     /// Connector registration that the token is bound to. Empty if there is
     /// none.
     pub connector: String,
+    /// The service of the suite that the token opens, if another service made
+    /// it. Empty for a token that opens all.
+    pub target: String,
     /// Whether the caller may write only for the partners that it is assigned
     /// to: a CAM whose other roles do not grant the permission.
     pub assigned_only: bool,
@@ -49,6 +52,7 @@ impl Caller {
             roles: BTreeSet::new(),
             reach: Reach::Tenant,
             connector: String::new(),
+            target: String::new(),
             assigned_only: false,
         }
     }
@@ -58,6 +62,19 @@ impl Caller {
     #[must_use]
     pub fn person(&self) -> &str {
         if self.on_behalf_of.is_empty() { &self.subject } else { &self.on_behalf_of }
+    }
+
+    /// Refuses a token that another service made for a call to a service other
+    /// than this: whoever gets hold of it must not open more with it.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED `TOKEN_INVALID`.
+    pub fn require_target(&self, service: &str) -> Result<(), Error> {
+        if self.target.is_empty() || self.target == service {
+            return Ok(());
+        }
+        let message = "the service token was made for another service";
+        Err(Error::new(Kind::Unauthenticated, ErrorReason::TokenInvalid, message))
     }
 
     /// Who calls, in a tenant. A call that a service makes for a person counts

@@ -12,7 +12,7 @@ use crate::{
 fn access(suspension: Option<Suspension>) -> (Access, Arc<ServiceKey>) {
     let roles = Arc::new(Roles::standard());
     let key = Arc::new(ServiceKey::generate().unwrap());
-    let services = ServiceVerifier::new(&key, &["onboard"]).unwrap();
+    let services = ServiceVerifier::new(&key, &["onboard", "sell"]).unwrap();
     let verifier = Verifier::new(vec![known_issuer()], &roles).unwrap().with_services(services);
     let rules = Rules::of_api().unwrap();
     (Access::new(rules, roles, Arc::new(verifier), Clock::system(), suspension), key)
@@ -48,6 +48,18 @@ fn partner_token() -> String {
 const GET_PARTNER: &str = "/stoa.onboard.v1.PartnerService/GetPartner";
 const UPDATE_SETTINGS: &str = "/stoa.onboard.v1.TenantSettingsService/UpdateTenantSettings";
 const READ_EVENTS: &str = "/stoa.events.v1.EventService/ReadEvents";
+
+#[tokio::test]
+async fn in_one_process_too_a_service_token_opens_one_service() {
+    let (access, key) = access(None);
+    let cx = Cx::service("acme", "enable", &Clock::system(), "");
+    let token = |target: &str| format!("Bearer {}", ServiceSigner::new(key.clone(), "enable").sign(target, &cx, wall_now()).unwrap());
+    let open = async |target: &str, path: &str| call(&access, path, &[("authorization", &token(target))]).await;
+    assert!(open("onboard", GET_PARTNER).await.is_ok());
+    let refused = open("sell", GET_PARTNER).await.unwrap_err();
+    assert_eq!(reason(&refused), (Kind::Unauthenticated, "TOKEN_INVALID"));
+    assert_eq!(open("sell", READ_EVENTS).await.unwrap().unwrap().caller.target, "sell", "the log's API compares");
+}
 
 #[tokio::test]
 async fn a_caller_with_the_permission_gets_a_context() {

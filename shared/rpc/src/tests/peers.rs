@@ -15,6 +15,7 @@ fn user(clock: &Clock) -> Cx {
         roles: BTreeSet::from(["auditor".to_owned()]),
         reach: Reach::Tenant,
         connector: String::new(),
+        target: String::new(),
         assigned_only: false,
     };
     cx.request_id = "order-7".to_owned();

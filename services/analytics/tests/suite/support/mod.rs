@@ -103,6 +103,7 @@ impl Bench {
             roles: BTreeSet::new(),
             reach,
             connector: String::new(),
+            target: String::new(),
             assigned_only: false,
         };
         let mut request = Request::new(message);
