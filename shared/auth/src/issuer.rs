@@ -1,10 +1,11 @@
 //! The public keys of an issuer: read, replaced as a whole, and read again,
-//! within limits, when a token names an unknown key.
+//! within limits, when a token names an unknown key. Keys that are known never
+//! wait for those that are not.
 
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,7 +17,7 @@ use jsonwebtoken::{
 use serde_json::Value;
 use stoa_config::Issuer;
 use stoa_kernel::{Error, Result};
-use tokio::sync::Mutex;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{key::SetupError, refusal::invalid};
 
@@ -26,6 +27,11 @@ const AGE_MAX: Duration = Duration::from_secs(600);
 /// name.
 const REFETCH_MIN: Duration = Duration::from_secs(30);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// A caller with an unknown key is not kept longer than this.
+const WAIT: Duration = Duration::from_secs(2);
+/// How many callers with unknown keys wait at a time, over all issuers: an
+/// issuer that hangs must not fill the process with callers.
+pub(crate) const WAITING_MAX: usize = 64;
 const BYTES_MAX: usize = 1 << 20;
 
 type KeySet = HashMap<String, (Algorithm, DecodingKey)>;
@@ -46,11 +52,21 @@ struct Loaded {
     at: Option<Instant>,
 }
 
+/// What is known about the reads of an issuer's keys.
+#[derive(Default)]
+struct Reads {
+    last: Option<Instant>,
+    /// Closed when the read that is under way ends, however it ends.
+    under_way: Option<watch::Receiver<()>>,
+}
+
 /// The keys of one issuer.
 pub(crate) struct Keys {
     origin: Origin,
     loaded: ArcSwap<Loaded>,
-    last_try: Mutex<Option<Instant>>,
+    reads: Mutex<Reads>,
+    /// Places for callers that wait, shared by all issuers.
+    waiting: Arc<Semaphore>,
     refetch_min: Duration,
 }
 
@@ -58,11 +74,11 @@ impl Keys {
     /// Creates the keys of a configured issuer. Files and URLs are read when
     /// the first token arrives: an issuer that is down does not keep the
     /// process from starting.
-    pub(crate) fn new(issuer: &Issuer) -> Result<Self, SetupError> {
-        Self::with_refetch_min(issuer, REFETCH_MIN)
+    pub(crate) fn new(issuer: &Issuer, waiting: Arc<Semaphore>) -> Result<Self, SetupError> {
+        Self::with_refetch_min(issuer, waiting, REFETCH_MIN)
     }
 
-    pub(crate) fn with_refetch_min(issuer: &Issuer, refetch_min: Duration) -> Result<Self, SetupError> {
+    pub(crate) fn with_refetch_min(issuer: &Issuer, waiting: Arc<Semaphore>, refetch_min: Duration) -> Result<Self, SetupError> {
         let mut loaded = Loaded { set: KeySet::new(), at: None };
         let origin = match (&issuer.jwks, &issuer.jwks_file, &issuer.jwks_url) {
             (Some(text), ..) => {
@@ -74,24 +90,25 @@ impl Keys {
             (_, _, Some(url)) => Origin::Url(url.clone()),
             _ => Origin::Discovery(issuer.issuer.clone()),
         };
-        Ok(Self { origin, loaded: ArcSwap::from_pointee(loaded), last_try: Mutex::new(None), refetch_min })
+        Ok(Self { origin, loaded: ArcSwap::from_pointee(loaded), reads: Mutex::default(), waiting, refetch_min })
     }
 
     /// A key and its algorithm.
     ///
     /// # Errors
     /// UNAUTHENTICATED if the issuer has no such key, UNAVAILABLE if its keys
-    /// could never be read.
+    /// could never be read, or cannot be read soon enough.
     pub(crate) async fn get(self: &Arc<Self>, kid: &str) -> Result<(Algorithm, DecodingKey)> {
         let loaded = self.loaded.load();
         if let Some(found) = loaded.set.get(kid) {
             if loaded.at.is_some_and(|at| at.elapsed() > AGE_MAX) {
-                let keys = self.clone();
-                tokio::spawn(async move { keys.refresh(None).await });
+                self.start();
             }
             return Ok(found.clone());
         }
-        self.refresh(Some(kid)).await;
+        if let Some(under_way) = self.start() {
+            self.wait(under_way).await?;
+        }
         let loaded = self.loaded.load();
         match loaded.set.get(kid) {
             Some(found) => Ok(found.clone()),
@@ -100,19 +117,44 @@ impl Keys {
         }
     }
 
-    /// Reads the keys again, one reader at a time. Nothing is read if another
-    /// reader has already found `wanted`, or if the last attempt is too recent.
-    async fn refresh(&self, wanted: Option<&str>) {
+    /// Waits, within limits, for the end of a read.
+    async fn wait(&self, mut under_way: watch::Receiver<()>) -> Result<()> {
+        let Ok(_place) = self.waiting.try_acquire() else {
+            return Err(Error::unavailable("too many callers wait for the keys of issuers"));
+        };
+        match tokio::time::timeout(WAIT, under_way.changed()).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::unavailable("the issuer's keys have not been read in time")),
+        }
+    }
+
+    /// Returns the read that is under way. Starts one if there is none, unless
+    /// the last is too recent. It does not end with the caller that started it.
+    fn start(self: &Arc<Self>) -> Option<watch::Receiver<()>> {
         if matches!(self.origin, Origin::Inline) {
-            return;
+            return None;
         }
-        let mut last_try = self.last_try.lock().await;
-        let known = wanted.is_some_and(|kid| self.loaded.load().set.contains_key(kid));
-        if known || last_try.is_some_and(|at| at.elapsed() < self.refetch_min) {
-            return;
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(under_way) = reads.under_way.as_ref().filter(|read| read.has_changed().is_ok()) {
+            return Some(under_way.clone());
         }
-        *last_try = Some(Instant::now());
-        match self.read().await {
+        if reads.last.is_some_and(|at| at.elapsed() < self.refetch_min) {
+            return None;
+        }
+        reads.last = Some(Instant::now());
+        let (end, under_way) = watch::channel(());
+        reads.under_way = Some(under_way.clone());
+        let keys = self.clone();
+        tokio::spawn(async move {
+            keys.reload().await;
+            drop(end);
+        });
+        Some(under_way)
+    }
+
+    async fn reload(&self) {
+        let read = tokio::time::timeout(FETCH_TIMEOUT, self.read()).await;
+        match read.unwrap_or_else(|_| Err(format!("have not come within {} seconds", FETCH_TIMEOUT.as_secs()))) {
             Ok(set) => self.loaded.store(Arc::new(Loaded { set, at: Some(Instant::now()) })),
             // Known keys stay in use: an outage of the issuer must not become
             // ours.
@@ -151,7 +193,6 @@ static HTTP: LazyLock<Result<reqwest::Client, String>> = LazyLock::new(|| {
         let _raced = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
     reqwest::Client::builder()
-        .timeout(FETCH_TIMEOUT)
         // A redirect would lead to an address that nobody configured.
         .redirect(reqwest::redirect::Policy::none())
         .build()
@@ -204,125 +245,4 @@ fn usable(key: &Value) -> Option<(String, (Algorithm, DecodingKey))> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::issuer;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use axum::{Json, Router, routing};
-    use serde_json::json;
-
-    fn key(kid: &str) -> Value {
-        json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
-    }
-
-    /// A server that publishes the contents of `set` and counts the requests.
-    async fn serve(set: Arc<ArcSwap<Value>>, hits: Arc<AtomicUsize>) -> String {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let issuer = base.clone();
-        let jwks = move || {
-            hits.fetch_add(1, Ordering::SeqCst);
-            let keys = set.load().as_ref().clone();
-            async move { Json(keys) }
-        };
-        let document = json!({"issuer": issuer, "jwks_uri": format!("{issuer}/jwks")});
-        let routes = Router::new()
-            .route("/jwks", routing::get(jwks))
-            .route("/.well-known/openid-configuration", routing::get(|| async move { Json(document) }))
-            .route("/moved", routing::get(|| async { axum::response::Redirect::temporary("/jwks") }));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        base
-    }
-
-    fn at_url(url: &str, refetch_min: Duration) -> Arc<Keys> {
-        let mut issuer = issuer("https://id", None);
-        issuer.jwks_url = Some(url.to_owned());
-        Arc::new(Keys::with_refetch_min(&issuer, refetch_min).unwrap())
-    }
-
-    #[tokio::test]
-    async fn keys_rotate_over_http() {
-        let set = Arc::new(ArcSwap::from_pointee(json!({"keys": [key("old")]})));
-        let hits = Arc::new(AtomicUsize::new(0));
-        let keys = at_url(&format!("{}/jwks", serve(set.clone(), hits.clone()).await), Duration::ZERO);
-        assert!(keys.get("old").await.is_ok());
-        assert!(keys.get("old").await.is_ok());
-        assert_eq!(hits.load(Ordering::SeqCst), 1, "a known key needs no request");
-        set.store(Arc::new(json!({"keys": [key("new")]})));
-        assert!(keys.get("new").await.is_ok());
-        assert_eq!(keys.get("old").await.unwrap_err().reason(), "TOKEN_INVALID", "a withdrawn key is gone");
-    }
-
-    #[tokio::test]
-    async fn unknown_keys_do_not_flood_the_issuer() {
-        let set = Arc::new(ArcSwap::from_pointee(json!({"keys": [key("a")]})));
-        let hits = Arc::new(AtomicUsize::new(0));
-        let keys = at_url(&format!("{}/jwks", serve(set, hits.clone()).await), REFETCH_MIN);
-        let tries = (0..50).map(|n| {
-            let keys = keys.clone();
-            async move { keys.get(&format!("made-up-{n}")).await.map(|_| ()).unwrap_err().reason() }
-        });
-        let reasons = futures::future::join_all(tries).await;
-        assert!(reasons.iter().all(|r| *r == "TOKEN_INVALID"));
-        assert!(keys.get("a").await.is_ok());
-        assert_eq!(hits.load(Ordering::SeqCst), 1);
-    }
-
-    #[tokio::test]
-    async fn keys_are_discovered_below_the_issuer() {
-        let set = Arc::new(ArcSwap::from_pointee(json!({"keys": [key("a")]})));
-        let base = serve(set, Arc::default()).await;
-        let keys = Arc::new(Keys::new(&issuer(&base, None)).unwrap());
-        assert!(keys.get("a").await.is_ok());
-        let other = Arc::new(Keys::new(&issuer(&base.replace("127.0.0.1", "localhost"), None)).unwrap());
-        assert_eq!(other.get("a").await.unwrap_err().reason(), "UNAVAILABLE", "the document must name the issuer itself");
-    }
-
-    #[tokio::test]
-    async fn an_issuer_that_is_down_is_not_the_callers_fault_and_keeps_its_keys() {
-        let down = at_url("http://127.0.0.1:1/jwks", Duration::ZERO);
-        assert_eq!(down.get("a").await.unwrap_err().reason(), "UNAVAILABLE");
-        let set = Arc::new(ArcSwap::from_pointee(json!({"keys": [key("a")]})));
-        let base = serve(set.clone(), Arc::default()).await;
-        let moved = at_url(&format!("{base}/moved"), Duration::ZERO);
-        assert_eq!(moved.get("a").await.unwrap_err().reason(), "UNAVAILABLE", "redirects are not followed");
-        let keys = at_url(&format!("{base}/jwks"), Duration::ZERO);
-        assert!(keys.get("a").await.is_ok());
-        set.store(Arc::new(json!("broken")));
-        assert_eq!(keys.get("b").await.unwrap_err().reason(), "TOKEN_INVALID");
-        assert!(keys.get("a").await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn keys_in_a_file_are_read_again() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), json!({"keys": [key("a")]}).to_string()).unwrap();
-        let mut issuer = issuer("https://id", None);
-        issuer.jwks_file = Some(file.path().to_owned());
-        let keys = Arc::new(Keys::with_refetch_min(&issuer, Duration::ZERO).unwrap());
-        assert!(keys.get("a").await.is_ok());
-        std::fs::write(file.path(), json!({"keys": [key("b")]}).to_string()).unwrap();
-        assert!(keys.get("b").await.is_ok());
-    }
-
-    #[test]
-    fn only_keys_for_signatures_of_the_three_algorithms_are_used() {
-        let mut odd = vec![
-            json!({"kty": "oct", "kid": "secret", "k": "c2VjcmV0"}),
-            json!({"kty": "unknown", "kid": "new"}),
-            json!({"kty": "EC", "crv": "P-384", "kid": "p384", "x": "AA", "y": "AA"}),
-            json!(7),
-        ];
-        for (field, value) in [("alg", json!("HS256")), ("use", json!("enc")), ("key_ops", json!(["sign"])), ("kid", Value::Null)] {
-            let mut changed = key("odd");
-            changed[field] = value;
-            odd.push(changed);
-        }
-        assert!(parse(json!({"keys": odd}).to_string().as_bytes()).is_err());
-        odd.push(key("sound"));
-        let set = parse(json!({"keys": odd}).to_string().as_bytes()).unwrap();
-        assert_eq!(set.keys().collect::<Vec<_>>(), ["sound"]);
-        assert!(parse(b"{}").is_err() && parse(b"not json").is_err());
-    }
-}
+mod tests;

@@ -11,11 +11,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use stoa_config::{Issuer, Subjects};
 use stoa_kernel::{Caller, Reach, Result, Timestamp, ids};
+use tokio::sync::Semaphore;
 
 use crate::{
     cache::Verified,
     claims::Claims,
-    issuer::Keys,
+    issuer::{Keys, WAITING_MAX},
     key::SetupError,
     local_key::LocalKey,
     refusal::invalid,
@@ -61,9 +62,10 @@ impl Verifier {
     /// keys that cannot be read.
     pub fn new(issuers: Vec<Issuer>, roles: &Roles) -> Result<Self, SetupError> {
         let mut bound = HashMap::new();
+        let waiting = Arc::new(Semaphore::new(WAITING_MAX));
         for issuer in issuers {
             let granted = grantable(&issuer, roles)?;
-            let keys = Arc::new(Keys::new(&issuer)?);
+            let keys = Arc::new(Keys::new(&issuer, waiting.clone())?);
             bound.insert(issuer.issuer.clone(), Bound { issuer, roles: granted, keys });
         }
         Ok(Self { issuers: bound, services: None, verified: Verified::default() })
