@@ -9,12 +9,14 @@ use std::{
 };
 
 use prost::{Message, Name};
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 use regex::Regex;
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{POOL, describe};
+use crate::POOL;
+
+mod compile;
 
 /// A field that violates a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,14 +79,22 @@ impl Mask {
 
 enum Check {
     Required,
+    /// Of every string: no store and no document format holds these characters.
+    StringStorable,
     StringConst(String),
     StringLenMin(u64),
     StringLenMax(u64),
     StringPattern(Regex),
     StringIn(Vec<String>),
     BytesLenMax(u64),
-    NumberMin { bound: i64, exclusive: bool },
-    NumberMax { bound: i64, exclusive: bool },
+    NumberMin {
+        bound: i64,
+        exclusive: bool,
+    },
+    NumberMax {
+        bound: i64,
+        exclusive: bool,
+    },
     NumberIn(Vec<i64>),
     EnumDefined,
     NumberNotIn(Vec<i64>),
@@ -97,6 +107,8 @@ struct FieldRules {
     field: FieldDescriptor,
     checks: Vec<Check>,
     descend: bool,
+    /// Whether nothing is wrong with the field if it is not set.
+    may_be_empty: bool,
 }
 
 struct MessageRules {
@@ -106,7 +118,10 @@ struct MessageRules {
 }
 
 static RULES: LazyLock<HashMap<String, MessageRules>> = LazyLock::new(|| {
-    POOL.all_messages().filter(|m| m.package_name().starts_with("stoa.")).map(|m| (m.full_name().to_owned(), compile(&m))).collect()
+    POOL.all_messages()
+        .filter(|m| m.package_name().starts_with("stoa."))
+        .map(|m| (m.full_name().to_owned(), compile::message(&m)))
+        .collect()
 });
 
 /// Compiles all rules, so that an unknown rule is found at startup rather than at
@@ -184,6 +199,9 @@ fn check_message(message: &DynamicMessage, prefix: &str, mask: Option<&Mask>, fo
         if mask.is_some_and(|mask| !mask.covers(name, present)) {
             continue;
         }
+        if !present && rule.may_be_empty {
+            continue;
+        }
         let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
         let inner = inner.as_ref().filter(|(updated, _)| *updated == &rule.field).map(|(_, mask)| mask);
         check_field(message, rule, &path, inner, found);
@@ -237,6 +255,12 @@ fn violation(check: &Check, value: &Value, present: bool, field: &FieldDescripto
     let count = || value.as_list().map_or_else(|| value.as_map().map_or(0, |m| m.len() as u64), |l| l.len() as u64);
     match check {
         Check::Required => (!present).then(|| "must be set".to_owned()),
+        Check::StringStorable => value.as_str().and_then(|text| text.chars().find(|c| is_unstorable(*c))).map(|c| {
+            format!(
+                "must not contain U+{:04X}. Of the characters below U+0020, only tab, line feed and carriage return are text.",
+                u32::from(c)
+            )
+        }),
         Check::StringConst(c) => (value.as_str() != Some(c)).then(|| format!("must be `{c}`")),
         Check::StringLenMin(n) => (chars() < *n).then(|| match n {
             1 => "must not be empty".to_owned(),
@@ -270,6 +294,12 @@ fn violation(check: &Check, value: &Value, present: bool, field: &FieldDescripto
     }
 }
 
+/// PostgreSQL holds no U+0000. XML, and so the office and e-invoice formats,
+/// holds none of these.
+fn is_unstorable(c: char) -> bool {
+    matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
 fn choices(field: &FieldDescriptor, numbers: &[i64]) -> String {
     let names: Vec<String> = numbers
         .iter()
@@ -289,92 +319,5 @@ fn number(value: &Value) -> Option<i64> {
         Value::U64(n) => Some(i64::try_from(*n).unwrap_or(i64::MAX)),
         Value::EnumNumber(n) => Some(i64::from(*n)),
         _ => None,
-    }
-}
-
-#[expect(clippy::expect_used, reason = "a mask that cannot be applied must stop the program at startup")]
-fn compile(message: &MessageDescriptor) -> MessageRules {
-    let fields = message.fields().filter_map(|field| {
-        let (checks, ignored) = field_checks(&field);
-        let descend = !ignored && !items_are_ignored(&field) && matches!(field.kind(), Kind::Message(_)) && !field.is_map();
-        let checks = if ignored { Vec::new() } else { checks };
-        (descend || !checks.is_empty()).then_some(FieldRules { field, checks, descend })
-    });
-    let masked = message.get_field_by_name("update_mask").is_some();
-    let updated =
-        masked.then(|| describe::updated_field(message).expect("a request with an update mask holds the resource that it updates"));
-    MessageRules { fields: fields.collect(), updated }
-}
-
-#[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be enforced must stop the program at startup")]
-fn field_checks(field: &FieldDescriptor) -> (Vec<Check>, bool) {
-    let extension = POOL.get_extension_by_name("buf.validate.field").expect("buf.validate is vendored");
-    let options = field.options();
-    if !options.has_extension(&extension) {
-        return (Vec::new(), false);
-    }
-    let value = options.get_extension(&extension);
-    let rules = value.as_message().expect("field rules are a message");
-    let mut checks = Vec::new();
-    let mut ignored = false;
-    for (rule, value) in rules.fields() {
-        match (rule.name(), value) {
-            ("required", v) if v.as_bool() == Some(true) => checks.push(Check::Required),
-            // IGNORE_ALWAYS: the handler validates the field itself.
-            ("ignore", v) if v.as_enum_number() == Some(3) => ignored = true,
-            (_, Value::Message(typed)) => typed_checks(field, typed, &mut checks),
-            (name, _) => panic!("{}: unknown rule {name}", field.full_name()),
-        }
-    }
-    (checks, ignored)
-}
-
-/// Whether `repeated.items.ignore = IGNORE_ALWAYS`: the length of the list is
-/// limited here, and the handler validates each entry by itself.
-fn items_are_ignored(field: &FieldDescriptor) -> bool {
-    let Some(extension) = POOL.get_extension_by_name("buf.validate.field") else { return false };
-    let options = field.options();
-    let rules = options.get_extension(&extension);
-    let inner = |value: &Value, name: &str| value.as_message().and_then(|m| m.get_field_by_name(name).map(|v| v.into_owned()));
-    let items = inner(&rules, "repeated").and_then(|repeated| inner(&repeated, "items"));
-    items.and_then(|items| inner(&items, "ignore")).is_some_and(|v| v.as_enum_number() == Some(3))
-}
-
-#[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be enforced must stop the program at startup")]
-fn typed_checks(field: &FieldDescriptor, typed: &DynamicMessage, checks: &mut Vec<Check>) {
-    let kind = typed.descriptor().name().to_owned();
-    for (rule, value) in typed.fields() {
-        let text = || value.as_str().unwrap_or_default().to_owned();
-        let size = || number(value).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
-        let amount = || number(value).expect("bounds are whole numbers");
-        let amounts = || value.as_list().unwrap_or_default().iter().filter_map(number).collect::<Vec<_>>();
-        checks.push(match (kind.as_str(), rule.name()) {
-            ("StringRules", "const") => Check::StringConst(text()),
-            ("StringRules", "min_len") => Check::StringLenMin(size()),
-            ("StringRules", "max_len") => Check::StringLenMax(size()),
-            ("StringRules", "pattern") => Check::StringPattern(Regex::new(&text()).expect("pattern is a regular expression")),
-            ("StringRules", "in") => {
-                Check::StringIn(value.as_list().unwrap_or_default().iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
-            }
-            ("BytesRules", "max_len") => Check::BytesLenMax(size()),
-            ("RepeatedRules", "min_items") => Check::ItemsMin(size()),
-            ("RepeatedRules", "max_items") | ("MapRules", "max_pairs") => Check::ItemsMax(size()),
-            ("RepeatedRules", "items") => {
-                let mut each = Vec::new();
-                let rules = value.as_message().expect("item rules are a message");
-                for (_, inner) in rules.fields().filter(|(f, _)| f.name() != "ignore") {
-                    typed_checks(field, inner.as_message().expect("typed rules are a message"), &mut each);
-                }
-                Check::Each(each)
-            }
-            ("EnumRules", "defined_only") => Check::EnumDefined,
-            ("EnumRules" | "Int32Rules" | "Int64Rules", "in") => Check::NumberIn(amounts()),
-            ("EnumRules" | "Int32Rules" | "Int64Rules", "not_in") => Check::NumberNotIn(amounts()),
-            ("Int32Rules" | "Int64Rules", "gte") => Check::NumberMin { bound: amount(), exclusive: false },
-            ("Int32Rules" | "Int64Rules", "gt") => Check::NumberMin { bound: amount(), exclusive: true },
-            ("Int32Rules" | "Int64Rules", "lte") => Check::NumberMax { bound: amount(), exclusive: false },
-            ("Int32Rules" | "Int64Rules", "lt") => Check::NumberMax { bound: amount(), exclusive: true },
-            (kind, rule) => panic!("{}: unknown rule {kind}.{rule}", field.full_name()),
-        });
     }
 }

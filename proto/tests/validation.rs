@@ -6,7 +6,8 @@ use stoa_proto::{
     incentivize::v1::SubmitMdfClaimRequest,
     onboard::v1::{CreateProgramRequest, CreateTierRequest, Program, Prospect, Tier, UpdateProgramRequest, UpdateProspectRequest},
     sell::v1::{
-        CreateCrmConnectorRequest, CreateDealRequest, Credit, CrmConnector, CrmProductRule, CrmStageRule, Customer, Deal, UpdateDealRequest,
+        CreateCrmConnectorRequest, CreateDealRequest, Credit, CrmConnector, CrmProductRule, CrmStageRule, Customer, Deal, ListDealsRequest,
+        UpdateDealRequest,
     },
     validate::{Violation, check_bytes, violations},
 };
@@ -32,6 +33,34 @@ fn every_invalid_field_is_named_by_its_path() {
     let found = violations(&request);
     assert_eq!(fields(&found), ["program_id", "program.display_name", "request_id"]);
     assert_eq!(found[1].message, "must have at most 200 characters, not 201");
+}
+
+#[test]
+fn no_string_holds_characters_that_a_store_or_a_document_cannot_hold() {
+    let with = |c: char| {
+        let deal = Deal {
+            display_name: format!("a{c}"),
+            customer: Some(Customer { domain: c.to_string(), ..Default::default() }),
+            ..Default::default()
+        };
+        violations(&CreateDealRequest { deal: Some(deal), ..Default::default() })
+    };
+    let refused = ('\0'..' ').filter(|c| !['\t', '\n', '\r'].contains(c)).chain(['\u{fffe}', '\u{ffff}']);
+    for c in refused {
+        assert_eq!(fields(&with(c)), ["deal.display_name", "deal.customer.domain"], "{c:?}");
+    }
+    assert_eq!(
+        with('\0')[0].message,
+        "must not contain U+0000. Of the characters below U+0020, only tab, line feed and carriage return are text."
+    );
+    for c in ['\t', '\n', '\r', ' ', '\u{7f}', '\u{fffd}', 'ü', '\u{10ffff}'] {
+        assert_eq!(with(c), [], "{c:?}");
+    }
+    let proofs =
+        SubmitMdfClaimRequest { name: "mdfClaims/c".into(), proof_references: vec!["a".into(), "\0".into()], ..Default::default() };
+    assert_eq!(fields(&violations(&proofs)), ["proof_references[1]"]);
+    let list = ListDealsRequest { filter: "display_name = \"\0\"".into(), page_token: "\0".into(), ..Default::default() };
+    assert_eq!(fields(&violations(&list)), ["page_token", "filter"], "a field that no rule limits is checked as well");
 }
 
 #[test]
