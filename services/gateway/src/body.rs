@@ -100,7 +100,7 @@ pub(crate) fn lines(
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            match request::read(lines.descriptor.clone(), &line) {
+            match request::read(lines.descriptor.clone(), "", &line) {
                 Ok(message) => return Some((message, lines)),
                 Err(error) => lines.refuse(error)?,
             }

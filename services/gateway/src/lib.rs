@@ -17,6 +17,7 @@ mod route;
 mod stream;
 mod template;
 mod transcode;
+mod twice;
 
 use std::sync::Arc;
 

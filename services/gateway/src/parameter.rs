@@ -3,21 +3,31 @@
 use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
 use stoa_kernel::{Error, Timestamp};
 
-/// Sets the field that a dotted path names. Appends to repeated fields.
+/// Sets the field that a dotted path names, whatever it holds. Appends to
+/// repeated fields.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with the parameter.
 pub(crate) fn set(message: &mut DynamicMessage, path: &str, text: &str) -> Result<(), Error> {
-    set_below(message, path, path, text)
+    set_below(message, path, path, text, false)
 }
 
-fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str) -> Result<(), Error> {
+/// Like [`set`], but refuses a field that is set already, by another parameter
+/// or by the body: it would not be clear which of the two the caller means.
+///
+/// # Errors
+/// INVALID_ARGUMENT with the parameter.
+pub(crate) fn add(message: &mut DynamicMessage, path: &str, text: &str) -> Result<(), Error> {
+    set_below(message, path, path, text, true)
+}
+
+fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str, once: bool) -> Result<(), Error> {
     let (head, tail) = path.split_once('.').map_or((path, None), |(head, tail)| (head, Some(tail)));
     let field = field(&message.descriptor(), head)
         .ok_or_else(|| Error::invalid(whole, "is not a parameter of this method. Check the spelling."))?;
     if let Some(tail) = tail {
         return match message.get_field_mut(&field) {
-            Value::Message(inner) => set_below(inner, whole, tail, text),
+            Value::Message(inner) => set_below(inner, whole, tail, text, once),
             _ => Err(Error::invalid(whole, format!("names a field of {head}, which has no fields"))),
         };
     }
@@ -26,6 +36,8 @@ fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str) 
         if let Value::List(items) = message.get_field_mut(&field) {
             items.push(value);
         }
+    } else if once && message.has_field(&field) {
+        return Err(Error::invalid(whole, "is there twice. Send it once."));
     } else {
         message.set_field(&field, value);
     }
@@ -107,6 +119,7 @@ mod tests {
         let mut update = message("stoa.onboard.v1.UpdateProgramRequest");
         set(&mut update, "program.display_name", "Gold").unwrap();
         set(&mut update, "updateMask", "displayName,description").unwrap();
+        assert!(add(&mut update, "program.displayName", "Silver").is_err());
         let text = update.to_string();
         assert!(text.contains("display_name:\"Gold\"") && text.contains("\"display_name\",\"description\""), "{text}");
 

@@ -6,6 +6,7 @@ use stoa_kernel::Error;
 use crate::{
     parameter,
     route::{BodyTo, Route},
+    twice,
 };
 
 /// How JSON is read: unknown fields are refused, so that a misspelled field is not
@@ -21,12 +22,12 @@ pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, bo
     let mut message = match &route.body {
         BodyTo::Nothing if !body.is_empty() => return Err(Error::invalid("body", "must be empty for this method")),
         BodyTo::Nothing => DynamicMessage::new(input),
-        BodyTo::Message => read(input, body)?,
+        BodyTo::Message => read(input, "", body)?,
         BodyTo::Field(name) => {
             let field = input.get_field_by_name(name).ok_or_else(|| Error::internal(format!("no body field {name}")))?;
             let Kind::Message(inner) = field.kind() else { return Err(Error::internal(format!("body field {name} is not a message"))) };
             let mut message = DynamicMessage::new(input);
-            message.set_field(&field, Value::Message(read(inner, body)?));
+            message.set_field(&field, Value::Message(read(inner, name, body)?));
             message
         }
     };
@@ -34,7 +35,7 @@ pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, bo
         if route.body == BodyTo::Message {
             return Err(Error::invalid(name, "must be in the body, because this method takes no query parameters"));
         }
-        parameter::set(&mut message, &name, &text)?;
+        parameter::add(&mut message, &name, &text)?;
     }
     for (name, text) in variables {
         parameter::set(&mut message, name, text)?;
@@ -42,18 +43,22 @@ pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, bo
     Ok(message)
 }
 
-/// Reads one JSON message. Empty input is an empty message.
+/// Reads one JSON message. Empty input is an empty message. `path` is that of
+/// the message in its request.
 ///
 /// # Errors
 /// INVALID_ARGUMENT, with the field if the reader names it.
-pub(crate) fn read(descriptor: MessageDescriptor, bytes: &[u8]) -> Result<DynamicMessage, Error> {
+pub(crate) fn read(descriptor: MessageDescriptor, path: &str, bytes: &[u8]) -> Result<DynamicMessage, Error> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(DynamicMessage::new(descriptor));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let message = DynamicMessage::deserialize_with_options(descriptor, &mut reader, &READ).map_err(|e| unreadable(&e))?;
+    let message = DynamicMessage::deserialize_with_options(descriptor.clone(), &mut reader, &READ).map_err(|e| unreadable(&e))?;
     reader.end().map_err(|e| unreadable(&e))?;
-    Ok(message)
+    match twice::field(&descriptor, path, bytes) {
+        Some(field) => Err(Error::invalid(field, "is there twice, perhaps under both of its names. Send it once.")),
+        None => Ok(message),
+    }
 }
 
 /// The reader quotes the name of an unknown field. Anything else that it quotes is

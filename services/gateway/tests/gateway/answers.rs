@@ -57,6 +57,28 @@ async fn a_failed_precondition_is_distinguished_from_a_conflict() {
     assert_eq!(invalid.status(), 400, "other failures keep their status");
 }
 
+/// The field that an answer refuses.
+async fn refused(answer: http::Response<axum::body::Body>) -> String {
+    assert_eq!(answer.status(), 400);
+    let answer = json(answer).await;
+    assert_eq!(answer["details"][0]["reason"], "INVALID_FIELD", "{answer}");
+    answer["details"][1]["fieldViolations"][0]["field"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_field_is_sent_once() {
+    let change = async |query: &str, body: &str| ask(&plain(), Method::PATCH, &format!("/v1/programs/p{query}"), &[], body).await;
+    let gold = "{\"displayName\": \"Gold\"}";
+    assert_eq!(change("?updateMask=displayName", gold).await.status(), 200);
+    assert_eq!(refused(change("", "{\"displayName\": \"Gold\", \"display_name\": \"Tin\"}").await).await, "program.display_name");
+    assert_eq!(refused(change("?program.displayName=Tin", gold).await).await, "program.displayName");
+    assert_eq!(refused(change("?updateMask=displayName&update_mask=name", gold).await).await, "update_mask");
+    assert_eq!(change("", "{\"name\": \"programs/q\", \"displayName\": \"Gold\"}").await.status(), 200, "the path decides");
+    let row = "{\"bulkEnrollmentId\": \"a\", \"bulk_enrollment_id\": \"b\"}\n";
+    let rows = text(ask(&plain(), Method::POST, "/v1/enrollments:bulkEnroll", &[], row).await).await;
+    assert!(rows.contains("\"bulk_enrollment_id\""), "{rows}");
+}
+
 #[tokio::test]
 async fn a_large_page_passes() {
     let answer = ask(&plain(), Method::GET, "/v1/services/large/events?pageSize=1000", &[], "").await;
