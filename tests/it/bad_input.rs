@@ -176,7 +176,7 @@ async fn a_request_id_with_another_body_is_refused() -> Result<()> {
     unchanged(&suite, &first).await?;
     let long = "k".repeat(101);
     let long = suite.http_with("PATCH", path, &json!({"displayName": "Other"}), &admin, &[("idempotency-key", &long)]).await?;
-    long.refused(400, "INVALID_FIELD", "request_id")?;
+    long.refused(400, "INVALID_FIELD", "Idempotency-Key")?;
     unchanged(&suite, &first).await?;
     suite.finish().await
 }

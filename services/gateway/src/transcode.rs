@@ -18,7 +18,7 @@ use crate::{
     body::{self, LineLimits, Refused},
     codec::DynamicCodec,
     config::GatewayConfig,
-    failure, headers, json, parameter, request,
+    failure, headers, json, request,
     route::{Found, Route, Routes},
     stream::{self, Form},
 };
@@ -85,10 +85,7 @@ impl Transcoder {
         };
         let query = parts.uri.query().unwrap_or_default();
         let mut message = request::build(route, variables, query, &bytes).map_err(status)?;
-        headers::fill(&mut message, &parts.headers);
-        if let (Some(field), Some(last)) = (&route.resume, parts.headers.get("last-event-id").and_then(|v| v.to_str().ok())) {
-            parameter::set(&mut message, field, last).map_err(status)?;
-        }
+        headers::fill(&mut message, route, &parts.headers).map_err(status)?;
         let path = route.path.parse().map_err(|e| status(Error::internal(e)))?;
         let codec = DynamicCodec(route.method.output());
         let call = tonic::Request::from_parts(headers::forward(&parts.headers), tonic::Extensions::default(), message);

@@ -80,6 +80,25 @@ async fn a_field_is_sent_once() {
 }
 
 #[tokio::test]
+async fn headers_that_cannot_be_used_are_refused() {
+    let send = async |headers: &[(&str, &[u8])]| {
+        let mut request = http::Request::builder().method(Method::PATCH).uri("/v1/programs/p");
+        for (name, value) in headers {
+            request = request.header(*name, http::HeaderValue::from_bytes(value).unwrap());
+        }
+        plain().oneshot(request.body(axum::body::Body::from("{\"displayName\": \"Gold\"}")).unwrap()).await.unwrap()
+    };
+    for name in ["Idempotency-Key", "If-Match"] {
+        for value in ["schl\u{fc}ssel".as_bytes(), b"\xff", b"", &[b'k'; 101]] {
+            assert_eq!(refused(send(&[(name, value)]).await).await, name, "{value:?}");
+        }
+        assert_eq!(refused(send(&[(name, b"\"7\""), (name, b"\"7\"")]).await).await, name);
+    }
+    assert_eq!(refused(send(&[("If-None-Match", b"\xff")]).await).await, "If-None-Match");
+    assert_eq!(send(&[("Idempotency-Key", &[b'k'; 100]), ("If-Match", b"\"7\""), ("If-None-Match", b"\"1\", *")]).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_large_page_passes() {
     let answer = ask(&plain(), Method::GET, "/v1/services/large/events?pageSize=1000", &[], "").await;
     assert_eq!(answer.status(), 200);

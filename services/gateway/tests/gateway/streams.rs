@@ -38,6 +38,7 @@ async fn events_resume_after_the_last_event_id() {
     assert!(whole.ends_with(&rest) && rest.matches("\nid: ").count() == 2, "{rest}");
     let wrong = ask(&gateway, Method::GET, "/v1/services/sell/events:read", &[EVENTS, ("last-event-id", "x")], "").await;
     assert_eq!(wrong.status(), 400);
+    assert!(text(wrong).await.contains("\"Last-Event-ID\""));
 }
 
 #[tokio::test]
