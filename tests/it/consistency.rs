@@ -153,7 +153,7 @@ fn every_test_finishes_its_suite() -> Result<()> {
         let returns_suite =
             |body: &str| body.lines().next().and_then(|head| head.split("->").nth(1)).is_some_and(|to| to.contains("TestSuite"));
         let starters = functions.iter().filter(|(_, body)| returns_suite(body)).map(|(name, _)| format!("{name}("));
-        let starters: Vec<String> = ["TestSuite::start".to_owned(), "network().await".to_owned()].into_iter().chain(starters).collect();
+        let starters: Vec<String> = ["TestSuite::start".to_owned(), "network(".to_owned()].into_iter().chain(starters).collect();
         for (name, body) in functions.iter().filter(|(_, body)| !returns_suite(body)) {
             let starts = starters.iter().any(|starter| body.contains(starter));
             let ended = ends(body) || enders.iter().any(|ender| body.contains(&format!("{ender}(")));

@@ -12,7 +12,8 @@ use serde_json::Value as Json;
 use stoa_proto::describe::{self, Access};
 use stoa_tests::{
     TestSuite,
-    network::{DEALER, DISTRIBUTOR, OTHER_TENANT, STRANGER, all_of, network, other_round},
+    cost::Statements,
+    network::{DEALER, DISTRIBUTOR, OTHER_TENANT, STRANGER, all_of, observed_network, other_round},
     requests::Requests,
     route::{self, Route},
     scenario::Scenario,
@@ -112,17 +113,19 @@ fn names(request: &DynamicMessage, object: &str) -> bool {
 /// One network serves all checks. Those that change it come last.
 #[tokio::test]
 async fn nobody_reaches_what_is_not_theirs() -> Result<()> {
-    let suite = network().await?;
+    let statements = Statements::default();
+    let suite = observed_network(Some(statements.observers())).await?;
     let mut found = stale_etags(&suite).await?;
     found.extend(seen_and_not_written(&suite).await?);
     found.extend(mentions(&suite).await?);
-    found.extend(strangers(&suite).await?);
+    found.extend(strangers(&suite, &statements).await?);
     assert_none(&found);
     suite.finish().await
 }
 
-/// Checks that somebody else's object is answered like one that does not exist.
-async fn strangers(suite: &TestSuite) -> Result<Vec<String>> {
+/// Checks that somebody else's object is answered like one that does not exist,
+/// and that the stores do the same for it: otherwise the time would tell.
+async fn strangers(suite: &TestSuite, statements: &Statements) -> Result<Vec<String>> {
     let ours = everything(suite, &suite.admin()?).await?;
     let all: Vec<&Object> = ours.values().flatten().filter(|o| o.name.contains('/')).collect();
     let tenant = Caller::new(suite, "tenant", suite.other_tenant()?, "foreign").await?;
@@ -132,10 +135,10 @@ async fn strangers(suite: &TestSuite) -> Result<Vec<String>> {
 
     let (mut tenants, mut partners) = (Findings::of("scope of tenants"), Findings::of("scope of partners"));
     for method in describe::methods().filter(|m| matches!(describe::access(m), Access::Permission(_))) {
-        let tried = foreign(suite, &method, &tenant, &all, &mut tenants).await?;
+        let tried = foreign(suite, statements, &method, &tenant, &all, &mut tenants).await?;
         let untried = || "was called with no object of another tenant".to_owned();
         tenants.expect(tried > 0 || !names_objects(&method)?, method.name(), untried);
-        foreign(suite, &method, &stranger, &of_others, &mut partners).await?;
+        foreign(suite, statements, &method, &stranger, &of_others, &mut partners).await?;
     }
     let mut found = [tenants.end(), partners.end()].concat();
     let after = everything(suite, &suite.admin()?).await?;
@@ -155,6 +158,7 @@ fn names_objects(method: &MethodDescriptor) -> Result<bool> {
 /// many.
 async fn foreign(
     suite: &TestSuite,
+    statements: &Statements,
     method: &MethodDescriptor,
     caller: &Caller,
     objects: &[&Object],
@@ -171,7 +175,7 @@ async fn foreign(
             continue;
         }
         let unknown = caller.about(suite, method, &absent).await?;
-        let addressed = is_addressed(method, &absent);
+        let (addressed, run) = (is_addressed(method, &absent), run_for(suite, statements, method, caller, &absent).await?);
         let refused = match &unknown {
             Outcome::Refused { code, reason, .. } => *code == Code::NotFound || reason == "SCOPE_EXCEEDED",
             // An object that does not exist has no children.
@@ -182,10 +186,26 @@ async fn foreign(
             let outcome = caller.about(suite, method, &object.name).await?;
             let wrong = || format!("tells {} about {}: {outcome:?} instead of {unknown:?}", caller.who, object.name);
             findings.expect(outcome == unknown, method.name(), wrong);
+            let also = run_for(suite, statements, method, caller, &object.name).await?;
+            let wrong = || format!("runs for {} as {}\n  {also:#?}\n  instead of\n  {run:#?}", object.name, caller.who);
+            findings.expect(also == run, method.name(), wrong);
             tried += 1;
         }
     }
     Ok(tried)
+}
+
+/// Calls a method about an object and returns the statements that it ran.
+async fn run_for(
+    suite: &TestSuite,
+    statements: &Statements,
+    method: &MethodDescriptor,
+    caller: &Caller,
+    object: &str,
+) -> Result<Vec<(&'static str, String)>> {
+    statements.take();
+    caller.about(suite, method, object).await?;
+    Ok(statements.take().into_iter().map(|(service, statement)| (service, statement.sql)).collect())
 }
 
 /// Checks that a distributor, which sees its dealer's objects, reads them and

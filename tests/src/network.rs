@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use stoa::suite::Observers;
 use stoa_auth::TokenRequest;
 
 use crate::{
@@ -32,7 +33,16 @@ const ALL_OF_A_PARTNER: &str = "partner_everything";
 /// # Errors
 /// If a call is refused.
 pub async fn network() -> Result<TestSuite> {
-    let suite = TestSuite::start_with_role(ALL_OF_A_PARTNER, &["*.*", "persons.*", "events.*"]).await?;
+    observed_network(None).await
+}
+
+/// Like [`network`], with observers of what the stores run.
+///
+/// # Errors
+/// If a call is refused.
+pub async fn observed_network(observers: Option<Observers>) -> Result<TestSuite> {
+    let permissions = ["*.*", "persons.*", "events.*"];
+    let suite = TestSuite::start_with_role_observed(ALL_OF_A_PARTNER, &permissions, observers).await?;
     let dealer = Round { parent: DISTRIBUTOR.to_owned(), ..Round::new(DEALER, 2) };
     for round in [Round::new(DISTRIBUTOR, 1), dealer, Round::new(STRANGER, 3), other_round("foreign", 4)] {
         Scenario::play(&suite, round).await?;

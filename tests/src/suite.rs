@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use stoa::{
     client::Client,
-    suite::{Options, Suite},
+    suite::{Observers, Options, Suite},
 };
 use stoa_auth::{ServiceKey, ServiceSigner, TokenRequest};
 use stoa_config::Config;
@@ -78,18 +78,37 @@ impl TestSuite {
     /// # Errors
     /// If it does not start.
     pub async fn start_with_role(role: &str, permissions: &[&str]) -> Result<Self> {
+        Self::start_with_role_observed(role, permissions, None).await
+    }
+
+    /// Like [`TestSuite::start_with_role`], with observers of what the stores
+    /// run.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn start_with_role_observed(role: &str, permissions: &[&str], observers: Option<Observers>) -> Result<Self> {
         let permissions = permissions.iter().map(|p| (*p).to_owned()).collect();
-        Self::configured(start_seed(), start_time(), |config| drop(config.auth.roles.insert(role.to_owned(), permissions))).await
+        let add = |config: &mut Config| drop(config.auth.roles.insert(role.to_owned(), permissions));
+        Self::observed(start_seed(), start_time(), observers, add).await
+    }
+
+    async fn configured(shuffle_seed: Option<u64>, now: Timestamp, change: impl FnOnce(&mut Config)) -> Result<Self> {
+        Self::observed(shuffle_seed, now, None, change).await
     }
 
     #[expect(clippy::print_stderr, reason = "a test has no log")]
-    async fn configured(shuffle_seed: Option<u64>, now: Timestamp, change: impl FnOnce(&mut Config)) -> Result<Self> {
+    async fn observed(
+        shuffle_seed: Option<u64>,
+        now: Timestamp,
+        observers: Option<Observers>,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<Self> {
         eprintln!("events arrive by seed {shuffle_seed:?}");
         let (dir, place) = (TempDir::new()?, Place::new());
         let mut config = Config::embedded(dir.path())?;
         backends::choose(&mut config, &place, shuffle_seed.is_some()).await;
         change(&mut config);
-        Self::run(config, (dir, place), now, Options { shuffle_seed, ..Options::default() }).await
+        Self::run(config, (dir, place), now, Options { shuffle_seed, observers, ..Options::default() }).await
     }
 
     /// Starts a suite in places that are removed with it.

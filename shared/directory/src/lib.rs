@@ -82,18 +82,26 @@ pub async fn copied_enrollments<C: ConnectionTrait>(conn: &C, tenant: &str, part
 /// bound to a partner find only what they may see. Not for use inside a
 /// transaction.
 ///
+/// A partner that the caller may not see is looked for exactly as one that does
+/// not exist: a shorter way would tell the two apart by the time that it takes.
+///
 /// # Errors
-/// UNAVAILABLE if the copy does not have it and the owner cannot be reached.
+/// UNAVAILABLE if the copy has none that the caller may see, and the owner
+/// cannot be reached.
 pub async fn partner(deps: &Deps, cx: &Cx, id: &str) -> Result<Option<Partner>> {
-    let found = match copy::partner(deps.store.read(), &cx.tenant, id).await? {
-        Some(found) => Some(found),
-        None => read_through::partner(deps, cx, id).await?,
-    };
-    Ok(found.filter(|p| may_see(cx, p)))
+    let copied = copy::partner(deps.store.read(), &cx.tenant, id).await?;
+    match copied.filter(|partner| may_see(cx, partner)) {
+        Some(found) => Ok(Some(found)),
+        None => visible_at_owner(deps, cx, id).await,
+    }
+}
+
+async fn visible_at_owner(deps: &Deps, cx: &Cx, id: &str) -> Result<Option<Partner>> {
+    Ok(read_through::partner(deps, cx, id).await?.filter(|partner| may_see(cx, partner)))
 }
 
 /// Like [`partner`], for all partners with one of these IDs: one query of the
-/// copy, and a call to the owner for each that the copy does not have.
+/// copy, and a call to the owner for each that is not found there.
 ///
 /// # Errors
 /// As for [`partner`].
@@ -102,15 +110,15 @@ pub async fn partners(deps: &Deps, cx: &Cx, ids: &BTreeSet<&str>) -> Result<BTre
         return Ok(BTreeMap::new());
     }
     let copied = copy::partners(deps.store.read(), &cx.tenant, ids.iter().copied()).await?;
-    let mut found: BTreeMap<String, Partner> = copied.into_iter().map(|p| (names::last(&p.name).to_owned(), p)).collect();
+    let visible = copied.into_iter().filter(|partner| may_see(cx, partner));
+    let mut found: BTreeMap<String, Partner> = visible.map(|p| (names::last(&p.name).to_owned(), p)).collect();
     for id in ids {
         if !found.contains_key(*id)
-            && let Some(partner) = read_through::partner(deps, cx, id).await?
+            && let Some(partner) = visible_at_owner(deps, cx, id).await?
         {
             found.insert((*id).to_owned(), partner);
         }
     }
-    found.retain(|_, partner| may_see(cx, partner));
     Ok(found)
 }
 
@@ -123,6 +131,27 @@ pub async fn partners(deps: &Deps, cx: &Cx, ids: &BTreeSet<&str>) -> Result<BTre
 pub async fn require_partner(deps: &Deps, cx: &Cx, field: &str, name: &str) -> Result<Partner> {
     let id = names::id(field, "partners", name)?;
     partner(deps, cx, id).await?.ok_or_else(|| Error::reference_not_found(field, name))
+}
+
+/// Refuses names in a field unless each is that of a partner. One query of the
+/// copy answers for all of them; the owner is asked about those that are not
+/// found there, until one does not exist.
+///
+/// # Errors
+/// As for [`require_partner`].
+pub async fn require_partners<'a>(deps: &Deps, cx: &Cx, field: &str, named: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let ids: BTreeSet<&str> = named.into_iter().map(|name| names::id(field, "partners", name)).collect::<Result<_>>()?;
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let copied = copy::partners(deps.store.read(), &cx.tenant, ids.iter().copied()).await?;
+    let known: BTreeSet<&str> = copied.iter().filter(|partner| may_see(cx, partner)).map(|partner| names::last(&partner.name)).collect();
+    for id in ids.difference(&known) {
+        if visible_at_owner(deps, cx, id).await?.is_none() {
+            return Err(Error::reference_not_found(field, &names::name("partners", id)));
+        }
+    }
+    Ok(())
 }
 
 /// All enrollments of a partner, from the copy or, failing that, from their

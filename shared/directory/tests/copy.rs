@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use prost::Message;
 use sea_orm::sea_query::{Expr, Query};
-use stoa_directory::{copied_enrollments, copied_in_force, copied_partner, is_suspended, partners, require_enrolled, require_writer};
+use stoa_directory::{
+    copied_enrollments, copied_in_force, copied_partner, is_suspended, partner, partners, require_enrolled, require_partners,
+    require_writer,
+};
 use stoa_events::Event;
 use stoa_kernel::{Reach, Timestamp, etag};
 use stoa_proto::onboard::v1::{Enrollment, EnrollmentCreated, EnrollmentStatus as Status, Partner, PartnerUpdated};
@@ -154,7 +157,30 @@ async fn several_partners_are_found_at_once() {
         found.map(|found| found.into_iter().map(|(id, partner)| format!("{id} {}", partner.name)).collect::<Vec<_>>())
     };
     assert_eq!(find(Reach::Tenant, &["c", "a"]).await.unwrap(), ["a partners/a", "c partners/c"]);
-    assert_eq!(find(Reach::Partner("a".into()), &["a", "b", "c"]).await.unwrap(), ["a partners/a", "b partners/b"]);
+    assert_eq!(find(Reach::Partner("a".into()), &["a", "b"]).await.unwrap(), ["a partners/a", "b partners/b"]);
     assert_eq!(find(Reach::Tenant, &[]).await.unwrap(), Vec::<String>::new());
     assert_eq!(find(Reach::Tenant, &["a", "x"]).await.unwrap_err().reason(), "UNAVAILABLE", "the owner would have to be asked");
+}
+
+/// A caller could tell the two apart by the time that it takes if only one of
+/// them were asked for elsewhere.
+#[tokio::test]
+async fn the_owner_is_asked_about_a_partner_that_is_not_visible_as_about_a_missing_one() {
+    let bench = bench().await;
+    bench.seed(&[Seed::enrolled("a"), Seed::enrolled("hidden")]).await;
+    let cx = bench.cx(Reach::Partner("a".into()));
+    for id in ["hidden", "missing"] {
+        let (name, one) = (format!("partners/{id}"), BTreeSet::from([id]));
+        let asked = [
+            partner(&bench.deps, &cx, id).await.map(|_| ()),
+            partners(&bench.deps, &cx, &one).await.map(|_| ()),
+            require_partners(&bench.deps, &cx, "partner", ["partners/a", name.as_str()]).await,
+        ];
+        for answer in asked {
+            assert_eq!(answer.unwrap_err().reason(), "UNAVAILABLE", "{id}");
+        }
+    }
+    assert!(require_partners(&bench.deps, &cx, "partner", ["partners/a", "partners/a"]).await.is_ok());
+    let malformed = require_partners(&bench.deps, &cx, "credits", ["persons/a"]).await.unwrap_err();
+    assert_eq!(malformed.fields()[0].field, "credits");
 }

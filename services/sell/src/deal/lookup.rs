@@ -14,10 +14,7 @@ use super::{
 
 /// Refuses credits of partners that do not exist.
 async fn check_credits(deps: &Deps, cx: &Cx, field: &str, credits: &[Credit]) -> Result<()> {
-    for credit in credits {
-        stoa_directory::require_partner(deps, cx, field, &credit.partner).await?;
-    }
-    Ok(())
+    stoa_directory::require_partners(deps, cx, field, credits.iter().map(|credit| credit.partner.as_str())).await
 }
 
 /// Checks that the partners that a new deal names exist.
@@ -30,7 +27,7 @@ pub(super) async fn check_partners(deps: &Deps, cx: &Cx, request: &CreateDealReq
 }
 
 /// Checks that the partners that an update credits exist. Credits that its mask
-/// leaves out are not looked up, because nothing limits their number.
+/// leaves out are not looked up: nothing has checked them.
 pub(super) async fn check_updated_credits(deps: &Deps, cx: &Cx, request: &UpdateDealRequest) -> Result<()> {
     let mask = request.update_mask.as_ref();
     let all_that_is_set = mask.is_none_or(|mask| mask.paths.is_empty());

@@ -169,7 +169,9 @@ async fn a_partner_acts_for_itself_and_decides_nothing() {
         deal: Some(Deal { partner: partner.into(), credits, ..Default::default() }),
         ..Default::default()
     };
-    assert_eq!(reason(bench.api.create_deal(bench.as_partner("below", create("partners/acme", vec![]))).await), "REFERENCE_NOT_FOUND");
+    assert_eq!(reason(bench.api.create_deal(bench.as_partner("below", create("partners/acme", vec![]))).await), "UNAVAILABLE");
+    // A partner that is not visible is like one that does not exist.
+    assert_eq!(reason(bench.api.create_deal(bench.as_partner("below", create("partners/nobody", vec![]))).await), "UNAVAILABLE");
     assert_eq!(reason(bench.api.create_deal(bench.as_partner("acme", create("partners/below", vec![]))).await), "SCOPE_EXCEEDED");
     let gift = vec![Credit { partner: "partners/below".into(), share_basis_points: 1 }];
     assert_eq!(reason(bench.api.create_deal(bench.as_partner("acme", create("", gift))).await), "SCOPE_EXCEEDED");
