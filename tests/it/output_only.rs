@@ -100,7 +100,7 @@ fn request(method: &MethodDescriptor, round: u8) -> Result<DynamicMessage> {
 /// Returns a value that no service sets and no rule refuses.
 fn foreign_value(field: &FieldDescriptor) -> Value {
     let one = match field.kind() {
-        Kind::String if field.name() == "currency_code" => Value::String("XTS".to_owned()),
+        Kind::String if field.name() == "currency_code" => Value::String("UZS".to_owned()),
         Kind::String => Value::String("soil".to_owned()),
         Kind::Bool => Value::Bool(true),
         Kind::Int32 => Value::I32(7_777),

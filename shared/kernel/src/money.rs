@@ -17,13 +17,16 @@ pub struct Money {
     pub currency: Currency,
 }
 
-/// The currency with an ISO 4217 code.
+/// The currency with an ISO 4217 code. Codes of what nobody can pay in are
+/// refused: metals, units of account between banks, and placeholders.
 ///
 /// # Errors
 /// INVALID_ARGUMENT `CURRENCY_UNKNOWN` naming `field`.
 pub fn currency(field: &str, code: &str) -> Result<Currency, Error> {
-    Currency::from_str(code).map_err(|_| {
-        Error::invalid(field, format!("must be an ISO 4217 code, for example `USD`, is `{code}`")).with_reason(ErrorReason::CurrencyUnknown)
+    let known = Currency::from_str(code).ok().filter(|currency| !currency.is_special());
+    known.ok_or_else(|| {
+        let message = format!("must be the ISO 4217 code of a currency to pay in, for example `USD`, is `{code}`");
+        Error::invalid(field, message).with_reason(ErrorReason::CurrencyUnknown)
     })
 }
 
@@ -193,6 +196,20 @@ mod tests {
         assert_eq!(money(1005).share(1000).unwrap().minor, 101);
         assert_eq!(money(-1005).share(1000).unwrap().minor, -101);
         assert_eq!(money(i64::MAX).share(20_000).unwrap_err().reason(), "AMOUNT_OVERFLOW");
+    }
+
+    #[test]
+    fn what_nobody_pays_in_is_no_currency() {
+        for code in ["USD", "JPY", "KWD", "CLF", "XAF", "XCD", "XCG", "XOF", "XPF"] {
+            assert_eq!(currency("c", code).unwrap().code(), code);
+        }
+        let no_money = ["XAD", "XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"];
+        for code in no_money.into_iter().chain(["", "usd", "US", "ZZZ"]) {
+            let refused = currency("c", code).unwrap_err();
+            assert_eq!((refused.reason().as_str(), refused.fields()[0].field.as_str()), ("CURRENCY_UNKNOWN", "c"), "{code}");
+        }
+        let amount = pb::Money { minor_units: 1, currency_code: "XTS".into() };
+        assert_eq!(Money::from_proto("amount", &amount).unwrap_err().fields()[0].field, "amount.currency_code");
     }
 
     #[test]
