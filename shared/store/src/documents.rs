@@ -11,7 +11,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query},
 };
 use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
-use stoa_proto::resource::Aggregate;
+use stoa_proto::{common::v1::ErrorReason, resource::Aggregate};
 
 use crate::{
     DbResult, Tx, decode,
@@ -32,6 +32,11 @@ pub struct Key {
     /// The encoded document.
     pub document: Vec<u8>,
 }
+
+/// Maximum number of bytes of an encoded document. Twice as many for what a
+/// service records on its own: what is due happens even if the date of it no
+/// longer fits.
+pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 
 /// A table of documents, described by its entity.
 pub trait Documents: EntityTrait {
@@ -72,7 +77,7 @@ pub trait Documents: EntityTrait {
     }
 }
 
-fn column<T: Documents>(name: &'static str) -> Expr {
+pub(crate) fn column<T: Documents>(name: &'static str) -> Expr {
     Expr::col((T::default(), name))
 }
 
@@ -94,7 +99,7 @@ fn by_id<T: Documents>(cx: &Cx, id: &str) -> Select<T> {
     select::<T>(cx).filter(column::<T>("id").eq(id))
 }
 
-fn read<T: Documents>((id, bytes): (String, Vec<u8>)) -> Result<T::Document> {
+pub(crate) fn read<T: Documents>((id, bytes): (String, Vec<u8>)) -> Result<T::Document> {
     decode(T::default().table_name(), &id, &bytes)
 }
 
@@ -216,17 +221,32 @@ pub async fn due<T: Documents, C: ConnectionTrait>(
 }
 
 /// The id of a document and its whole row.
+///
+/// # Errors
+/// INVALID_ARGUMENT `TOO_LARGE` if the document has more than
+/// [`DOCUMENT_BYTES_MAX`].
 pub(crate) fn row<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<(String, T::Model)> {
+    let bytes_max = if cx.caller.person().starts_with("services/") { 2 * DOCUMENT_BYTES_MAX } else { DOCUMENT_BYTES_MAX };
+    if bytes.len() > bytes_max {
+        return Err(too_large::<T>(bytes.len(), bytes_max));
+    }
     let id = names::key("name", T::Document::PATTERN, document.resource_name()).map_err(Error::internal)?;
     let key = Key { tenant: cx.tenant.clone(), id: id.clone(), version: etag::version(document.etag()), document: bytes };
     Ok((id, T::row(key, document)))
+}
+
+fn too_large<T: Documents>(bytes: usize, bytes_max: usize) -> Error {
+    let resource = T::Document::PATTERN.rsplit('/').next().unwrap_or_default().trim_matches(['{', '}']);
+    let message = format!("would have {bytes} bytes, of at most {bytes_max}. Shorten its texts and lists, or split it.");
+    Error::invalid(resource, message).with_reason(ErrorReason::TooLarge).with_metadata("bytes_max", bytes_max.to_string())
 }
 
 /// Inserts a document with its first version. Only for `stoa_events::record`,
 /// which writes the event with it.
 ///
 /// # Errors
-/// The failure of [`Documents::taken`] if a unique key is taken.
+/// The failure of [`Documents::taken`] if a unique key is taken, INVALID_ARGUMENT
+/// `TOO_LARGE` beyond [`DOCUMENT_BYTES_MAX`].
 pub async fn insert<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<()> {
     let (id, row) = row::<T>(cx, document, bytes)?;
     if tx.held().keep::<T>(&row, Some(&id), Write::Insert(T::taken(document))) {
@@ -241,7 +261,8 @@ pub async fn insert<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, byte
 /// `stoa_events::record_first`.
 ///
 /// # Errors
-/// If the store cannot be written.
+/// INVALID_ARGUMENT `TOO_LARGE` beyond [`DOCUMENT_BYTES_MAX`], or if the store
+/// cannot be written.
 pub async fn insert_first<T: Documents>(tx: &Tx, cx: &Cx, documents: Vec<(&T::Document, Vec<u8>)>) -> Result<Vec<bool>> {
     tx.write_held().await?;
     let rows: Vec<_> = documents.into_iter().map(|(document, bytes)| row::<T>(cx, document, bytes)).collect::<Result<_>>()?;
@@ -270,7 +291,8 @@ fn insertion<'a, T: Documents>(rows: impl IntoIterator<Item = &'a T::Model>) -> 
 /// `stoa_events::record`, which writes the event with it.
 ///
 /// # Errors
-/// ABORTED `ETAG_MISMATCH` if the row has another version.
+/// ABORTED `ETAG_MISMATCH` if the row has another version, INVALID_ARGUMENT
+/// `TOO_LARGE` beyond [`DOCUMENT_BYTES_MAX`].
 pub async fn save<T: Documents>(tx: &Tx, cx: &Cx, document: &T::Document, bytes: Vec<u8>, before: i64) -> Result<()> {
     use sea_orm::{ColumnTrait, IdenStatic, Iterable};
     let (id, row) = row::<T>(cx, document, bytes)?;

@@ -34,12 +34,12 @@ impl Documents for item::Entity {
 
 /// A list request.
 #[derive(Clone, Default)]
-struct List {
-    parent: &'static str,
-    filter: &'static str,
-    order_by: String,
-    page_size: i32,
-    page_token: String,
+pub(crate) struct List {
+    pub(crate) parent: &'static str,
+    pub(crate) filter: &'static str,
+    pub(crate) order_by: String,
+    pub(crate) page_size: i32,
+    pub(crate) page_token: String,
 }
 
 impl ListRequest for List {
@@ -73,16 +73,16 @@ pub(crate) fn tier(id: &str, title: &str, rank: i32) -> Tier {
     tier
 }
 
-async fn insert(store: &Store, tier: Tier) -> stoa_kernel::Result<()> {
+pub(crate) async fn insert(store: &Store, tier: Tier) -> stoa_kernel::Result<()> {
     store.write((cx(), tier), |tx, (cx, tier)| Box::pin(documents::insert::<item::Entity>(tx, cx, tier, tier.encode_to_vec()))).await
 }
 
-async fn save(store: &Store, tier: Tier, before: i64) -> stoa_kernel::Result<()> {
+pub(crate) async fn save(store: &Store, tier: Tier, before: i64) -> stoa_kernel::Result<()> {
     let work = (cx(), tier, before);
     store.write(work, |tx, (cx, tier, before)| Box::pin(documents::save::<item::Entity>(tx, cx, tier, tier.encode_to_vec(), *before))).await
 }
 
-async fn list(store: &Store, cx: &Cx, request: &List) -> stoa_kernel::Result<(Vec<Tier>, String)> {
+pub(crate) async fn list(store: &Store, cx: &Cx, request: &List) -> stoa_kernel::Result<(Vec<Tier>, String)> {
     stoa_store::list::<item::Entity, _, _>(store.read(), &PageKey::new(b"k"), cx, request).await
 }
 

@@ -17,5 +17,6 @@ mod leases;
 mod migrations;
 mod once;
 mod rows;
+mod sizes;
 mod support;
 mod writes;
