@@ -69,14 +69,15 @@ impl PageRequest {
         Ok(Self { cut, page })
     }
 
-    /// Cuts a list to the requested page. `key` orders the list.
-    pub(crate) fn cut_to_page<T>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
+    /// Cuts a list to the requested page. `bytes` is the size of a row, and `key`
+    /// orders the list.
+    pub(crate) fn cut_to_page<T>(&self, mut rows: Vec<T>, bytes: impl Fn(&T) -> usize, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
         if let Some(after) = self.page.after.get(2) {
             let start = rows.iter().position(|row| key(row) > *after).unwrap_or(rows.len());
             rows.drain(..start);
         }
         let cut = self.cut;
-        let next = self.page.cut(&mut rows, |row| vec![cut.as_of.to_string(), cut.known_at.to_string(), key(row)]);
+        let next = self.page.cut(&mut rows, bytes, |row| vec![cut.as_of.to_string(), cut.known_at.to_string(), key(row)]);
         (rows, next)
     }
 }

@@ -16,7 +16,8 @@ use tonic::{Request, Response, Status};
 
 use crate::{log::EventLog, parked, subscription::Subscription};
 
-/// Maximum number of events that one query of a stream reads.
+/// Maximum number of events that one query of a stream reads. It reads fewer if
+/// they are large.
 const EVENTS_PER_QUERY_MAX: u64 = 500;
 
 /// `stoa.events.v1.EventService`.

@@ -1,11 +1,19 @@
 //! Reading the log.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
-use stoa_kernel::{Cx, Reach, Result, Timestamp, names, page::Page};
+use futures::FutureExt;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    sea_query::Expr,
+};
+use stoa_kernel::{
+    Cx, Reach, Result, Timestamp, names,
+    page::{self, Page},
+};
 use stoa_proto::events::v1::Event;
 use stoa_store::{
     DbResult, Store, Tx,
     filter::{self, Field},
+    sized,
 };
 use tokio::sync::watch;
 
@@ -13,6 +21,10 @@ use crate::{
     entity::log,
     source::{Batch, Source},
 };
+
+/// Maximum number of bytes of the events that one read returns, unless its first
+/// event is larger.
+pub(crate) const EVENT_BYTES_PER_READ_MAX: u64 = 4 * 1024 * 1024;
 
 /// The fields that events can be filtered by.
 const FIELDS: &[Field] = &[
@@ -35,6 +47,14 @@ pub async fn has_events(tx: &Tx, cx: &Cx, name: &str) -> Result<bool> {
     let events = log::Entity::find().filter(log::Column::Tenant.eq(&cx.tenant)).filter(log::Column::Aggregate.eq(name));
     let first = events.select_only().column(log::Column::Seq).limit(1).into_tuple::<i64>().one(tx.conn()).await.db()?;
     Ok(first.is_some())
+}
+
+/// A row, with its data if that is small, and the size of the data.
+#[derive(FromQueryResult)]
+struct Sized {
+    #[sea_orm(nested)]
+    row: log::Model,
+    bytes: i64,
 }
 
 /// The log of one service.
@@ -63,14 +83,29 @@ impl EventLog {
         self.service
     }
 
-    /// Events after a position, of all tenants, in the order of positions.
+    /// Events after a position, of all tenants, in the order of positions: at
+    /// most `limit`, and no more than fit into [`EVENT_BYTES_PER_READ_MAX`].
+    /// None only at the end of the log.
     ///
     /// # Errors
     /// The errors of the store.
     pub async fn read(&self, after: i64, limit: u64) -> Result<Vec<Event>> {
-        let query = log::Entity::find().filter(log::Column::Position.gt(after)).order_by_asc(log::Column::Position).limit(limit);
-        let rows = query.all(self.store.read()).await.db()?;
-        Ok(rows.into_iter().map(Event::from).collect())
+        let query = log::Entity::find().filter(log::Column::Position.gt(after)).limit(limit);
+        let (events, _) = self.first(query, |bytes| page::fit(bytes.iter().copied(), EVENT_BYTES_PER_READ_MAX)).await?;
+        Ok(events)
+    }
+
+    /// As many of the selected events as fit, in the order of positions, and
+    /// whether these are all.
+    async fn first(&self, events: Select<log::Entity>, fit: impl Fn(&[u64]) -> usize) -> Result<(Vec<Event>, bool)> {
+        let events = events.order_by_asc(log::Column::Position);
+        let (bytes, small) = (sized::bytes(Expr::col(log::Column::Data)), sized::if_small(Expr::col(log::Column::Data)));
+        let other = log::Column::iter().filter(|column| !matches!(column, log::Column::Data));
+        let sizes = events.clone().select_only().columns(other).expr_as(small, "data").expr_as(bytes, "bytes");
+        let sized = sizes.into_model::<Sized>().all(self.store.read()).await.db()?;
+        let sized = sized.into_iter().map(|Sized { row, bytes }| (bytes, row)).collect();
+        let (rows, is_all) = sized::fill(fit, sized, |count| events.limit(count).all(self.store.read()).map(DbResult::db)).await?;
+        Ok((rows.into_iter().map(Event::from).collect(), is_all))
     }
 
     /// The last position assigned. 0 for an empty log.
@@ -108,9 +143,9 @@ impl EventLog {
         if let Reach::Partner(id) = &cx.caller.reach {
             query = query.filter(log::Column::Partner.eq(names::name("partners", id)));
         }
-        let mut rows = query.order_by_asc(log::Column::Position).limit(page.fetch()).all(self.store.read()).await.db()?;
-        let next = page.cut(&mut rows, |row| vec![row.position.unwrap_or_default().to_string()]);
-        Ok((rows.into_iter().map(Event::from).collect(), next))
+        let (events, is_last) = self.first(query.limit(page.fetch()), |bytes| page.fit(bytes.iter().copied())).await?;
+        let next = page.after(events.last().filter(|_| !is_last), |last| vec![last.position.to_string()]);
+        Ok((events, next))
     }
 }
 

@@ -10,7 +10,7 @@ use sea_orm::{
 use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, page::Page};
 use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::events::v1::{Event, ParkedEvent};
-use stoa_store::{DbResult, Store, Tx};
+use stoa_store::{DbResult, Store, Tx, sized};
 
 use crate::{
     apply::HandlerError,
@@ -50,8 +50,12 @@ pub async fn list(store: &Store, service: &str, cx: &Cx, page: &Page) -> Result<
             .filter(Condition::any().add(Column::ParkTime.gt(time)).add(Condition::all().add(Column::ParkTime.eq(time)).add(same_time)));
     }
     let query = query.order_by_asc(Column::ParkTime).order_by_asc(Column::Subscription).order_by_asc(Column::EventId);
-    let mut rows = query.limit(page.fetch()).all(store.read()).await.db()?;
-    let next = page.cut(&mut rows, |row| vec![row.park_time.to_string(), row.subscription.clone(), row.event_id.clone()]);
+    let sizes = query.clone().select_only().expr(sized::bytes(Expr::col(Column::Event))).limit(page.fetch());
+    let sizes: Vec<i64> = sizes.into_tuple().all(store.read()).await.db()?;
+    let count = page.fit(sizes.iter().map(|bytes| bytes.unsigned_abs()));
+    let rows = query.limit(count as u64).all(store.read()).await.db()?;
+    let last = rows.last().filter(|_| count < sizes.len());
+    let next = page.after(last, |row| vec![row.park_time.to_string(), row.subscription.clone(), row.event_id.clone()]);
     let events = rows.iter().map(|row| proto(service, row)).collect::<Result<Vec<_>>>()?;
     Ok((events, next))
 }

@@ -14,7 +14,10 @@ use tonic::{
     codegen::{Body as HttpBody, Bytes, StdError},
 };
 
-use crate::source::{Batch, Source};
+use crate::{
+    log::EVENT_BYTES_PER_READ_MAX,
+    source::{Batch, Source},
+};
 
 /// Maximum time for an owner to supply one batch.
 const READ_MAX: Duration = Duration::from_secs(30);
@@ -72,10 +75,12 @@ where
 {
     async fn read(&self, after: i64, limit: u64) -> Result<Batch> {
         let mut batch = Batch { events: Vec::new(), through: after };
+        let mut bytes = 0;
         let work = self.each(after, |position, event| {
             batch.through = position;
+            bytes += event.as_ref().map_or(0, |event| event.data.len() as u64);
             batch.events.extend(event);
-            (batch.events.len() as u64) < limit
+            (batch.events.len() as u64) < limit && bytes < EVENT_BYTES_PER_READ_MAX
         });
         tokio::time::timeout(READ_MAX, work).await.map_err(|_| Error::unavailable(format!("{} did not answer", self.service)))??;
         Ok(batch)

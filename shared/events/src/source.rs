@@ -17,7 +17,7 @@ pub struct Batch {
 /// A log that can be read from a position onward.
 #[async_trait::async_trait]
 pub trait Source: Send + Sync {
-    /// Events after a position.
+    /// Events after a position, at most `limit`, and fewer if they are large.
     ///
     /// # Errors
     /// The errors of the store.

@@ -343,6 +343,43 @@ async fn the_log_streams_from_a_position_to_its_end() {
 }
 
 #[tokio::test]
+async fn large_events_are_read_and_listed_a_few_at_a_time() {
+    let rig = rig().await;
+    for n in 0..25 {
+        rig.write(&format!("programs/p{n}")).await;
+        enlarge(&rig.owner, &format!("programs/p{n}"), if n == 7 { 5_000_000 } else { 400_000 }).await;
+    }
+    rig.relay().await;
+    let (mut after, mut reads) = (0, Vec::new());
+    loop {
+        let events = rig.log().read(after, 500).await.unwrap();
+        let Some(last) = events.last() else { break };
+        assert!(events.iter().all(|event| event.data.len() >= 400_000), "every event has its data");
+        after = last.position;
+        reads.push(events.len());
+    }
+    assert_eq!(reads, [7, 1, 10, 7], "at most 4 MiB at once, or one event");
+
+    let (api, mut token, mut listed) = (api(&rig), String::new(), Vec::new());
+    loop {
+        let message = ListEventsRequest { service: "onboard".into(), page_size: 1000, page_token: token, ..Default::default() };
+        let page = api.list_events(request(rig.cx(), message)).await.unwrap().into_inner();
+        let bytes: usize = page.events.iter().map(|event| event.data.len()).sum();
+        assert!(page.events.len() == 1 || bytes <= 2 * 1024 * 1024, "{bytes}");
+        listed.extend(page.events.into_iter().map(|event| event.aggregate));
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(listed, (0..25).map(|n| format!("programs/p{n}")).collect::<Vec<_>>());
+
+    let worker = rig.worker(copy("copy", OnFailure::Park, &Plan::default())).await;
+    rig.settle(&[&*worker]).await;
+    assert_eq!(effects(&rig.consumer).await.len(), 25);
+}
+
+#[tokio::test]
 async fn the_log_of_another_process_is_a_source_like_any_other() {
     let rig = rig().await;
     rig.write_concurrently(1, 60, 2).await;

@@ -12,6 +12,9 @@ use stoa_proto::common::v1::ErrorReason;
 pub const PAGE_SIZE_DEFAULT: u64 = 50;
 /// Maximum number of rows per page.
 pub const PAGE_SIZE_MAX: u64 = 1000;
+/// Maximum number of bytes of the rows of a page. A single row that is larger
+/// makes a page of its own.
+pub const PAGE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 const MAC_BYTES: usize = 16;
 
@@ -68,16 +71,36 @@ impl Page {
         self.size + 1
     }
 
-    /// Cuts the fetched rows to the page. Returns the token of the next page,
-    /// empty on the last page.
-    pub fn cut<T>(&self, rows: &mut Vec<T>, key_of: impl Fn(&T) -> Vec<String>) -> String {
-        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        if rows.len() <= size {
-            return String::new();
-        }
-        rows.truncate(size);
-        rows.last().map(|row| seal(&self.key, &self.context, &key_of(row))).unwrap_or_default()
+    /// Cuts the fetched rows to the page. `bytes_of` is the size of a row.
+    /// Returns the token of the next page, empty on the last page.
+    pub fn cut<T>(&self, rows: &mut Vec<T>, bytes_of: impl Fn(&T) -> usize, key_of: impl Fn(&T) -> Vec<String>) -> String {
+        let fetched = rows.len();
+        rows.truncate(self.fit(rows.iter().map(|row| bytes_of(row) as u64)));
+        if rows.len() == fetched { String::new() } else { self.after(rows.last(), key_of) }
     }
+
+    /// How many of the fetched rows the page holds, if these are their sizes in
+    /// bytes.
+    pub fn fit(&self, bytes: impl IntoIterator<Item = u64>) -> usize {
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        fit(bytes.into_iter().take(size), PAGE_BYTES_MAX)
+    }
+
+    /// The token of the page after a row. Empty if there is no row.
+    pub fn after<T>(&self, last: Option<&T>, key_of: impl Fn(&T) -> Vec<String>) -> String {
+        last.map(|row| seal(&self.key, &self.context, &key_of(row))).unwrap_or_default()
+    }
+}
+
+/// How many rows of these sizes fit into `bytes_max`. The first always does, so
+/// that a reader goes on.
+pub fn fit(bytes: impl IntoIterator<Item = u64>, bytes_max: u64) -> usize {
+    let mut total = 0_u64;
+    let fits = |(i, bytes): &(usize, u64)| {
+        total = total.saturating_add(*bytes);
+        *i == 0 || total <= bytes_max
+    };
+    bytes.into_iter().enumerate().take_while(fits).count()
 }
 
 fn context(cx: &Cx, query: &[&str]) -> Vec<u8> {
@@ -136,15 +159,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn paging_visits_every_row_once(count in 0_usize..30, size in 1_i32..7) {
-            let rows: Vec<String> = (0..count).map(|i| format!("{i:03}")).collect();
+        fn paging_visits_every_row_once(bytes in prop::collection::vec(0..PAGE_BYTES_MAX * 2, 0..30), size in 1_i32..7) {
+            let rows: Vec<(String, u64)> = bytes.iter().enumerate().map(|(i, bytes)| (format!("{i:03}"), *bytes)).collect();
             let cx = Cx::service("t", "test", &Clock::system(), "");
             let (mut token, mut seen) = (String::new(), Vec::new());
             loop {
                 let page = Page::read(&PageKey::new(b"k"), &cx, &["list"], size, &token).unwrap();
                 let after = page.after.first().cloned().unwrap_or_default();
-                let mut found: Vec<String> = rows.iter().filter(|r| **r > after).take(page.fetch() as usize).cloned().collect();
-                token = page.cut(&mut found, |r| vec![r.clone()]);
+                let mut found: Vec<(String, u64)> = rows.iter().filter(|r| r.0 > after).take(page.fetch() as usize).cloned().collect();
+                token = page.cut(&mut found, |r| r.1 as usize, |r| vec![r.0.clone()]);
+                prop_assert!(found.len() <= size as usize && (found.len() <= 1 || found.iter().map(|r| r.1).sum::<u64>() <= PAGE_BYTES_MAX));
                 seen.extend(found);
                 if token.is_empty() { break; }
             }
@@ -154,7 +178,7 @@ mod tests {
         #[test]
         fn a_changed_token_is_refused(at in 0_usize..20, bit in 0_u8..6) {
             let mut rows = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
-            let token = read("t", &["list"], "").unwrap().cut(&mut rows, |r| vec![r.clone()]);
+            let token = read("t", &["list"], "").unwrap().cut(&mut rows, |_| 0, |r| vec![r.clone()]);
             let mut bytes = token.into_bytes();
             let at = at % bytes.len();
             let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -166,9 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_as_full_as_its_bytes_allow() {
+        assert_eq!(fit([], 10), 0);
+        assert_eq!(fit([11, 1], 10), 1, "a row that is too large is alone");
+        assert_eq!(fit([4, 6, 1], 10), 2);
+        assert_eq!(fit([4, u64::MAX, 1], 10), 1);
+    }
+
+    #[test]
     fn a_token_belongs_to_its_query() {
         let mut rows = vec![1, 2, 3];
-        let token = read("t", &["list", "a"], "").unwrap().cut(&mut rows, |r| vec![r.to_string()]);
+        let token = read("t", &["list", "a"], "").unwrap().cut(&mut rows, |_| 0, |r| vec![r.to_string()]);
         assert_eq!(read("t", &["list", "a"], &token).unwrap().after, ["2"]);
         assert!(read("u", &["list", "a"], &token).is_err());
         assert!(read("t", &["list", "b"], &token).is_err());

@@ -32,6 +32,7 @@ mod once;
 mod postgres;
 pub mod prune;
 mod rows;
+pub mod sized;
 mod store;
 pub mod tables;
 mod writer;

@@ -1,7 +1,8 @@
 //! Pages of documents: filtered, ordered, and continued after the last row.
 
+use futures::FutureExt;
 use sea_orm::{
-    Condition, ConnectionTrait, IdenStatic, Iterable, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Value,
+    Condition, ConnectionTrait, IdenStatic, Iterable, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
     sea_query::{Expr, ExprTrait},
 };
 use stoa_kernel::{
@@ -14,8 +15,10 @@ use stoa_proto::{
 };
 
 use crate::{
+    DbResult,
     documents::{self, Documents},
     filter::{self, Field, Kind},
+    sized,
 };
 
 /// The page that a request asks for, with the documents that the caller may
@@ -45,9 +48,22 @@ where
     for column in order.columns() {
         rows = rows.order_by(column, order.direction.clone());
     }
-    let mut found = documents::all::<T, C>(conn, rows).await?;
-    let next = page.cut(&mut found, |last| order.cursor::<T>(cx, last));
+    let (found, is_last) = fill::<T, C>(conn, rows, &page).await?;
+    let next = page.after(found.last().filter(|_| !is_last), |last| order.cursor::<T>(cx, last));
     Ok(R::response(found.into_iter().map(|document| T::at(document, cx.now)).collect(), next))
+}
+
+/// As many of the selected documents as the page holds, and whether these are
+/// all.
+async fn fill<T: Documents, C: ConnectionTrait>(conn: &C, rows: Select<T>, page: &Page) -> Result<(Vec<T::Document>, bool)> {
+    let column = documents::column::<T>;
+    let (bytes, small) = (sized::bytes(column("document")), sized::if_small(column("document")));
+    let sizes = rows.clone().select_only().expr(bytes).expr(column("id")).expr(small);
+    let sized: Vec<(i64, String, Vec<u8>)> = sizes.into_tuple().all(conn).await.db()?;
+    let sized = sized.into_iter().map(|(bytes, id, document)| (bytes, (id, document))).collect();
+    let first = |count| rows.limit(count).into_tuple::<(String, Vec<u8>)>().all(conn).map(DbResult::db);
+    let (found, is_last) = sized::fill(|bytes| page.fit(bytes.iter().copied()), sized, first).await?;
+    Ok((found.into_iter().map(documents::read::<T>).collect::<Result<_>>()?, is_last))
 }
 
 /// Only documents below a parent, if names are nested. Below any parent if its

@@ -1,3 +1,4 @@
+use prost::Message;
 use stoa_kernel::{Error, Result, money, names};
 use stoa_proto::analytics::v1::{
     Allocation, AllocationBudget, AllocationResource, ComputeAllocationRequest, PartnerAllocation, ResourcePlan, SegmentPlan,
@@ -35,7 +36,8 @@ impl AllocationService for Api {
                 let ready = self.ready(&cx, &request.consistent_with).await?;
                 let cut = page.cut;
                 let (mut allocation, partners) = blocking(move || compute(&ready, cut, &request)).await??;
-                (allocation.partner_allocations, allocation.next_page_token) = page.cut_to_page(partners, |p| p.partner.clone());
+                (allocation.partner_allocations, allocation.next_page_token) =
+                    page.cut_to_page(partners, Message::encoded_len, |p| p.partner.clone());
                 Ok(allocation)
             }
             .await,

@@ -1,3 +1,4 @@
+use prost::Message;
 use stoa_kernel::Result;
 use stoa_proto::analytics::v1::{
     Breakdown, GetNetworkQualityRequest, ListMetricPartnersRequest, ListMetricPartnersResponse, NetworkQuality, RollUp,
@@ -49,7 +50,7 @@ impl NetworkQualityService for Api {
                 let ready = self.ready(&cx, &request.consistent_with).await?;
                 let cut = page.cut;
                 let (mut response, listed) = blocking(move || list(&ready, cut, &request)).await??;
-                let (page, next_page_token) = page.cut_to_page(listed, |l| l.key.clone());
+                let (page, next_page_token) = page.cut_to_page(listed, |l| l.partner.encoded_len(), |l| l.key.clone());
                 response.metric_partners = page.into_iter().map(|l| l.partner).collect();
                 response.next_page_token = next_page_token;
                 Ok(response)

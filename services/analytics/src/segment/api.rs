@@ -1,3 +1,4 @@
+use prost::Message;
 use stoa_kernel::{Result, names};
 use stoa_proto::analytics::v1::{
     InactiveKind, InvestmentSegment, ListPartnerSegmentsRequest, ListPartnerSegmentsResponse, NetworkStage, PartnerSegment, SegmentCount,
@@ -36,7 +37,7 @@ impl PartnerSegmentService for Api {
                 let ready = self.ready(&cx, &request.consistent_with).await?;
                 let (cut, segment) = (page.cut, request.segment());
                 let (mut response, rows) = blocking(move || list(&ready, cut, &request.filter, segment)).await??;
-                let (page, next_page_token) = page.cut_to_page(rows, |row| row.partner.clone());
+                let (page, next_page_token) = page.cut_to_page(rows, Message::encoded_len, |row| row.partner.clone());
                 response.partner_segments = page;
                 response.next_page_token = next_page_token;
                 Ok(response)

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures::future::{BoxFuture, join_all};
+use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use stoa_events::{
     Event, EventLog, Handler, OnFailure, Relay, Subscriber, Subscription, decode, jetstream, record_changed, record_created,
@@ -241,6 +242,27 @@ async fn upsert(tx: &Tx, tenant: &str, program: &Program, version: i64) -> Resul
     let values = [tenant.into(), program.name.as_str().into(), version.into(), program.display_name.as_str().into()];
     tx.conn().execute_raw(sql(tx.backend(), text, values)).await.db()?;
     Ok(())
+}
+
+/// Lets the event that created a program have so many bytes, and its text as
+/// many as fit.
+pub(crate) async fn enlarge(store: &Store, program: &str, bytes: usize) {
+    let text = "x".repeat(bytes);
+    let event = ProgramCreated { program: Some(Program { name: program.to_owned(), display_name: text, ..Default::default() }) };
+    let mut data = event.encode_to_vec();
+    // Only the text is shortened: both lengths before it stay as long.
+    let extra = data.len() - bytes;
+    if let Some(program) = event.program {
+        let display_name = program.display_name[extra..].to_owned();
+        data = ProgramCreated { program: Some(Program { display_name, ..program }) }.encode_to_vec();
+    }
+    let work = (data, program.to_owned());
+    let change = "UPDATE event_log SET data = $1 WHERE aggregate = $2";
+    let done = store.write(work, move |tx, (data, name)| {
+        let statement = sql(tx.backend(), change, [data.clone().into(), name.as_str().into()]);
+        Box::pin(async move { tx.conn().execute_raw(statement).await.db().map(|done| done.rows_affected()) })
+    });
+    assert_eq!(done.await.unwrap(), 1);
 }
 
 /// The state in a store: version and text by program.

@@ -1,7 +1,8 @@
-//! Large documents: refused beyond a limit.
+//! Large documents: refused beyond a limit, and few on a page.
 
+use proptest::{prelude::*, strategy::ValueTree};
 use prost::Message;
-use stoa_kernel::{Caller, Cx, Kind, Result};
+use stoa_kernel::{Caller, Cx, Kind, Result, page::PAGE_BYTES_MAX};
 use stoa_proto::{onboard::v1::Tier, resource::Aggregate};
 use stoa_store::{
     Tx,
@@ -9,7 +10,7 @@ use stoa_store::{
 };
 
 use crate::{
-    documents::{insert, tier},
+    documents::{List, insert, list, tier},
     support::{cx, each, item},
 };
 
@@ -74,6 +75,47 @@ async fn a_document_has_a_limit_however_it_is_written() {
         }
         let due = tier_of("due", 2 * DOCUMENT_BYTES_MAX);
         db.store.run(&cx(), (Way::Insert, due), write).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_holds_as_many_documents_as_fit() {
+    each(async |db| {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let sizes = [100, 4096, 4097, 100_000, DOCUMENT_BYTES_MAX, 2 * DOCUMENT_BYTES_MAX];
+        let rows = proptest::collection::vec((0..sizes.len(), 0_i32..3), 40);
+        let mut all = Vec::new();
+        for (n, (size, rank)) in rows.new_tree(&mut runner).unwrap().current().into_iter().enumerate() {
+            let sized = Tier { rank: rank + 1, ..tier_of(&format!("t{n:02}"), sizes[size]) };
+            insert(&db.store, sized.clone()).await.unwrap();
+            all.push(sized);
+        }
+        let bytes = |page: &[Tier]| page.iter().map(|tier| tier.encoded_len() as u64).sum::<u64>();
+        for (order_by, page_size) in [("", 1000), ("rank desc", 1000), ("", 7)] {
+            let mut request = List { parent: "programs/p", order_by: order_by.to_owned(), page_size, ..List::default() };
+            let mut pages = Vec::new();
+            loop {
+                let (found, next) = list(&db.store, &cx(), &request).await.unwrap();
+                pages.push(found);
+                if next.is_empty() {
+                    break;
+                }
+                request.page_token = next;
+            }
+            for (i, page) in pages.iter().enumerate() {
+                assert!(page.len() == 1 || bytes(page) <= PAGE_BYTES_MAX, "page {i} has {} bytes", bytes(page));
+                if let Some(after) = pages.get(i + 1) {
+                    let full = page.len() == usize::try_from(page_size).unwrap() || bytes(page) + bytes(&after[..1]) > PAGE_BYTES_MAX;
+                    assert!(full, "page {i} ends too early");
+                }
+            }
+            let mut expected = all.clone();
+            if !order_by.is_empty() {
+                expected.sort_by(|a, b| (b.rank, &b.name).cmp(&(a.rank, &a.name)));
+            }
+            assert!(pages.concat() == expected, "every row once, by `{order_by}`");
+        }
     })
     .await;
 }
