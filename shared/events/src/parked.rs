@@ -21,6 +21,9 @@ use crate::{
 
 /// The error of an event that is parked without being tried.
 pub(crate) const BEHIND: &str = "an earlier event of the same aggregate is parked";
+/// Stands for the subscription of events that the stream refused, in their
+/// owner's store.
+pub(crate) const REFUSED: &str = "jetstream";
 /// Maximum number of parked events of one subscription. At this number
 /// something is wrong with the handler rather than with an event, and the
 /// subscription stops.
@@ -65,11 +68,16 @@ pub async fn list(store: &Store, service: &str, cx: &Cx, page: &Page) -> Result<
 /// # Errors
 /// The errors of the store.
 pub async fn count(store: &Store, subscription: &Subscription) -> Result<u64> {
-    Entity::find().filter(Column::Subscription.eq(subscription.key())).count(store.read()).await.db()
+    count_of(store, &subscription.key()).await
+}
+
+pub(crate) async fn count_of(store: &Store, key: &str) -> Result<u64> {
+    Entity::find().filter(Column::Subscription.eq(key)).count(store.read()).await.db()
 }
 
 /// Applies parked events of a tenant again, each in its own transaction, in
-/// version order. Empty `event_ids` means all of them.
+/// version order. Empty `event_ids` means all of them. Events that the stream
+/// refused just leave the list: consumers read them from the log.
 ///
 /// # Errors
 /// The errors of the store. Events that were applied by then have left the
@@ -88,6 +96,7 @@ pub async fn replay(store: &Store, subscriptions: &[Subscription], tenant: &str,
         let subscription = subscriptions.iter().find(|s| s.key() == key && !blocked.contains(&(key.clone(), aggregate.clone())));
         let applied = match subscription {
             Some(subscription) => replay_one(store, subscription, tenant, event_id).await?,
+            None if key == REFUSED => store.write((tenant.to_owned(), key.clone(), event_id), |tx, id| Box::pin(forget(tx, id))).await?,
             None => false,
         };
         if applied {
@@ -136,6 +145,11 @@ async fn apply(tx: &Tx, work: &Replay) -> Result<bool> {
     Ok(true)
 }
 
+async fn forget(tx: &Tx, id: &(String, String, String)) -> Result<bool> {
+    Entity::delete_by_id(id.clone()).exec(tx.conn()).await.db()?;
+    Ok(true)
+}
+
 async fn earlier(tx: &Tx, row: &Model) -> Result<bool> {
     let query = Entity::find()
         .filter(Column::Subscription.eq(&row.subscription))
@@ -166,6 +180,20 @@ pub(crate) async fn insert(tx: &Tx, key: &str, event: &Event, attempts: i64, err
         let message = format!("{key} has {parked} parked events and stops. Correct its handler and replay them.");
         return Err(Error::new(Kind::ResourceExhausted, ErrorReason::ParkedFull, message));
     }
+    put(tx, key, event, attempts, error, now).await
+}
+
+/// Notes an event that the stream refused, without its data, which the log has.
+/// Beyond the maximum nothing is noted: the others must go on.
+pub(crate) async fn note_refused(tx: &Tx, event: &Event, why: &str, now: Timestamp) -> Result<()> {
+    let noted = Entity::find().filter(Column::Subscription.eq(REFUSED)).count(tx.conn()).await.db()?;
+    if noted >= EVENTS_PARKED_MAX {
+        return Ok(());
+    }
+    put(tx, REFUSED, &Event { data: Vec::new(), ..event.clone() }, 1, why, now).await
+}
+
+async fn put(tx: &Tx, key: &str, event: &Event, attempts: i64, error: &str, now: Timestamp) -> Result<()> {
     let row = ActiveModel {
         tenant: Set(event.tenant.clone()),
         subscription: Set(key.to_owned()),

@@ -56,7 +56,8 @@ impl Pump {
         match self {
             Self::Consumer(consumer) => consumer.parked_count().await,
             Self::Subscriber(subscriber) => subscriber.parked_count().await,
-            Self::Relay(..) | Self::Publisher(_) => Ok(0),
+            Self::Publisher(publisher) => publisher.parked_count().await,
+            Self::Relay(..) => Ok(0),
         }
     }
 

@@ -28,6 +28,9 @@ use crate::{
 
 /// Maximum number of events that one transaction applies.
 pub(super) const EVENTS_PER_RUN_MAX: usize = 256;
+/// Maximum number of bytes of the messages that one transaction applies, unless a
+/// message may be larger.
+const MESSAGE_BYTES_PER_RUN_MAX: usize = 8 * 1024 * 1024;
 /// Maximum number of events delivered and not acknowledged, for all replicas
 /// together.
 const EVENTS_PENDING_MAX: i64 = 4096;
@@ -142,7 +145,7 @@ impl Consumer {
     /// UNAVAILABLE if the stream cannot be read, and the errors of the store.
     pub async fn run_once(&self) -> Result<u64> {
         let supplied = self.close_gaps_when_due().await;
-        let messages = self.pull.fetch().max_messages(EVENTS_PER_RUN_MAX).messages().await.map_err(Error::unavailable)?;
+        let messages = self.fetch(EVENTS_PER_RUN_MAX).await?;
         Ok(supplied + self.take(messages, Vec::new()).await?)
     }
 
@@ -158,7 +161,7 @@ impl Consumer {
         let mut first = self.pull.batch().max_messages(1).expires(wait).messages().await.map_err(Error::unavailable)?;
         let Some(message) = first.next().await else { return Ok(0) };
         let message = message.map_err(Error::unavailable)?;
-        let more = self.pull.fetch().max_messages(EVENTS_PER_RUN_MAX - 1).messages().await.map_err(Error::unavailable)?;
+        let more = self.fetch(EVENTS_PER_RUN_MAX - 1).await?;
         self.take(more, vec![message]).await
     }
 
@@ -194,14 +197,21 @@ impl Consumer {
         inbox::prune(&self.store, wall_now().plus_micros(-retention), ROWS_PER_PRUNE_MAX).await
     }
 
-    /// Adds the messages of a batch until it ends. A batch never ends on its
-    /// own if its end was lost, with the connection or with the stream's
-    /// leader.
+    async fn fetch(&self, messages_max: usize) -> Result<pull::Batch> {
+        // A message above the limit would never be delivered.
+        let bytes_max = MESSAGE_BYTES_PER_RUN_MAX.max(2 * self.bus.context.client().max_payload());
+        self.pull.fetch().max_messages(messages_max).max_bytes(bytes_max).messages().await.map_err(Error::unavailable)
+    }
+
+    /// Adds the messages of a batch until it ends. A batch ends with an error if
+    /// the next message would exceed its bytes. It never ends on its own if its
+    /// end was lost, with the connection or with the stream's leader.
     async fn receive(&self, mut batch: pull::Batch, messages: &mut Vec<Message>) -> Result<()> {
         loop {
             match timeout(self.answer_within, batch.next()).await {
-                Ok(Some(message)) => messages.push(message.map_err(Error::unavailable)?),
-                Ok(None) => return Ok(()),
+                Ok(Some(Ok(message))) => messages.push(message),
+                Ok(Some(Err(error))) if messages.is_empty() => return Err(Error::unavailable(error)),
+                Ok(Some(Err(_)) | None) => return Ok(()),
                 Err(_) if messages.is_empty() => {
                     return Err(Error::unavailable(format!("stream {} has not answered in time", self.bus.config.stream)));
                 }

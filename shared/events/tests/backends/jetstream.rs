@@ -12,8 +12,12 @@ use sea_orm::ConnectionTrait;
 use stoa_events::{
     DELIVERIES_MAX, OnFailure, Subscription,
     jetstream::{self, Bus, Consumer, Publisher},
+    parked,
 };
-use stoa_kernel::{Result, ids};
+use stoa_kernel::{
+    Result, ids,
+    page::{Page, PageKey},
+};
 use stoa_store::{DbResult, Store};
 use tokio::sync::OnceCell;
 
@@ -276,6 +280,68 @@ async fn events_that_the_log_no_longer_keeps_are_skipped() {
         let consumer = made.with_archive(Arc::new(rig.log()));
         rig.settle(&[&consumer]).await;
         assert_eq!((effects(&rig.consumer).await.len(), consumer.applied().await.unwrap()), (15, 20));
+    })
+    .await;
+}
+
+/// A message has a limit of the server and one of the stream. A consumer reads
+/// the event from the log.
+#[tokio::test]
+async fn an_event_that_is_too_large_for_the_stream_holds_nothing_up() {
+    with_stream(async |bus, stream, rig| {
+        let in_stream = stream_of(&stream).await;
+        let mut config = in_stream.cached_info().config.clone();
+        config.max_message_size = 100_000;
+        let client = async_nats::connect(url()).await.unwrap();
+        async_nats::jetstream::new(client.clone()).update_stream(config).await.unwrap();
+        for program in ["programs/a", "programs/stream", "programs/b", "programs/server", "programs/c"] {
+            rig.write(program).await;
+        }
+        enlarge(&rig.owner, "programs/stream", 100_001).await;
+        enlarge(&rig.owner, "programs/server", client.max_payload() + 1).await;
+        rig.relay().await;
+        let publisher = Publisher::new(bus.clone(), rig.owner.clone(), rig.log());
+        assert_eq!((publisher.published().await.unwrap(), publisher.parked_count().await.unwrap()), (5, 2));
+
+        let parked = async || {
+            let page = Page::read(&PageKey::new(b"key"), &rig.cx(), &["parked"], 0, "").unwrap();
+            parked::list(&rig.owner, "onboard", &rig.cx(), &page).await.unwrap().0
+        };
+        for noted in parked().await {
+            let event = noted.event.unwrap();
+            let bytes = if event.position == 2 { "100001".to_owned() } else { (client.max_payload() + 1).to_string() };
+            assert!(noted.error.contains(&format!("position {}", event.position)) && noted.error.contains(&bytes), "{}", noted.error);
+            assert!(event.data.is_empty(), "the log has it");
+        }
+
+        let made = consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &Plan::default())).await;
+        let consumer = made.with_archive(Arc::new(rig.log()));
+        rig.settle(&[&consumer]).await;
+        assert_eq!((effects(&rig.consumer).await.len(), consumer.applied().await.unwrap()), (3, 1));
+        assert_eq!(consumer.close_gaps().await.unwrap(), 0, "they may still arrive");
+        assert_eq!(consumer.close_gaps().await.unwrap(), 2);
+        assert_eq!((effects(&rig.consumer).await.len(), consumer.applied().await.unwrap()), (5, 5));
+
+        let replayed = parked::replay(&rig.owner, &[], TENANT, &[]).await.unwrap();
+        assert_eq!((replayed.replayed, replayed.failed, parked().await.len()), (2, 0, 0));
+    })
+    .await;
+}
+
+/// Together they are larger than one run may hold.
+#[tokio::test]
+async fn large_events_are_applied_in_several_runs() {
+    with_bus(async |bus, rig| {
+        for n in 0..40 {
+            rig.write(&format!("programs/p{n}")).await;
+            enlarge(&rig.owner, &format!("programs/p{n}"), 500_000).await;
+        }
+        let consumer = consumer(&bus, &rig, &rig.consumer, "sell", copy("copy", OnFailure::Park, &Plan::default())).await;
+        rig.relay().await;
+        let first = consumer.run_once().await.unwrap();
+        assert!((1..20).contains(&first), "{first}");
+        rig.settle(&[&consumer]).await;
+        assert_eq!(effects(&rig.consumer).await.len(), 40, "each event took effect once");
     })
     .await;
 }
