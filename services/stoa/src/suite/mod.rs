@@ -114,8 +114,8 @@ impl Suite {
         let bus = bus::connect(&config).await?;
         let wiring = Wiring { config: &config, options: &options, stores: &stores, callers: &callers };
         let pumps = wiring.pumps(bus.as_ref(), subscriptions).await?;
-        upkeep::add(&config, &options.clock, &stores, &pumps, &mut jobs);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        upkeep::add(&config, &options.clock, &stores, &pumps, &stop, &mut jobs);
         let mut suite = Self { config, keys, stack, front, door, stores, pumps, jobs, bus, stop, ended, tasks: JoinSet::new() };
         if !options.manual {
             suite.run_in_background();

@@ -44,8 +44,6 @@ const BACKOFF_MS: u64 = 100;
 /// request open that finds no event, so that a single event would wait that
 /// long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Maximum number of inbox rows that one call deletes.
-const ROWS_PER_PRUNE_MAX: u64 = 10_000;
 
 /// Applies the events that a service's subscriptions take from one source. All
 /// replicas of the service share one durable consumer.
@@ -187,14 +185,14 @@ impl Consumer {
         Ok(total)
     }
 
-    /// Forgets events that the stream can no longer deliver. Returns the number
-    /// of rows deleted.
+    /// Forgets events that the stream can no longer deliver, at most `rows_max`.
+    /// Returns how many. Fewer than `rows_max` means that none is left.
     ///
     /// # Errors
     /// The errors of the store.
-    pub async fn prune(&self) -> Result<u64> {
+    pub async fn prune(&self, rows_max: u64) -> Result<u64> {
         let retention = i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX);
-        inbox::prune(&self.store, wall_now().plus_micros(-retention), ROWS_PER_PRUNE_MAX).await
+        inbox::prune(&self.store, wall_now().plus_micros(-retention), rows_max).await
     }
 
     async fn fetch(&self, messages_max: usize) -> Result<pull::Batch> {

@@ -164,7 +164,7 @@ async fn an_event_that_is_delivered_again_has_no_effect() {
         assert_eq!(again.lag().await.unwrap(), 40);
         rig.settle(&[&again]).await;
         assert_eq!(effects(&rig.consumer).await.len(), 40);
-        assert_eq!(again.prune().await.unwrap(), 0, "the inbox keeps what the stream may deliver");
+        assert_eq!(again.prune(100).await.unwrap(), 0, "the inbox keeps what the stream may deliver");
     })
     .await;
 }
