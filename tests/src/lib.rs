@@ -11,7 +11,7 @@ pub mod overrides;
 pub mod requests;
 pub mod route;
 pub mod scenario;
-mod set_up;
+pub mod set_up;
 mod snapshot;
 mod suite;
 
