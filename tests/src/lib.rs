@@ -1,10 +1,12 @@
 //! What the tests across the suite share: a suite with all services in this
-//! process, with stores of its own and a driven clock.
+//! process, with stores of its own and a driven clock, and a process that is
+//! called over the network.
 
 mod answer;
 mod backends;
 pub mod consistency;
 pub mod cost;
+pub mod door;
 mod needs;
 pub mod network;
 pub mod overrides;
