@@ -10,6 +10,7 @@ mod cost_exceptions;
 mod cost_proxy;
 mod crm_import;
 mod demo;
+mod door;
 mod empty_mask;
 mod exceptions;
 mod journeys;

@@ -1,0 +1,38 @@
+//! Calls without bodies: whoever opens them holds nothing that others need.
+
+use anyhow::{Context, Result};
+use stoa_tests::door::{Target, within};
+
+use super::{EVENTS, JUNK, LATER, LIST};
+
+/// More than a process may have calls in progress.
+const CALLS: usize = 520;
+
+async fn others_are_served_beside(target: &Target, path: &str, token: &str) -> Result<()> {
+    let what = format!("{CALLS} calls of {path}");
+    let _open = within(LATER, &what, target.open_without_bodies(CALLS, path, token)).await?;
+    within(LATER, "others are served", target.serves("globex")).await.context(what)
+}
+
+#[tokio::test]
+async fn of_one_partner_stop_nobody() -> Result<()> {
+    let target = Target::start(&[]).await?;
+    let token = target.partner_user("north")?;
+    others_are_served_beside(&target, LIST, &token).await
+}
+
+#[tokio::test]
+async fn without_a_token_stop_nobody() -> Result<()> {
+    let target = Target::start(&[]).await?;
+    others_are_served_beside(&target, LIST, "").await?;
+    others_are_served_beside(&target, LIST, JUNK).await
+}
+
+#[tokio::test]
+async fn through_a_gateway_stop_nobody() -> Result<()> {
+    let target = Target::start(&[]).await?;
+    let gateway = target.gateway(&[]).await?;
+    others_are_served_beside(&gateway, EVENTS, "").await?;
+    others_are_served_beside(&gateway, EVENTS, JUNK).await?;
+    others_are_served_beside(&gateway, LIST, &target.partner_user("north")?).await
+}
