@@ -20,6 +20,14 @@ pub enum Access {
     Internal,
     /// Callers whose roles grant the permission.
     Permission(String),
+    /// Whoever has a signed link that grants the permission. If `webhook` is set,
+    /// the request has to be signed, too.
+    Signed {
+        /// `noun.verb`.
+        permission: String,
+        /// Whether the request is signed.
+        webhook: bool,
+    },
 }
 
 fn extension(name: &str) -> Option<ExtensionDescriptor> {
@@ -51,6 +59,13 @@ pub fn access(method: &MethodDescriptor) -> Access {
         Access::Public
     } else if flag(rule, "internal") {
         Access::Internal
+    } else if let Some(signed) = rule.get_field_by_name("signed").filter(|_| rule.has_field_by_name("signed"))
+        && let Some(signed) = signed.as_message()
+    {
+        match text(signed, "permission") {
+            permission if permission.is_empty() => Access::None,
+            permission => Access::Signed { permission, webhook: flag(signed, "webhook") },
+        }
     } else {
         match text(rule, "permission") {
             permission if permission.is_empty() => Access::None,

@@ -44,10 +44,23 @@ fn every_method_has_an_access_rule() {
     let permission = regex::Regex::new("^[a-z][A-Za-z]*\\.[a-z]+$").unwrap();
     let offenders = describe::methods().filter(|m| match describe::access(m) {
         Access::None => true,
-        Access::Permission(p) => !permission.is_match(&p),
+        Access::Permission(p) | Access::Signed { permission: p, .. } => !permission.is_match(&p),
         Access::Public | Access::Internal => false,
     });
     assert_none("no access rule, or a permission that is not noun.verb", offenders.map(|m| m.full_name().to_owned()).collect());
+}
+
+/// The door takes the link from the path, and the payload of a webhook from its
+/// field, without knowing the method.
+#[test]
+fn signed_methods_have_the_fields_that_the_door_reads() {
+    let offenders = describe::methods().filter(|m| {
+        let Access::Signed { webhook, .. } = describe::access(m) else { return false };
+        let is = |number: u32, name: &str, kind: &Kind| m.input().get_field(number).is_some_and(|f| f.name() == name && f.kind() == *kind);
+        let path = http_rule(m).map(|rule| rule.to_string()).unwrap_or_default();
+        !(is(1, "link", &Kind::String) && path.contains("{link}") && (!webhook || is(2, "payload", &Kind::Bytes)))
+    });
+    assert_none("a signed method without its link or payload", offenders.map(|m| m.full_name().to_owned()).collect());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use prost_reflect::{DynamicMessage, Kind, ReflectMessage, Value};
 use stoa_kernel::Error;
+use stoa_rpc::LINK_HEADER;
 use tonic::metadata::MetadataMap;
 
 use crate::{
@@ -12,7 +13,26 @@ use crate::{
 };
 
 /// Request headers that are forwarded to the service.
-const FORWARDED: [&str; 5] = ["authorization", "x-request-id", "traceparent", "tracestate", "grpc-timeout"];
+const FORWARDED: [&str; 9] = [
+    "authorization",
+    "x-request-id",
+    "traceparent",
+    "tracestate",
+    "grpc-timeout",
+    LINK_HEADER,
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+];
+
+/// Puts the signed link in the path of a request into its metadata.
+pub(crate) fn take_link(route: &Route, variables: &[(&str, String)], headers: &mut HeaderMap) {
+    let link = variables.iter().find(|(field, _)| *field == "link").and_then(|(_, link)| HeaderValue::from_str(link).ok());
+    if let (true, Some(mut link)) = (route.is_signed, link) {
+        link.set_sensitive(true);
+        headers.insert(LINK_HEADER, link);
+    }
+}
 
 /// Longest value of a header that sets a field, which is the limit of request IDs
 /// and etags, in bytes.

@@ -115,6 +115,10 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         Access::Permission(permission) => operation["x-permission"] = json!(permission),
         Access::Internal => operation["x-permission"] = json!("(other services only)"),
         Access::Public => operation["security"] = json!([]),
+        Access::Signed { permission, webhook } => {
+            operation["x-permission"] = json!(format!("{permission} ({})", if webhook { "signed webhook" } else { "signed link" }));
+            operation["security"] = json!([]);
+        }
         Access::None => {}
     }
     if let Some(body) = request_body(route, &bound, schemas) {
@@ -130,6 +134,9 @@ fn request_body(route: &Route, bound: &BTreeSet<&str>, schemas: &mut Schemas) ->
         BodyTo::Message => schemas.body(&input, bound),
         BodyTo::Field(name) => {
             let kind = input.get_field_by_name(name)?.kind();
+            if kind == Kind::Bytes {
+                return Some(json!({"required": true, "content": {"application/octet-stream": {"schema": {}}}}));
+            }
             let resource = kind.as_message()?;
             if route.verb == Method::PATCH { schemas.update(resource) } else { schemas.reference(resource) }
         }

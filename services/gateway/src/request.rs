@@ -1,5 +1,6 @@
 //! Builds a request message from path, query and body.
 
+use bytes::Bytes;
 use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, Value};
 use stoa_kernel::Error;
 
@@ -25,9 +26,14 @@ pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, bo
         BodyTo::Message => read(input, "", body)?,
         BodyTo::Field(name) => {
             let field = input.get_field_by_name(name).ok_or_else(|| Error::internal(format!("no body field {name}")))?;
-            let Kind::Message(inner) = field.kind() else { return Err(Error::internal(format!("body field {name} is not a message"))) };
+            let value = match field.kind() {
+                Kind::Message(inner) => Value::Message(read(inner, name, body)?),
+                // A webhook's payload, whose signature is checked before it is read.
+                Kind::Bytes => Value::Bytes(Bytes::copy_from_slice(body)),
+                _ => return Err(Error::internal(format!("body field {name} is not a message"))),
+            };
             let mut message = DynamicMessage::new(input);
-            message.set_field(&field, Value::Message(read(inner, name, body)?));
+            message.set_field(&field, value);
             message
         }
     };

@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) path: String,
     /// Service of the suite that has the method, for example `sell`.
     pub(crate) service: String,
+    /// Whether the method is opened by a signed link.
+    pub(crate) is_signed: bool,
     /// Field of the response, and of the request, by which a stream is resumed.
     pub(crate) resume: Option<String>,
 }
@@ -109,6 +111,7 @@ fn route(method: &MethodDescriptor, rule: &DynamicMessage) -> Option<Route> {
         response_body: text("response_body"),
         path: describe::path(method),
         service: package,
+        is_signed: matches!(describe::access(method), describe::Access::Signed { .. }),
         resume: describe::resume_field(method),
         method: method.clone(),
     })

@@ -39,12 +39,16 @@ impl Transcoder {
     }
 
     pub(crate) async fn handle(&self, request: Request) -> Response {
-        let (parts, body) = request.into_parts();
-        match self.routes.find(&parts.method, parts.uri.path()) {
-            Found::Route(route, variables) => self.enter(route, &variables, &parts, body).await,
+        let (mut parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        match self.routes.find(&parts.method, &path) {
+            Found::Route(route, variables) => {
+                headers::take_link(route, &variables, &mut parts.headers);
+                self.enter(route, &variables, &parts, body).await
+            }
             Found::OtherVerbs(verbs) => wrong_verb(&verbs),
             Found::Nothing => {
-                let message = format!("{} is not a path of this API. See /openapi.json.", parts.uri.path());
+                let message = format!("{path} is not a path of this API. See /openapi.json.");
                 failure::response(&status(Error::new(Kind::NotFound, ErrorReason::NotFound, message)))
             }
         }
@@ -76,7 +80,7 @@ impl Transcoder {
         if route.method.is_client_streaming() {
             return self.upload(grpc, route, parts, body, visitor).await;
         }
-        let bytes_max = self.door.limits().message_bytes_max;
+        let bytes_max = self.door.message_bytes_max(visitor);
         let read = self.door.read(visitor, body, bytes_max, None, || body::too_large("body", bytes_max)).await;
         let (bytes, _charge) = match read {
             Ok(read) => read,
@@ -120,7 +124,7 @@ impl Transcoder {
         visitor: &Visitor,
     ) -> Result<Response, Status> {
         let refused = Refused::default();
-        let limits = LineLimits { bytes_max: self.door.limits().message_bytes_max, charge: self.door.charge(visitor) };
+        let limits = LineLimits { bytes_max: self.door.message_bytes_max(visitor), charge: self.door.charge(visitor) };
         let messages = body::lines(body, route.method.input(), limits, refused.clone());
         let path = route.path.parse().map_err(|e| status(Error::internal(e)))?;
         let codec = DynamicCodec(route.method.output());

@@ -8,15 +8,23 @@ use std::{
 
 use futures::future::BoxFuture;
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
-use stoa_kernel::{Clock, Cx, Reach, Result, clock::wall_now, ids};
+use stoa_kernel::{Caller, Clock, Cx, Reach, Result, clock::wall_now, ids};
 use stoa_proto::common::v1::ErrorReason;
 
 use crate::{
     Identity, Roles, Rule, Rules, Verifier,
+    link::{self, LinkKey},
     refusal::{denied, invalid},
     service::require_target,
+    webhook,
 };
 
+/// Metadata with the signed link of a request.
+pub const LINK_HEADER: &str = "stoa-link";
+/// Subject of a caller whose link is for whoever has it.
+const LINK_SUBJECT: &str = "services/link";
+/// Issuer of callers who have a link.
+const LINK_ISSUER: &str = "stoa:links";
 /// The role of channel account managers.
 const CAM: &str = "cam";
 
@@ -35,13 +43,39 @@ struct Inner {
     verifier: Arc<Verifier>,
     clock: Clock,
     suspension: Option<Suspension>,
+    links: Option<LinkKey>,
 }
 
 impl Access {
     /// Creates the access to methods with these rules. `clock` is business time.
     #[must_use]
     pub fn new(rules: Rules, roles: Arc<Roles>, verifier: Arc<Verifier>, clock: Clock, suspension: Option<Suspension>) -> Self {
-        Self(Arc::new(Inner { rules, roles, verifier, clock, suspension }))
+        Self(Arc::new(Inner { rules, roles, verifier, clock, suspension, links: None }))
+    }
+
+    /// Opens methods for signed links, too.
+    #[must_use]
+    pub fn with_links(self, key: LinkKey) -> Self {
+        let Inner { rules, roles, verifier, clock, suspension, .. } = &*self.0;
+        let (rules, roles, verifier) = (rules.clone(), roles.clone(), verifier.clone());
+        Self(Arc::new(Inner { rules, roles, verifier, clock: clock.clone(), suspension: suspension.clone(), links: Some(key) }))
+    }
+
+    /// Whether the requests of a method are signed by their senders.
+    #[must_use]
+    pub fn is_webhook(&self, method: &str) -> bool {
+        matches!(self.0.rules.get(method), Some(Rule::Signed { webhook: true, .. }))
+    }
+
+    /// Checks the signature of a webhook's payload.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED `LINK_INVALID`.
+    pub fn verify_webhook(&self, identity: &Identity, headers: &HeaderMap, payload: &[u8]) -> Result<()> {
+        let (Some(key), Reach::Object(object)) = (&self.0.links, &identity.caller.reach) else {
+            return Err(link::invalid("the webhook has no link"));
+        };
+        webhook::verify(key.webhook_secrets(&identity.tenant, object), headers, payload, wall_now())
     }
 
     /// Finds out who calls a method, and whether that caller's roles allow it.
@@ -79,6 +113,7 @@ impl Access {
     pub async fn admit(&self, identity: Option<Identity>, parts: &mut Parts) -> Result<()> {
         // Nothing further down can log it.
         parts.headers.remove(AUTHORIZATION);
+        parts.headers.remove(LINK_HEADER);
         let Some(mut identity) = identity else { return Ok(()) };
         let rule = self.0.rule(parts.uri.path())?;
         identity.caller.assigned_only = self.0.only_as_cam(rule, &identity);
@@ -102,8 +137,10 @@ impl Inner {
 
     async fn authenticate(&self, method: &str, headers: &HeaderMap) -> Result<Option<Identity>> {
         let rule = self.rule(method)?;
-        if *rule == Rule::Public {
-            return Ok(None);
+        match rule {
+            Rule::Public => return Ok(None),
+            Rule::Signed { permission, .. } => return self.of_link(permission, headers).map(Some),
+            _ => {}
         }
         let authorization =
             headers.get(AUTHORIZATION).ok_or_else(|| invalid("the request has no token. Send `authorization: Bearer …`."))?;
@@ -114,9 +151,28 @@ impl Inner {
         Ok(Some(identity))
     }
 
+    /// Whoever has the link of a request.
+    fn of_link(&self, permission: &str, headers: &HeaderMap) -> Result<Identity> {
+        let text = headers.get(LINK_HEADER).and_then(|value| value.to_str().ok());
+        let text = text.ok_or_else(|| link::invalid("the request has no signed link. Use the whole address that you were given."))?;
+        let key = self.links.as_ref().ok_or_else(|| denied(ErrorReason::NoAccessRule, "no links are signed here"))?;
+        let link = key.open(text, permission, wall_now())?;
+        let caller = Caller {
+            subject: if link.person.is_empty() { LINK_SUBJECT.to_owned() } else { link.person },
+            on_behalf_of: String::new(),
+            issuer: LINK_ISSUER.to_owned(),
+            roles: BTreeSet::new(),
+            reach: Reach::Object(link.object),
+            connector: String::new(),
+            target: String::new(),
+            assigned_only: false,
+        };
+        Ok(Identity { tenant: link.tenant, caller, internal: false, expires: link.expires })
+    }
+
     fn judge(&self, rule: &Rule, identity: &Identity) -> Result<()> {
         match rule {
-            Rule::Public | Rule::Authenticated => Ok(()),
+            Rule::Public | Rule::Authenticated | Rule::Signed { .. } => Ok(()),
             Rule::Internal if identity.internal => Ok(()),
             Rule::Internal => Err(denied(ErrorReason::PermissionMissing, "only services of the suite may call this method")),
             // A service without a tenant has no objects to ask for.

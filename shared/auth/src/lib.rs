@@ -12,6 +12,7 @@ mod claims;
 mod default_roles;
 mod issuer;
 mod key;
+mod link;
 mod local_key;
 mod matrix;
 mod refusal;
@@ -19,13 +20,15 @@ mod roles;
 mod rules;
 mod service;
 mod verify;
+pub mod webhook;
 
 #[cfg(test)]
 mod testing;
 
-pub use access::{Access, Suspension};
+pub use access::{Access, LINK_HEADER, Suspension};
 pub use claims::{Act, Claims};
 pub use key::{SetupError, check_crypto};
+pub use link::{Link, LinkKey};
 pub use local_key::{LocalKey, TokenRequest};
 pub use matrix::matrix;
 pub use roles::{ADMIN, PLATFORM, Roles, SERVICE};

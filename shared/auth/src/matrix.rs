@@ -15,6 +15,9 @@ pub fn matrix(rules: &Rules, roles: &Roles) -> String {
             Rule::Public => ("public", "anybody".to_owned()),
             Rule::Authenticated => ("authenticated", "every caller".to_owned()),
             Rule::Internal => ("internal", "services".to_owned()),
+            Rule::Signed { permission, webhook } => {
+                (permission.as_str(), if *webhook { "signed webhook" } else { "signed link" }.to_owned())
+            }
             Rule::Permission(permission) => {
                 let who: Vec<&str> = roles.names().filter(|role| roles.grants(role, permission)).collect();
                 (permission.as_str(), who.join(" "))
@@ -35,9 +38,10 @@ mod tests {
             ("/b.B/Get".to_owned(), Rule::Permission("crmSync.push".to_owned())),
             ("/a.A/Check".to_owned(), Rule::Public),
             ("/c.C/Read".to_owned(), Rule::Internal),
+            ("/d.D/Submit".to_owned(), Rule::Signed { permission: "forms.submit".to_owned(), webhook: false }),
         ]);
-        let expected =
-            "a.A/Check | public | anybody\nb.B/Get | crmSync.push | admin channel_ops connector\nc.C/Read | internal | services\n";
+        let expected = "a.A/Check | public | anybody\nb.B/Get | crmSync.push | admin channel_ops connector\nc.C/Read | internal | services\n\
+             d.D/Submit | forms.submit | signed link\n";
         assert_eq!(matrix(&rules, &Roles::standard()), expected);
     }
 

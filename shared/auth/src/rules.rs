@@ -17,6 +17,13 @@ pub enum Rule {
     Internal,
     /// Callers whose roles grant the permission.
     Permission(String),
+    /// Whoever has a signed link that grants the permission.
+    Signed {
+        /// `noun.verb`.
+        permission: String,
+        /// Whether the request has to be signed, too.
+        webhook: bool,
+    },
 }
 
 /// Third-party methods that the server offers, each by its full path.
@@ -49,6 +56,7 @@ impl Rules {
                 describe::Access::Public => Rule::Public,
                 describe::Access::Internal => Rule::Internal,
                 describe::Access::Permission(permission) => Rule::Permission(permission),
+                describe::Access::Signed { permission, webhook } => Rule::Signed { permission, webhook },
             };
             rules.insert(path, rule);
         }

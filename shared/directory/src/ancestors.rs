@@ -81,8 +81,13 @@ fn with_self(cx: &Cx, ancestor: &str) -> SelectStatement {
 /// below it that its programs let it see.
 #[must_use]
 pub fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
-    let Reach::Partner(own) = &cx.caller.reach else { return Condition::all() };
-    Condition::all().add(partner.in_subquery(with_self(cx, own).and_where(Expr::col("sees").eq(true)).to_owned()))
+    match &cx.caller.reach {
+        Reach::Tenant => Condition::all(),
+        Reach::Partner(own) => {
+            Condition::all().add(partner.in_subquery(with_self(cx, own).and_where(Expr::col("sees").eq(true)).to_owned()))
+        }
+        Reach::Object(_) => nothing(),
+    }
 }
 
 /// Condition for rows that only the vendor's people may see.
@@ -90,8 +95,12 @@ pub fn visible<C: ColumnTrait>(cx: &Cx, partner: C) -> Condition {
 pub fn vendor_only(cx: &Cx) -> Condition {
     match cx.caller.reach {
         Reach::Tenant => Condition::all(),
-        Reach::Partner(_) => Condition::all().add(Expr::cust("1 = 0")),
+        Reach::Partner(_) | Reach::Object(_) => nothing(),
     }
+}
+
+fn nothing() -> Condition {
+    Condition::all().add(Expr::cust("1 = 0"))
 }
 
 /// A migration that creates the table and fills it from the documents of the

@@ -230,5 +230,6 @@ fn may_see(cx: &Cx, partner: &Partner) -> bool {
     match &cx.caller.reach {
         Reach::Tenant => true,
         Reach::Partner(own) => names::last(&partner.name) == own || partner.visible_to.contains(own),
+        Reach::Object(_) => false,
     }
 }

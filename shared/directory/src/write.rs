@@ -69,7 +69,7 @@ pub async fn enrolled_for_write(deps: &Deps, cx: &Cx, field: &str, named: &str) 
 /// [`partner_for_write`] for the vendor's.
 pub async fn acting_partner(deps: &Deps, cx: &Cx, field: &str, named: &str) -> Result<Partner> {
     match cx.caller.reach {
-        Reach::Partner(_) => enrolled_for_write(deps, cx, field, named).await,
+        Reach::Partner(_) | Reach::Object(_) => enrolled_for_write(deps, cx, field, named).await,
         Reach::Tenant => partner_for_write(deps, cx, field, named).await,
     }
 }

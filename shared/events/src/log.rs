@@ -140,8 +140,10 @@ impl EventLog {
             .filter(log::Column::Tenant.eq(&cx.tenant))
             .filter(log::Column::Position.gt(after))
             .filter(filter::condition(filter, FIELDS, cx.now)?);
-        if let Reach::Partner(id) = &cx.caller.reach {
-            query = query.filter(log::Column::Partner.eq(names::name("partners", id)));
+        match &cx.caller.reach {
+            Reach::Tenant => {}
+            Reach::Partner(id) => query = query.filter(log::Column::Partner.eq(names::name("partners", id))),
+            Reach::Object(name) => query = query.filter(log::Column::Aggregate.eq(name)),
         }
         let (events, is_last) = self.first(query.limit(page.fetch()), |bytes| page.fit(bytes.iter().copied())).await?;
         let next = page.after(events.last().filter(|_| !is_last), |last| vec![last.position.to_string()]);

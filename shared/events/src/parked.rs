@@ -55,6 +55,9 @@ pub async fn list(store: &Store, service: &str, cx: &Cx, page: &Page) -> Result<
     let query = query.order_by_asc(Column::ParkTime).order_by_asc(Column::Subscription).order_by_asc(Column::EventId);
     let sizes = query.clone().select_only().expr(sized::bytes(Expr::col(Column::Event))).limit(page.fetch());
     let sizes: Vec<i64> = sizes.into_tuple().all(store.read()).await.db()?;
+    if sizes.is_empty() {
+        return Ok((Vec::new(), String::new()));
+    }
     let count = page.fit(sizes.iter().map(|bytes| bytes.unsigned_abs()));
     let rows = query.limit(count as u64).all(store.read()).await.db()?;
     let last = rows.last().filter(|_| count < sizes.len());

@@ -14,6 +14,9 @@ pub enum Reach {
     /// Objects of the partner with this ID, and of the partners below it that
     /// its programs let it see.
     Partner(String),
+    /// The object with this name: the caller has no token but a signed link for
+    /// it. No list and no method that takes a token shows it anything.
+    Object(String),
 }
 
 /// The caller of an operation.
@@ -76,25 +79,6 @@ impl Caller {
         let message = "the service token was made for another service";
         Err(Error::new(Kind::Unauthenticated, ErrorReason::TokenInvalid, message))
     }
-
-    /// Who calls, in a tenant. A call that a service makes for a person counts
-    /// as that person's.
-    #[must_use]
-    pub fn key(&self, tenant: &str) -> CallerKey {
-        CallerKey { tenant: tenant.to_owned(), issuer: self.issuer.clone(), subject: self.person().to_owned() }
-    }
-}
-
-/// Who calls, for what is counted or shared out per caller. The same subject of
-/// another issuer is another caller.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CallerKey {
-    /// Tenant.
-    pub tenant: String,
-    /// Issuer of the caller's token.
-    pub issuer: String,
-    /// The person behind the call, or a service that acts on its own.
-    pub subject: String,
 }
 
 /// The context of one operation.
@@ -143,7 +127,7 @@ impl Cx {
     pub fn require_tenant_reach(&self) -> Result<(), Error> {
         match self.caller.reach {
             Reach::Tenant => Ok(()),
-            Reach::Partner(_) => Err(Error::new(
+            Reach::Partner(_) | Reach::Object(_) => Err(Error::new(
                 Kind::PermissionDenied,
                 ErrorReason::ScopeExceeded,
                 "only the vendor can do this. Use a token that is not bound to a partner.",
@@ -164,7 +148,21 @@ impl Cx {
                 ErrorReason::ScopeExceeded,
                 format!("{name} belongs to partners/{partner_id}. Only that partner or the vendor can change it."),
             )),
-            _ => Ok(()),
+            Reach::Object(_) => Err(beyond_link()),
+            Reach::Partner(_) | Reach::Tenant => Ok(()),
+        }
+    }
+
+    /// Name of the object that the caller's signed link is for.
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED `SCOPE_EXCEEDED` if the caller has a token and no link.
+    pub fn linked_object(&self) -> Result<&str, Error> {
+        match &self.caller.reach {
+            Reach::Object(name) => Ok(name),
+            Reach::Tenant | Reach::Partner(_) => {
+                Err(Error::new(Kind::PermissionDenied, ErrorReason::ScopeExceeded, "only a signed link opens this. Use the link."))
+            }
         }
     }
 
@@ -191,7 +189,7 @@ impl Cx {
     /// hyphens, and does not start with a hyphen (AIP-133).
     pub fn chosen_id(&self, field: &str, chosen: &str) -> Result<String, Error> {
         match &self.caller.reach {
-            Reach::Partner(_) if !chosen.is_empty() => {
+            Reach::Partner(_) | Reach::Object(_) if !chosen.is_empty() => {
                 Err(Error::invalid(field, "can be chosen only by the vendor. Leave it empty, and send a request_id to retry safely."))
             }
             _ => ids::chosen_or_new(field, chosen),
@@ -208,6 +206,7 @@ impl Cx {
         match &self.caller.reach {
             Reach::Tenant if named.is_empty() => Err(Error::invalid(field, "must not be empty")),
             Reach::Tenant => Ok(named.to_owned()),
+            Reach::Object(_) => Err(beyond_link()),
             Reach::Partner(own) if named.is_empty() || named == own => Ok(own.clone()),
             Reach::Partner(_) => Err(Error::new(
                 Kind::PermissionDenied,
@@ -216,6 +215,10 @@ impl Cx {
             )),
         }
     }
+}
+
+fn beyond_link() -> Error {
+    Error::new(Kind::PermissionDenied, ErrorReason::ScopeExceeded, "the link does not allow this. Use a token.")
 }
 
 #[cfg(test)]
@@ -229,14 +232,5 @@ mod tests {
         cx.caller.reach = Reach::Partner("p".to_owned());
         assert_eq!(cx.chosen_id("deal_id", "d1").unwrap_err().fields()[0].field, "deal_id");
         assert!(!cx.chosen_id("deal_id", "").unwrap().is_empty());
-    }
-
-    #[test]
-    fn the_same_subject_is_another_caller_in_another_tenant_or_of_another_issuer() {
-        let pat = Caller { subject: "persons/pat".to_owned(), issuer: "https://a".to_owned(), ..Caller::service("") };
-        let for_pat = Caller { on_behalf_of: "persons/pat".to_owned(), issuer: "https://a".to_owned(), ..Caller::service("sell") };
-        assert_eq!(pat.key("acme"), for_pat.key("acme"));
-        assert_ne!(pat.key("acme"), pat.key("globex"));
-        assert_ne!(pat.key("acme"), Caller { issuer: "https://b".to_owned(), ..pat.clone() }.key("acme"));
     }
 }

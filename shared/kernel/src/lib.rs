@@ -15,7 +15,7 @@ mod reason;
 pub mod time;
 
 pub use clock::Clock;
-pub use cx::{Caller, CallerKey, Cx, Reach};
+pub use cx::{Caller, Cx, Reach};
 pub use error::{Error, Kind, Result};
 pub use money::Money;
 pub use reason::Reason;

@@ -106,7 +106,7 @@ pub fn fit(bytes: impl IntoIterator<Item = u64>, bytes_max: u64) -> usize {
 fn context(cx: &Cx, query: &[&str]) -> Vec<u8> {
     let reach = match &cx.caller.reach {
         Reach::Tenant => "",
-        Reach::Partner(id) => id,
+        Reach::Partner(id) | Reach::Object(id) => id,
     };
     let mut hash = digest::Context::new(&digest::SHA256);
     for part in [cx.tenant.as_str(), reach].iter().chain(query) {

@@ -27,7 +27,7 @@ pub use pass_through::pass_through;
 pub use peers::{Channel, LocalStack, Peers};
 pub use serve::{ServeConfig, serve};
 pub use stack::{merge, stack};
-pub use stoa_auth::Suspension;
+pub use stoa_auth::{LINK_HEADER, Suspension};
 
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,12 @@ pub struct Limits {
     pub rate_tenant_burst: u32,
     /// Refused tokens per second from one address.
     pub refusals_per_address_per_second: u32,
+    /// Size of a message that a signed link opens, in bytes.
+    pub link_bytes_max: usize,
+    /// Requests per second for the object of signed links.
+    pub rate_per_link_per_second: u32,
+    /// Requests for the object of signed links at once after a pause.
+    pub rate_link_burst: u32,
     /// HTTP/2 streams per connection.
     pub streams_per_connection_max: u32,
     /// Age at which a connection is asked to close, so that clients spread over
@@ -68,6 +74,9 @@ impl Default for Limits {
             rate_per_tenant_per_second: 1000,
             rate_tenant_burst: 2000,
             refusals_per_address_per_second: 50,
+            link_bytes_max: 64 * 1024,
+            rate_per_link_per_second: 10,
+            rate_link_burst: 50,
             streams_per_connection_max: 256,
             connection_age_s_max: 900,
             lame_duck_ms: 0,

@@ -189,15 +189,17 @@ where
     let (mut parts, body) = request.into_parts();
     let limits = door.limits();
     // Sizes are checked while the body is read, before it is in memory.
-    let body = Limited::new(body, limits.message_bytes_max);
+    let message_bytes_max = door.message_bytes_max(&visitor);
+    let body = Limited::new(body, message_bytes_max);
     let stream = if method.streams() { door.stream(&visitor)? } else { None };
     let (body, charge) = if method.client_streams {
         let idle_max = Duration::from_secs(limits.stream_idle_s_max);
         (Body::new(Idle::new(Body::new(body.charged(door.charge(&visitor))), idle_max)), None)
     } else {
         let due = parts.extensions.get::<deadline::Due>().map(|due| due.0);
-        let bytes_max = limits.message_bytes_max + PREFIX_BYTES;
-        let (bytes, charge) = door.read(&visitor, body, bytes_max, due, || size::too_large(bytes_max, limits.message_bytes_max)).await?;
+        let bytes_max = message_bytes_max + PREFIX_BYTES;
+        let (bytes, charge) = door.read(&visitor, body, bytes_max, due, || size::too_large(bytes_max, message_bytes_max)).await?;
+        door.verify_webhook(&visitor, &parts, &bytes)?;
         (full(bytes), Some(charge))
     };
     // Held until the headers of the answer.

@@ -1,6 +1,7 @@
 //! A small suite: an event service that misbehaves on demand, behind the real
 //! stack.
 
+mod door;
 mod layers;
 mod network;
 mod pass_through;
@@ -12,7 +13,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream::BoxStream};
-use stoa_auth::{Access, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest, Verifier};
+use stoa_auth::{Access, LocalKey, Roles, Rule, Rules, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest, Verifier};
 use stoa_kernel::{Clock, Error};
 use stoa_proto::events::v1::{
     Event, ListEventsRequest, ListEventsResponse, ListParkedEventsRequest, ListParkedEventsResponse, ReadEventsRequest, ReadEventsResponse,
@@ -113,15 +114,26 @@ impl Suite {
         Self::with_keys(other.local.clone(), other.services.clone(), Limits::default())
     }
 
+    /// A suite whose events can be listed only with a link.
+    fn with_link(limits: Limits) -> Self {
+        let rule = Rule::Signed { permission: "events.read".to_owned(), webhook: false };
+        let rules = Rules::from_table([("/stoa.events.v1.EventService/ListEvents".to_owned(), rule)]);
+        Self::with_rules(rules, Arc::new(LocalKey::generate().unwrap()), Arc::new(ServiceKey::generate().unwrap()), limits)
+    }
+
     fn with_keys(local: Arc<LocalKey>, services: Arc<ServiceKey>, limits: Limits) -> Self {
+        Self::with_rules(Rules::of_api().unwrap(), local, services, limits)
+    }
+
+    fn with_rules(rules: Rules, local: Arc<LocalKey>, services: Arc<ServiceKey>, limits: Limits) -> Self {
         LazyLock::force(&TELEMETRY);
         let (place, busy) = (LocalStack::default(), Arc::new(Notify::new()));
         let peers = Peers::new(ServiceSigner::new(services.clone(), "onboard")).local("enable", &place);
         let routes = merge([Routes::new(EventServiceServer::new(Misbehaving(peers, busy.clone()))), pass_through::enrollments()]).unwrap();
         let roles = Arc::new(Roles::standard());
         let verifier = Verifier::new(Vec::new(), &roles).unwrap().with_local_key(&local, &roles).unwrap();
-        let verifier = verifier.with_services(ServiceVerifier::new(&services, &["onboard", "enable"]).unwrap());
-        let access = Access::new(Rules::of_api().unwrap(), roles, Arc::new(verifier), Clock::system(), None);
+        let verifier = verifier.with_services(ServiceVerifier::new(&services, &["onboard", "enable", "sell"]).unwrap());
+        let access = Access::new(rules, roles, Arc::new(verifier), Clock::system(), None).with_links(services.link_key().unwrap());
         let door = Door::new(access, limits);
         let stack = stack(routes, door.clone());
         place.set(stack.clone());

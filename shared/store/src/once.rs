@@ -154,7 +154,7 @@ impl<R: Message + Mutation> Claim<R> {
 fn owner(caller: &Caller) -> String {
     let partner = match &caller.reach {
         Reach::Tenant => "",
-        Reach::Partner(id) => id,
+        Reach::Partner(id) | Reach::Object(id) => id,
     };
     ids::derived(&[&caller.issuer, &caller.subject, &caller.on_behalf_of, partner, &caller.connector])
 }

@@ -33,6 +33,7 @@ fn visible(frame: &Frame, cx: &Cx, id: &str) -> Option<u32> {
             let own = i64::from(frame.partners.find(own)?);
             current.filter(|f| frame.lists.get(f.value.visible_to).contains(&own)).map(|_| partner)
         }
+        Reach::Object(_) => None,
     }
 }
 

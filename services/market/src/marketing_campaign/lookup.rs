@@ -15,7 +15,7 @@ pub(super) async fn partner(deps: &Deps, cx: &Cx, request: &CreateMarketingCampa
 /// enrollment in force.
 pub(super) async fn may_act<R>(deps: &Deps, cx: &Cx, _: &R) -> Result<()> {
     match cx.caller.reach {
-        Reach::Partner(_) => stoa_directory::enrolled_for_write(deps, cx, "name", "").await.map(|_| ()),
+        Reach::Partner(_) | Reach::Object(_) => stoa_directory::enrolled_for_write(deps, cx, "name", "").await.map(|_| ()),
         Reach::Tenant => Ok(()),
     }
 }

@@ -111,7 +111,11 @@ fn check_fixed(current: &Deal, next: &Deal, paths: &[String], cx: &Cx) -> Result
         let needs = "a registration in DRAFT, ACTION_REQUIRED or CONFLICTED. Otherwise customer identifiers and product line are fixed.";
         return Err(Error::state(&current.name, state.as_str_name(), needs));
     }
-    let Reach::Partner(own) = &cx.caller.reach else { return Ok(()) };
+    let own = match &cx.caller.reach {
+        Reach::Tenant => return Ok(()),
+        Reach::Partner(own) => own.as_str(),
+        Reach::Object(_) => "",
+    };
     let fixed = paths.iter().find(|path| ["credits", "amount", "customer"].contains(&path.as_str()));
     if let Some(path) = fixed.filter(|_| !free) {
         let needs =

@@ -48,5 +48,6 @@ pub(super) fn access(config: &Config, keys: &Keys, clock: &Clock, services: &[&s
     if let Some(key) = &keys.local {
         verifier = verifier.with_local_key(key, &roles)?;
     }
-    Ok(Access::new(Rules::of_api()?, roles, Arc::new(verifier), clock.clone(), suspension))
+    let access = Access::new(Rules::of_api()?, roles, Arc::new(verifier), clock.clone(), suspension);
+    Ok(access.with_links(keys.service.link_key()?))
 }

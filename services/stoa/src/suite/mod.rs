@@ -305,6 +305,9 @@ fn limits(config: &Config) -> Limits {
         rate_per_tenant_per_second: limits.rate_per_tenant_per_second,
         rate_tenant_burst: limits.rate_tenant_burst,
         refusals_per_address_per_second: limits.refusals_per_address_per_second,
+        link_bytes_max: limits.link_bytes_max,
+        rate_per_link_per_second: limits.rate_per_link_per_second,
+        rate_link_burst: limits.rate_link_burst,
         shutdown_grace_ms: limits.shutdown_grace_ms,
         ..Limits::default()
     }

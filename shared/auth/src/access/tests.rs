@@ -5,7 +5,7 @@ use stoa_kernel::{Error, Kind};
 
 use super::*;
 use crate::{
-    LocalKey, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest,
+    Link, LinkKey, LocalKey, ServiceKey, ServiceSigner, ServiceVerifier, TokenRequest,
     testing::{KEY, changed, claims_at, known_issuer},
 };
 
@@ -181,4 +181,87 @@ fn timeouts_are_read_as_specified() {
     for bad in ["", "S", "1", "1s", "-1S", "1.5S", "123456789S"] {
         assert_eq!(read(bad), None, "{bad}");
     }
+}
+
+/// Access to two methods by links: one that takes a form, and one that takes
+/// webhooks.
+fn linked() -> (Access, LinkKey) {
+    let key = ServiceKey::generate().unwrap().link_key().unwrap();
+    let rule = |webhook| Rule::Signed { permission: "forms.submit".to_owned(), webhook };
+    let rules = Rules::from_table([("/x.Forms/Submit".to_owned(), rule(false)), ("/x.Hooks/Receive".to_owned(), rule(true))]);
+    let roles = Arc::new(Roles::standard());
+    let verifier = Verifier::new(vec![known_issuer()], &roles).unwrap();
+    (Access::new(rules, roles, Arc::new(verifier), Clock::system(), None).with_links(key.clone()), key)
+}
+
+fn spring(permission: &str, person: &str) -> Link {
+    Link {
+        tenant: "acme".to_owned(),
+        object: "forms/spring".to_owned(),
+        permission: permission.to_owned(),
+        person: person.to_owned(),
+        expires: wall_now().plus_hours(1),
+    }
+}
+
+#[tokio::test]
+async fn a_link_opens_one_object_and_a_token_does_not() {
+    let (access, key) = linked();
+    let open = async |headers: &[(&str, &str)]| call(&access, "/x.Forms/Submit", headers).await;
+    let link = key.sign(&spring("forms.submit", "")).unwrap();
+    let cx = open(&[("stoa-link", &link)]).await.unwrap().unwrap();
+    assert_eq!((cx.tenant.as_str(), cx.caller.reach.clone()), ("acme", Reach::Object("forms/spring".to_owned())));
+    assert_eq!((cx.linked_object().unwrap(), cx.caller.roles.len()), ("forms/spring", 0));
+    assert!(
+        cx.require_tenant_reach().is_err() && cx.require_own("deals/1", "p1").is_err() && cx.partner_for_write("partner", "p1").is_err()
+    );
+    let personal = key.sign(&spring("forms.submit", "persons/pat")).unwrap();
+    assert_eq!(open(&[("stoa-link", &personal)]).await.unwrap().unwrap().caller.subject, "persons/pat");
+
+    let invalid = (Kind::Unauthenticated, "LINK_INVALID");
+    let token = bearer_of("roles", json!(["admin"]));
+    assert_eq!(reason(&open(&[]).await.unwrap_err()), invalid);
+    assert_eq!(reason(&open(&[("authorization", &token)]).await.unwrap_err()), invalid, "no role opens it");
+    let other = key.sign(&spring("forms.read", "")).unwrap();
+    assert_eq!(reason(&open(&[("stoa-link", &other)]).await.unwrap_err()), invalid);
+    let (_, stranger) = linked();
+    assert_eq!(reason(&open(&[("stoa-link", &stranger.sign(&spring("forms.submit", "")).unwrap())]).await.unwrap_err()), invalid);
+
+    // And a link opens no method that takes a token.
+    let (tokens, _) = self::access(None);
+    assert_eq!(reason(&call(&tokens, GET_PARTNER, &[("stoa-link", &link)]).await.unwrap_err()), (Kind::Unauthenticated, "TOKEN_INVALID"));
+}
+
+#[tokio::test]
+async fn a_webhook_is_signed_with_the_secret_of_its_object() {
+    let (access, key) = linked();
+    assert!(access.is_webhook("/x.Hooks/Receive") && !access.is_webhook("/x.Forms/Submit") && !access.is_webhook("/x"));
+    let link = key.sign(&spring("forms.submit", "")).unwrap();
+    let headers = http::HeaderMap::from_iter([(http::HeaderName::from_static("stoa-link"), link.parse().unwrap())]);
+    let identity = access.authenticate("/x.Hooks/Receive", &headers).await.unwrap().unwrap();
+    let unsigned = access.verify_webhook(&identity, &headers, b"{}").unwrap_err();
+    assert_eq!(reason(&unsigned), (Kind::Unauthenticated, "LINK_INVALID"));
+
+    let secret = key.webhook_secrets("acme", "forms/spring").next().unwrap();
+    let time = (wall_now().micros() / 1_000_000).to_string();
+    let signed = |body: &[u8]| {
+        let text = [b"m-1.", time.as_bytes(), b".", body].concat();
+        let signature = aws_lc_rs::hmac::sign(&aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &secret), &text);
+        let values = [
+            "m-1".to_owned(),
+            time.clone(),
+            format!("v1,{}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, signature)),
+        ];
+        http::HeaderMap::from_iter(crate::webhook::HEADERS.into_iter().zip(values.map(|value| value.parse().unwrap())))
+    };
+    access.verify_webhook(&identity, &signed(b"{}"), b"{}").unwrap();
+    assert!(access.verify_webhook(&identity, &signed(b"{}"), b"{ }").is_err());
+}
+
+#[test]
+fn a_service_does_not_pass_on_a_caller_with_a_link() {
+    let key = Arc::new(ServiceKey::generate().unwrap());
+    let mut cx = Cx::service("acme", "onboard", &Clock::system(), "");
+    cx.caller.reach = Reach::Object("forms/spring".to_owned());
+    assert!(ServiceSigner::new(key, "onboard").sign("sell", &cx, wall_now()).is_err());
 }

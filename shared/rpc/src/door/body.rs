@@ -183,7 +183,7 @@ mod tests {
     const BUDGET: Most = Most { in_total: 4_000_000, per_tenant: 3_000_000, per_caller: 1_200_000 };
 
     fn charge(quota: &Quota) -> Charge {
-        quota.charge(&Who { tenant: "acme".into(), caller: "ann".into() })
+        quota.charge(&Who { tenant: "acme".into(), caller: "ann".into(), has_link: false })
     }
 
     fn chunks(sizes: &[usize]) -> Body {

@@ -14,9 +14,10 @@ mod shares;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, request::Parts};
+use prost::Message;
 use stoa_auth::{Access, Identity};
-use stoa_kernel::{Error, Kind, Result};
+use stoa_kernel::{Error, Kind, Reach, Result};
 use stoa_proto::common::v1::ErrorReason;
 use tokio::{
     sync::Semaphore,
@@ -33,7 +34,7 @@ pub(crate) use rates::{LEFT, POLICY};
 pub(crate) use shares::Share;
 use shares::Shares;
 
-use crate::Limits;
+use crate::{Limits, size::PREFIX_BYTES};
 
 /// Time that a request waits until its token can be looked at.
 const ARRIVAL_WAIT: Duration = Duration::from_secs(2);
@@ -51,13 +52,19 @@ pub(crate) const PASSED_ON: &str = "stoa-passed-on";
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Who {
     pub(crate) tenant: Arc<str>,
-    /// Issuer and subject.
+    /// Subject and issuer: the same subject of another issuer is another caller.
     pub(crate) caller: Arc<str>,
+    /// Whether it is whoever has a link for the object that `caller` names.
+    pub(crate) has_link: bool,
 }
 
 impl Who {
     fn of(identity: &Identity) -> Self {
-        Self { tenant: identity.tenant.as_str().into(), caller: identity.caller.subject.as_str().into() }
+        let (tenant, caller) = (identity.tenant.as_str().into(), &identity.caller);
+        match &caller.reach {
+            Reach::Object(name) => Self { tenant, caller: name.as_str().into(), has_link: true },
+            _ => Self { tenant, caller: format!("{} {}", caller.subject, caller.issuer).into(), has_link: false },
+        }
     }
 }
 
@@ -87,6 +94,15 @@ pub struct Visitor {
     /// What is left of its rate, if it was counted.
     pub rate: Option<RateState>,
     who: Option<Who>,
+}
+
+/// The request of every method that takes webhooks.
+#[derive(Clone, PartialEq, Message)]
+struct SignedRequest {
+    #[prost(string, tag = "1")]
+    link: String,
+    #[prost(bytes = "vec", tag = "2")]
+    payload: Vec<u8>,
 }
 
 /// The right to be worked on.
@@ -192,6 +208,14 @@ impl Door {
         self.0.access.is_service(token).await
     }
 
+    /// Maximum size of one message of a caller, in bytes.
+    #[must_use]
+    pub fn message_bytes_max(&self, visitor: &Visitor) -> usize {
+        let limits = &self.0.limits;
+        let has_link = visitor.who.as_ref().is_some_and(|who| who.has_link);
+        if has_link { limits.link_bytes_max.min(limits.message_bytes_max) } else { limits.message_bytes_max }
+    }
+
     /// Reads the body of a request whole, in the time that bodies have and at most
     /// until it is due. The charge gives its bytes back when it is dropped.
     ///
@@ -216,10 +240,22 @@ impl Door {
         Ok((bytes, charge))
     }
 
+    /// Checks the sender's signature if a method takes webhooks. `frame` is the whole
+    /// request.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED `LINK_INVALID`.
+    pub(crate) fn verify_webhook(&self, visitor: &Visitor, parts: &Parts, frame: &Bytes) -> Result<()> {
+        let access = &self.0.access;
+        let Some(identity) = visitor.identity.as_ref().filter(|_| access.is_webhook(parts.uri.path())) else { return Ok(()) };
+        let request = frame.get(PREFIX_BYTES..).and_then(|message| SignedRequest::decode(message).ok());
+        access.verify_webhook(identity, &parts.headers, &request.unwrap_or_default().payload)
+    }
+
     /// Bytes that a caller uses, at first none.
     #[must_use]
     pub fn charge(&self, visitor: &Visitor) -> Charge {
-        let nobody = || Who { tenant: "".into(), caller: "".into() };
+        let nobody = || Who { tenant: "".into(), caller: "".into(), has_link: false };
         self.0.bytes.charge(&visitor.who.clone().unwrap_or_else(nobody))
     }
 

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn callers_and_tenants_get_their_part_and_give_it_back() {
         let quota = Quota::new(Most { in_total: 100, per_tenant: 50, per_caller: 25 });
-        let who = |tenant: &str, caller: &str| Who { tenant: tenant.into(), caller: caller.into() };
+        let who = |tenant: &str, caller: &str| Who { tenant: tenant.into(), caller: caller.into(), has_link: false };
         let mut ann = quota.charge(&who("acme", "ann"));
         assert!(ann.add(20) && !ann.add(6) && ann.add(5));
         let mut bob = quota.charge(&who("acme", "bob"));

@@ -80,6 +80,7 @@ impl<K: Hash + Eq + Clone> Rate<K> {
 pub(crate) struct Rates {
     callers: Rate<Who>,
     tenants: Rate<Arc<str>>,
+    links: Rate<Who>,
     refusals: Rate<IpAddr>,
     /// Addresses from which too many refused tokens came, and until when unknown
     /// tokens are not looked at.
@@ -109,7 +110,15 @@ impl Rates {
         let tenants = Rate::new(limits.rate_per_tenant_per_second, limits.rate_tenant_burst);
         let refusals = limits.refusals_per_address_per_second;
         let policy = header(&format!("{}, {}", callers.policy("caller"), tenants.policy("tenant")));
-        Self { callers, tenants, refusals: Rate::new(refusals, refusals), shut_out: Mutex::default(), policy, counted: AtomicU64::new(0) }
+        Self {
+            callers,
+            tenants,
+            links: Rate::new(limits.rate_per_link_per_second, limits.rate_link_burst),
+            refusals: Rate::new(refusals, refusals),
+            shut_out: Mutex::default(),
+            policy,
+            counted: AtomicU64::new(0),
+        }
     }
 
     /// Counts one request. The caller's rate comes first: what it refuses does not
@@ -118,18 +127,20 @@ impl Rates {
         if self.counted.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
             self.callers.limiter.retain_recent();
             self.tenants.limiter.retain_recent();
+            self.links.limiter.retain_recent();
             self.refusals.limiter.retain_recent();
         }
-        let caller = match self.callers.take(who) {
+        let (name, rate) = if who.has_link { ("link", &self.links) } else { ("caller", &self.callers) };
+        let caller = match rate.take(who) {
             Ok(state) => state,
-            Err(until) => return (self.state("caller", &self.callers, 0), Err(limited("caller", &until))),
+            Err(until) => return (self.state(name, rate, 0), Err(limited(name, &until))),
         };
         match self.tenants.take(&who.tenant) {
             Err(until) => (self.state("tenant", &self.tenants, 0), Err(limited("tenant", &until))),
             Ok(tenant) if tenant.remaining_burst_capacity() < caller.remaining_burst_capacity() => {
                 (self.state("tenant", &self.tenants, tenant.remaining_burst_capacity()), Ok(()))
             }
-            Ok(_) => (self.state("caller", &self.callers, caller.remaining_burst_capacity()), Ok(())),
+            Ok(_) => (self.state(name, rate, caller.remaining_burst_capacity()), Ok(())),
         }
     }
 
@@ -182,7 +193,7 @@ mod tests {
     use super::*;
 
     fn who(caller: &str) -> Who {
-        Who { tenant: "acme".into(), caller: caller.into() }
+        Who { tenant: "acme".into(), caller: caller.into(), has_link: false }
     }
 
     #[test]
@@ -212,7 +223,7 @@ mod tests {
         assert_eq!(left(state), "\"tenant\";r=1;t=4", "the tenant's rate is the tighter one");
         assert!(rates.take(&who("bob")).1.is_ok());
         assert_eq!(rates.take(&who("bob")).1.unwrap_err().metadata()[0].1, "tenant");
-        let elsewhere = Who { tenant: "other".into(), caller: "ann".into() };
+        let elsewhere = Who { tenant: "other".into(), caller: "ann".into(), has_link: false };
         assert!(rates.take(&elsewhere).1.is_ok());
     }
 

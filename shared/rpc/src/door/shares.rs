@@ -148,7 +148,7 @@ impl State {
             Some((tenant.in_use, number, name, key))
         });
         let (_, _, name, key) = candidates.min()?;
-        let who = Who { tenant: name.clone(), caller: key.clone() };
+        let who = Who { tenant: name.clone(), caller: key.clone(), has_link: false };
         let tenant = self.tenants.get_mut(&who.tenant)?;
         let ticket = tenant.callers.get_mut(&who.caller)?.waiting.pop_front()?;
         tenant.waiting -= 1;
@@ -218,7 +218,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     fn who(tenant: &str, caller: &str) -> Who {
-        Who { tenant: tenant.into(), caller: caller.into() }
+        Who { tenant: tenant.into(), caller: caller.into(), has_link: false }
     }
 
     /// Takes places until none is left for this caller.

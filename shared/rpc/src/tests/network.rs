@@ -24,7 +24,10 @@ pub(super) struct Served {
 
 impl Served {
     pub(super) async fn start(limits: Limits) -> Self {
-        let suite = Suite::with(limits);
+        Self::with_suite(Suite::with(limits)).await
+    }
+
+    pub(super) async fn with_suite(suite: Suite) -> Self {
         let stack = suite.stack.clone();
         Self::with(suite, stack).await
     }

@@ -37,7 +37,12 @@ pub(super) fn enrollments() -> Routes {
 /// The process with the services, and the process with the gateway in front of
 /// it. The gateway comes first.
 async fn split() -> (Served, Served) {
-    let back = Served::start(Limits::default()).await;
+    split_with(Limits::default()).await
+}
+
+/// Like [`split`], with limits of the process with the services.
+pub(super) async fn split_with(limits: Limits) -> (Served, Served) {
+    let back = Served::start(limits).await;
     let own = Suite::beside(&back.suite);
     let mut peers = Peers::new(ServiceSigner::new(own.services.clone(), "gateway"));
     for service in ["onboard", "sell"] {
