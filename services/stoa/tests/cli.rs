@@ -38,7 +38,12 @@ struct Server(Child);
 impl Server {
     /// Serves a folder on free ports and waits until the address is logged.
     fn start(dir: &Path) -> (Self, SocketAddr) {
-        let mut command = stoa(dir, &["serve", "--listen", "127.0.0.1:0"]);
+        let (server, address, _) = Self::started_by(stoa(dir, &["serve", "--listen", "127.0.0.1:0"]));
+        (server, address)
+    }
+
+    /// Like [`Self::start`], by a command. Returns also what was logged until then.
+    fn started_by(mut command: Command) -> (Self, SocketAddr, String) {
         command.env("STOA_MANAGEMENT_LISTEN", "127.0.0.1:0").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut log = child.stderr.take().unwrap();
@@ -54,7 +59,7 @@ impl Server {
         };
         // The pipe must be drained, or the process would block when it is full.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        (Self(child), address)
+        (Self(child), address, text)
     }
 
     /// Tells the process to stop. Returns whether it exited successfully.
@@ -161,6 +166,29 @@ fn a_separate_command_migrates_the_stores() {
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
     let stores = |name: &str| dir.path().join("stoa-data").join(name).exists();
     assert!(stores("sell.db") && stores("onboard.db") && !stores("gateway.db"));
+}
+
+#[test]
+fn without_names_the_setting_decides_which_services_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("stoa.toml");
+    std::fs::write(&file, "services = [\"sell\"]\n").unwrap();
+    let by_environment = stoa(dir.path(), &["migrate"]).env("STOA_SERVICES", "[\"sell\"]").output().unwrap();
+    let by_file = stoa(dir.path(), &["migrate"]).env("STOA_CONFIG", &file).output().unwrap();
+    for refused in [by_environment, by_file, run(dir.path(), &["migrate", "sell"])].iter().map(refusal) {
+        assert!(refused.contains("`peers.onboard`"), "one of several processes needs their addresses: {refused}");
+    }
+    let named = stoa(dir.path(), &["migrate", "all"]).env("STOA_SERVICES", "[\"sell\"]").output().unwrap();
+    stdout(&named);
+    assert!(dir.path().join("stoa-data/onboard.db").exists(), "names on the command line come first");
+
+    let mut gateway = stoa(dir.path(), &["serve", "--listen", "127.0.0.1:0", "--data", "gateway"]);
+    gateway.env("STOA_SERVICES", "[\"gateway\"]").env("STOA_AUTH__SERVICE_KEY", dir.path().join("stoa-data/service.key"));
+    for service in ["ONBOARD", "ENABLE", "MARKET", "SELL", "INCENTIVIZE", "ANALYTICS"] {
+        gateway.env(format!("STOA_PEERS__{service}"), "http://127.0.0.1:1");
+    }
+    let (_server, _, log) = Server::started_by(gateway);
+    assert!(log.contains("\"gateway\""), "{log}");
 }
 
 /// The settings of stores do not apply to a demo.

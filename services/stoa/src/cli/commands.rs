@@ -27,7 +27,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
     let file = cli.config.as_ref();
     match cli.command {
         Command::Serve { services, data, listen } => {
-            serve::serve(serve::settings(file, data.as_deref(), listen.as_deref(), Some(&services))?).await
+            serve::serve(serve::settings(file, data.as_deref(), listen.as_deref(), &services)?).await
         }
         Command::Demo { partners, months, seed, data, exit, json, listen } => {
             let demo = Demo { partners: partners as usize, months, seed };
@@ -45,7 +45,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
         Command::Report { what: Report::Quality { question, by, window_days } } => quality(file, &question, &by, window_days).await,
         Command::Report { what: Report::Allocation { question, cam_hours, mdf } } => allocation(file, &question, cam_hours, mdf).await,
         Command::Token { place, subject, role, partner, connector, ttl_s } => {
-            let config = serve::settings(file, place.data.as_deref(), None, None)?;
+            let config = serve::settings(file, place.data.as_deref(), None, &[])?;
             let path = config.local_key_path().context("the local key is off (auth.local_key). Ask your identity provider for a token.")?;
             std::fs::create_dir_all(&config.data_dir)?;
             let request = TokenRequest { tenant: place.tenant, subject, roles: role, partner, connector, ttl_s };
@@ -53,7 +53,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
             Ok(())
         }
         Command::Migrate { services, data } => {
-            let config = serve::settings(file, data.as_deref(), None, Some(&services))?;
+            let config = serve::settings(file, data.as_deref(), None, &services)?;
             serve::telemetry(&config, false)?;
             let _lock = serve::lock_folder(&config)?;
             let names = config.services().join(", ");
@@ -66,7 +66,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
             Ok(())
         }
         Command::Config { default: false } => {
-            output::answer(&serve::settings(file, None, None, None)?.redacted());
+            output::answer(&serve::settings(file, None, None, &[])?.redacted());
             Ok(())
         }
     }

@@ -41,7 +41,7 @@ enum Command {
     /// Run all services, or some by name.
     Serve {
         /// all, or any of onboard, enable, market, sell, incentivize, analytics, gateway.
-        #[arg(default_value = "all")]
+        /// Those of the setting `services` if not given.
         services: Vec<String>,
         /// Folder of the embedded stores.
         #[arg(long, value_name = "DIR")]
@@ -107,7 +107,6 @@ enum Command {
     /// Migrate the stores of services to this version's schema.
     Migrate {
         /// Services, as for `serve`.
-        #[arg(default_value = "all")]
         services: Vec<String>,
         /// Folder of the embedded stores.
         #[arg(long, value_name = "DIR")]

@@ -15,8 +15,9 @@ use tokio::net::TcpListener;
 
 use super::{Place, output};
 
-/// Loads the settings from file, environment and command line.
-pub(super) fn settings(file: Option<&PathBuf>, data: Option<&Path>, listen: Option<&str>, services: Option<&[String]>) -> Result<Config> {
+/// Loads the settings from file, environment and command line. Without
+/// `services`, the setting decides.
+pub(super) fn settings(file: Option<&PathBuf>, data: Option<&Path>, listen: Option<&str>, services: &[String]) -> Result<Config> {
     load(Sources::process().file(file.cloned()), data, listen, services)
 }
 
@@ -25,17 +26,17 @@ pub(super) fn settings(file: Option<&PathBuf>, data: Option<&Path>, listen: Opti
 pub(super) fn embedded(file: Option<&PathBuf>, data: &Path, listen: Option<&str>) -> Result<Config> {
     let overrides = [("store.backend", "sqlite"), ("store.url", ""), ("bus.kind", "embedded"), ("bus.url", ""), ("auth.local_key", "on")];
     let sources = overrides.into_iter().fold(Sources::process().file(file.cloned()), |sources, (key, value)| sources.set_text(key, value));
-    load(sources, Some(data), listen, Some(&["all".to_owned()]))
+    load(sources, Some(data), listen, &["all".to_owned()])
 }
 
-fn load(mut sources: Sources, data: Option<&Path>, listen: Option<&str>, services: Option<&[String]>) -> Result<Config> {
+fn load(mut sources: Sources, data: Option<&Path>, listen: Option<&str>, services: &[String]) -> Result<Config> {
     if let Some(data) = data {
         sources = sources.set_text("data_dir", &data.to_string_lossy());
     }
     if let Some(listen) = listen {
         sources = sources.set_text("listen", listen);
     }
-    if let Some(services) = services {
+    if !services.is_empty() {
         let quoted: Vec<String> = services.iter().map(|s| format!("{s:?}")).collect();
         sources = sources.set("services", &format!("[{}]", quoted.join(", ")));
     }
@@ -150,7 +151,7 @@ impl Session {
         if let (Some(server), Some(token)) = (&place.server, &place.token) {
             return Ok(Self { client: Client::connect(server, token).await?, own: None });
         }
-        let config = settings(file, place.data.as_deref(), None, Some(&["all".to_owned()]))?;
+        let config = settings(file, place.data.as_deref(), None, &["all".to_owned()])?;
         let request = TokenRequest {
             tenant: place.tenant.clone(),
             subject: "persons/cli".into(),
