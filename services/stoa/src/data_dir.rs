@@ -2,8 +2,9 @@
 //! contains the address of that process.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions},
     io::{Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -27,15 +28,31 @@ fn path(dir: &Path) -> PathBuf {
     dir.join("stoa.lock")
 }
 
+/// Creates the folder, for its owner alone. An existing one stays as it is.
+///
+/// # Errors
+/// If it cannot be created.
+pub fn create(dir: &Path) -> Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| format!("cannot create the folder {}", dir.display()))
+}
+
 /// Locks the folder, or finds out which process holds it.
 ///
 /// # Errors
 /// If the folder or its lock file cannot be created or read, or the process that
 /// holds it does not serve yet.
 pub fn lock(dir: &Path) -> Result<Owner> {
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot create the folder {}", dir.display()))?;
+    create(dir)?;
+    let mode = std::fs::metadata(dir)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let folder = dir.display();
+        tracing::warn!("the data folder {folder} has mode {mode:o}, so others can look into it. Run chmod 700 on it.");
+    }
     let path = path(dir);
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
     if FileExt::try_lock(&file).is_ok() {
         file.set_len(0)?;
         return Ok(Owner::ThisProcess(FolderLock { file }));

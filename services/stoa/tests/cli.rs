@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 use std::{
+    fs::Permissions,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
@@ -189,6 +191,30 @@ fn without_names_the_setting_decides_which_services_run() {
     }
     let (_server, _, log) = Server::started_by(gateway);
     assert!(log.contains("\"gateway\""), "{log}");
+}
+
+#[test]
+fn only_the_owner_can_read_the_data() {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let dir = tempfile::tempdir().unwrap();
+    let (server, _, log) = Server::started_by(stoa(dir.path(), &["serve", "--listen", "127.0.0.1:0"]));
+    let data = dir.path().join("stoa-data");
+    assert_eq!(mode(&data), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&data).unwrap().map(|file| file.unwrap().path()).collect();
+    for name in ["sell.db", "sell.db-wal", "stoa.lock", "service.key", "local.key"] {
+        assert!(files.contains(&data.join(name)), "{name} in {files:?}");
+    }
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    assert!(!log.contains("chmod"), "{log}");
+    drop(server);
+
+    // The user's own folder stays as it is.
+    std::fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    let (_server, _, log) = Server::started_by(stoa(dir.path(), &["serve", "--listen", "127.0.0.1:0"]));
+    assert!(log.contains("mode 755") && log.contains("chmod 700"), "{log}");
+    assert_eq!(mode(&data), 0o755);
 }
 
 /// The settings of stores do not apply to a demo.

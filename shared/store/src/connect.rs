@@ -1,6 +1,6 @@
 //! Connections of both backends.
 
-use std::{path::Path, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement,
@@ -63,8 +63,10 @@ fn sqlite(path: &Path, config: &StoreConfig, connections_max: u32, writes: bool)
 }
 
 /// The only connection that writes to a SQLite file. Creates the file if there
-/// is none.
+/// is none, for its owner alone. SQLite creates the files beside it likewise.
 pub(crate) async fn sqlite_writer(path: &Path, config: &StoreConfig) -> Result<DatabaseConnection> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    file.map_err(|e| Error::unavailable(format!("{} cannot be opened: {e}", path.display())))?;
     let conn = connect(sqlite(path, config, 1, true), config).await?;
     let mode = Statement::from_string(conn.get_database_backend(), "PRAGMA journal_mode");
     let mode = conn.query_one_raw(mode).await.db()?.map(|row| row.try_get_by_index::<String>(0)).transpose().db()?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use stoa::{
     client::Client,
+    data_dir,
     demo::{Demo, simulate},
     import::{self, Mapping},
     report,
@@ -47,7 +48,7 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
         Command::Token { place, subject, role, partner, connector, ttl_s } => {
             let config = serve::settings(file, place.data.as_deref(), None, &[])?;
             let path = config.local_key_path().context("the local key is off (auth.local_key). Ask your identity provider for a token.")?;
-            std::fs::create_dir_all(&config.data_dir)?;
+            data_dir::create(&config.data_dir)?;
             let request = TokenRequest { tenant: place.tenant, subject, roles: role, partner, connector, ttl_s };
             output::answer(&LocalKey::load_or_create(&path)?.sign(&request)?);
             Ok(())

@@ -7,6 +7,8 @@ use stoa_auth::{Access, LocalKey, Roles, Rules, ServiceKey, ServiceSigner, Servi
 use stoa_config::Config;
 use stoa_kernel::{Clock, page::PageKey};
 
+use crate::data_dir;
+
 /// The keys of a process.
 pub struct Keys {
     /// Signs tokens for development; `None` if it is off.
@@ -18,7 +20,7 @@ pub struct Keys {
 
 impl Keys {
     pub(super) fn load(config: &Config) -> Result<Self> {
-        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("cannot create the folder {}", config.data_dir.display()))?;
+        data_dir::create(&config.data_dir)?;
         let local = config.local_key_path().map(|path| LocalKey::load_or_create(&path)).transpose()?;
         let (path, may_create) = config.service_key_path();
         let service = if may_create { ServiceKey::load_or_create(&path)? } else { ServiceKey::load(&path)? };

@@ -8,6 +8,7 @@ use stoa_service::Service;
 use stoa_store::{Store, StoreConfig};
 
 use super::Options;
+use crate::data_dir;
 
 pub(super) async fn open(config: &Config, service: &'static str, options: &Options) -> Result<Store> {
     let settings = StoreConfig {
@@ -23,7 +24,7 @@ pub(super) async fn open(config: &Config, service: &'static str, options: &Optio
         ..StoreConfig::postgres("")
     };
     if config.store.backend == Backend::Sqlite {
-        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("cannot create the folder {}", config.data_dir.display()))?;
+        data_dir::create(&config.data_dir)?;
     }
     Ok(Store::open(&settings).await?)
 }
