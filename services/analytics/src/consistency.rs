@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Statement};
-use stoa_kernel::{Cx, Error, Kind, Result};
+use stoa_kernel::{Cx, Error, Kind, Result, page::PageKey, positions::Positions};
 use stoa_proto::common::v1::ErrorReason;
 use stoa_store::{DbResult, Store};
 
@@ -17,6 +17,7 @@ use crate::{
     Api,
     fold::{FOLD, SOURCES},
     frame::keeper::Ready,
+    request::positions,
 };
 
 /// How long a request without a deadline waits.
@@ -44,7 +45,11 @@ impl Api {
     /// INVALID_ARGUMENT if a name is invalid, UNAVAILABLE `NOT_CAUGHT_UP` if the
     /// fold does not reach a position in time.
     pub(crate) async fn ready(&self, cx: &Cx, consistent_with: &[String]) -> Result<Ready> {
-        let wanted = consistent_with.iter().enumerate().map(|(i, name)| read(i, name)).collect::<Result<Vec<_>>>()?;
+        let wanted = consistent_with
+            .iter()
+            .enumerate()
+            .map(|(i, name)| read(&self.deps.page_key, &cx.tenant, i, name))
+            .collect::<Result<Vec<_>>>()?;
         let due = due(cx.deadline, Instant::now());
         let mut commits = self.deps.store.commits();
         for (wanted, name) in wanted.iter().zip(consistent_with) {
@@ -61,7 +66,9 @@ impl Api {
             }
         }
         // A frame that is read from now on includes all that the cursors have passed.
-        self.frames.ready(&cx.tenant).await
+        let mut ready = self.frames.ready(&cx.tenant).await?;
+        ready.positions = positions(&self.deps.page_key, &cx.tenant, &ready.frame);
+        Ok(ready)
     }
 }
 
@@ -72,13 +79,16 @@ fn due(deadline: Option<Instant>, now: Instant) -> Instant {
 }
 
 /// Reads `services/{service}/positions/{position}`.
-fn read(i: usize, name: &str) -> Result<Wanted> {
+fn read(key: &PageKey, tenant: &str, i: usize, name: &str) -> Result<Wanted> {
     let mut parts = name.split('/').skip(1).step_by(2);
     let source = parts.next().and_then(|service| SOURCES.iter().position(|s| *s == service));
-    let position = parts.next().and_then(|position| position.parse().ok());
+    let number = parts.next().and_then(|number| number.parse().ok());
+    let position = source.zip(number).and_then(|(source, number)| Positions::new(key, tenant, SOURCES[source]).open(number));
     source.zip(position).map(|(source, position)| Wanted { source, position }).ok_or_else(|| {
         let folded = SOURCES.join(", ");
-        let message = format!("must be `services/{{service}}/positions/{{position}}` with one of the services {folded}");
+        let message = format!(
+            "must be `services/{{service}}/positions/{{position}}` with one of the services {folded}, and a position from a report or an event"
+        );
         Error::invalid(format!("consistent_with[{i}]"), message)
     })
 }
@@ -103,11 +113,15 @@ mod tests {
 
     #[test]
     fn position_names_are_parsed_and_others_refused() {
-        assert_eq!(read(0, "services/sell/positions/17").unwrap(), Wanted { source: 3, position: 17 });
-        for bad in
-            ["services/nobody/positions/17", "services/sell", "services/sell/positions/x", "services/sell/positions/99999999999999999999"]
-        {
-            assert_eq!(read(2, bad).unwrap_err().fields()[0].field, "consistent_with[2]", "{bad}");
+        let key = PageKey::new(b"key");
+        let number = Positions::new(&key, "t", "sell").seal(17);
+        let read = |tenant, name: &str| read(&key, tenant, 2, name);
+        assert_eq!(read("t", &format!("services/sell/positions/{number}")).unwrap(), Wanted { source: 3, position: 17 });
+        let refused = |tenant, name: &str| assert_eq!(read(tenant, name).unwrap_err().fields()[0].field, "consistent_with[2]", "{name}");
+        refused("another", &format!("services/sell/positions/{number}"));
+        refused("t", &format!("services/market/positions/{number}"));
+        for bad in ["nobody/positions/17", "sell", "sell/positions/17", "sell/positions/x", "sell/positions/99999999999999999999"] {
+            refused("t", &format!("services/{bad}"));
         }
     }
 

@@ -1,7 +1,11 @@
 //! What all questions share: the cut, and pages that keep it.
 
 use prost_types::Timestamp as Instant;
-use stoa_kernel::{Cx, Error, Result, Timestamp, page::Page};
+use stoa_kernel::{
+    Cx, Error, Result, Timestamp,
+    page::{Page, PageKey},
+    positions::Positions,
+};
 use stoa_proto::analytics::v1::FoldedPosition;
 use stoa_proto::common::v1::ErrorReason;
 
@@ -32,13 +36,12 @@ pub(crate) fn instant(micros: i64) -> Option<Instant> {
     Some(Timestamp::from_micros(micros).proto())
 }
 
-/// How far each log has been folded.
-pub(crate) fn positions(frame: &Frame) -> Vec<FoldedPosition> {
+/// How far each log has been folded, as callers of the tenant see it.
+pub(crate) fn positions(key: &PageKey, tenant: &str, frame: &Frame) -> Vec<FoldedPosition> {
     let named = SOURCES.iter().zip(frame.positions);
-    let position = |(source, position): (&&str, i64)| FoldedPosition {
-        source: (*source).to_owned(),
-        position,
-        name: format!("services/{source}/positions/{position}"),
+    let position = |(source, position): (&&str, i64)| {
+        let position = Positions::new(key, tenant, source).seal(position);
+        FoldedPosition { source: (*source).to_owned(), position, name: format!("services/{source}/positions/{position}") }
     };
     named.map(position).collect()
 }

@@ -6,6 +6,7 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use stoa_kernel::{
     Cx, Error, Result,
     page::{Page, PageKey},
+    positions::Positions,
 };
 use stoa_proto::events::v1::{
     ListEventsRequest, ListEventsResponse, ListParkedEventsRequest, ListParkedEventsResponse, ReadEventsRequest, ReadEventsResponse,
@@ -57,7 +58,8 @@ impl EventsApi {
         let (service, store, _) = self.service(cx, &request.service)?;
         let query = ["ListEvents", service, &request.filter];
         let page = Page::read(&self.page_key, cx, &query, request.page_size, &request.page_token)?;
-        let (events, next_page_token) = EventLog::new(store.clone(), service).list(cx, &page, &request.filter).await?;
+        let positions = Positions::new(&self.page_key, &cx.tenant, service);
+        let (events, next_page_token) = EventLog::new(store.clone(), service).list(cx, &positions, &page, &request.filter).await?;
         Ok(ListEventsResponse { events, next_page_token })
     }
 
@@ -65,7 +67,11 @@ impl EventsApi {
         cx.require_tenant_reach()?;
         let (service, store, _) = self.service(cx, &request.service)?;
         let page = Page::read(&self.page_key, cx, &["ListParkedEvents", service], request.page_size, &request.page_token)?;
-        let (parked_events, next_page_token) = parked::list(store, service, cx, &page).await?;
+        let (mut parked_events, next_page_token) = parked::list(store, service, cx, &page).await?;
+        for event in parked_events.iter_mut().filter_map(|parked| parked.event.as_mut()) {
+            let source = event.subject.split('.').next().unwrap_or_default();
+            event.position = Positions::new(&self.page_key, &cx.tenant, source).seal(event.position);
+        }
         Ok(ListParkedEventsResponse { parked_events, next_page_token })
     }
 

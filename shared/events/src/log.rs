@@ -8,6 +8,7 @@ use sea_orm::{
 use stoa_kernel::{
     Cx, Reach, Result, Timestamp, names,
     page::{self, Page},
+    positions::Positions,
 };
 use stoa_proto::events::v1::Event;
 use stoa_store::{
@@ -131,11 +132,12 @@ impl EventLog {
     }
 
     /// A page of events of the caller's tenant, and the token of the next page.
+    /// Both have positions as the caller sees them.
     ///
     /// # Errors
     /// INVALID_ARGUMENT `FILTER_INVALID`.
-    pub async fn list(&self, cx: &Cx, page: &Page, filter: &str) -> Result<(Vec<Event>, String)> {
-        let after = page.after.first().and_then(|key| key.parse::<i64>().ok()).unwrap_or_default();
+    pub async fn list(&self, cx: &Cx, positions: &Positions, page: &Page, filter: &str) -> Result<(Vec<Event>, String)> {
+        let after = page.after.first().and_then(|key| positions.open(key.parse().ok()?)).unwrap_or_default();
         let mut query = log::Entity::find()
             .filter(log::Column::Tenant.eq(&cx.tenant))
             .filter(log::Column::Position.gt(after))
@@ -145,7 +147,10 @@ impl EventLog {
             Reach::Partner(id) => query = query.filter(log::Column::Partner.eq(names::name("partners", id))),
             Reach::Object(name) => query = query.filter(log::Column::Aggregate.eq(name)),
         }
-        let (events, is_last) = self.first(query.limit(page.fetch()), |bytes| page.fit(bytes.iter().copied())).await?;
+        let (mut events, is_last) = self.first(query.limit(page.fetch()), |bytes| page.fit(bytes.iter().copied())).await?;
+        for event in &mut events {
+            event.position = positions.seal(event.position);
+        }
         let next = page.after(events.last().filter(|_| !is_last), |last| vec![last.position.to_string()]);
         Ok((events, next))
     }

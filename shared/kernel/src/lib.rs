@@ -11,6 +11,7 @@ pub mod mask;
 pub mod money;
 pub mod names;
 pub mod page;
+pub mod positions;
 mod reason;
 pub mod time;
 

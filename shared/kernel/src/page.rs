@@ -18,7 +18,7 @@ pub const PAGE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 const MAC_BYTES: usize = 16;
 
-/// The key that page tokens are signed with.
+/// The key that page tokens are signed with, and others are derived from.
 #[derive(Clone)]
 pub struct PageKey(hmac::Key);
 
@@ -33,6 +33,16 @@ impl PageKey {
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// A secret for another purpose, which the parts name.
+    pub(crate) fn derive(&self, parts: &[&str]) -> hmac::Tag {
+        let mut signer = hmac::Context::with_key(&self.0);
+        for part in parts {
+            signer.update(&(part.len() as u64).to_be_bytes());
+            signer.update(part.as_bytes());
+        }
+        signer.sign()
     }
 }
 

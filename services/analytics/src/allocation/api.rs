@@ -18,7 +18,7 @@ use crate::{
     definition::DEFAULT,
     frame::keeper::{Ready, blocking},
     metrics::{count, filter::Filter},
-    request::{PageRequest, instant, positions},
+    request::{PageRequest, instant},
     segment::{segment_of, segments},
 };
 
@@ -79,7 +79,7 @@ fn compute(ready: &Ready, cut: Cut, request: &ComputeAllocationRequest) -> Resul
         known_at: instant(cut.known_at),
         grid_time: instant(found.grid),
         plans,
-        folded_positions: positions(frame),
+        folded_positions: ready.positions.clone(),
         frame_exceeded: ready.exceeded(),
         ..Allocation::default()
     };

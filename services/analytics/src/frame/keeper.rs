@@ -14,6 +14,7 @@ use std::{
 };
 
 use stoa_kernel::{Error, Result};
+use stoa_proto::analytics::v1::FoldedPosition;
 use stoa_store::Store;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
@@ -30,6 +31,8 @@ const AGGREGATES_PER_CATCH_UP_MAX: u64 = 20_000;
 /// A frame to answer from. Must be kept for as long as the frame is in use.
 pub(crate) struct Ready {
     pub(crate) frame: Arc<Frame>,
+    /// How far the frame goes, as the caller sees it. Filled in for answers.
+    pub(crate) positions: Vec<FoldedPosition>,
     turn: Option<Turn>,
 }
 
@@ -82,7 +85,7 @@ impl Keeper {
         let held = self.slot(tenant).lock_owned().await;
         let head = store::head(self.store.read(), tenant).await?;
         if held.version >= head {
-            return Ok(Ready { frame: held.clone(), turn: None });
+            return Ok(Ready { frame: held.clone(), positions: Vec::new(), turn: None });
         }
         let (keeper, tenant) = (self.clone(), tenant.to_owned());
         let work = tokio::spawn(async move { keeper.advance(&tenant, held, head).await });
@@ -101,7 +104,7 @@ impl Keeper {
         *held = if turn.is_some() { Arc::default() } else { frame.clone() };
         drop(held);
         self.account(tenant, if turn.is_some() { 0 } else { frame.bytes });
-        Ok(Ready { frame, turn })
+        Ok(Ready { frame, positions: Vec::new(), turn })
     }
 
     async fn turn(&self) -> Result<Turn> {

@@ -13,9 +13,9 @@ impl PartnerActivityService for Api {
             async {
                 let cut = cut(&cx, request.as_of.as_ref(), request.known_at.as_ref())?;
                 let id = request.name.split('/').nth(1).unwrap_or_default();
-                let ready = self.frames.ready(&cx.tenant).await?;
+                let ready = self.ready(&cx, &[]).await?;
                 let partner = super::visible(&ready.frame, &cx, id).ok_or_else(|| Error::not_found(&request.name))?;
-                Ok(super::status(&ready.frame, partner, cut, &DEFAULT))
+                Ok(super::status(&ready, partner, cut, &DEFAULT))
             }
             .await,
         )

@@ -14,9 +14,9 @@ use crate::{
     },
     definition::Definition,
     fact::activity::ActivityKind,
-    frame::Frame,
+    frame::{Frame, keeper::Ready},
     metrics::{activation, activity, membership},
-    request::{instant, positions},
+    request::instant,
 };
 
 /// Returns the partner's number, if it is known and the caller may see it.
@@ -37,7 +37,8 @@ fn visible(frame: &Frame, cx: &Cx, id: &str) -> Option<u32> {
     }
 }
 
-fn status(frame: &Frame, partner: u32, cut: Cut, definition: &Definition) -> PartnerActivity {
+fn status(ready: &Ready, partner: u32, cut: Cut, definition: &Definition) -> PartnerActivity {
+    let frame = &*ready.frame;
     let mut memberships = Vec::new();
     membership::memberships(frame, partner, cut, &mut memberships);
     let enrolled = memberships.iter().any(|m| m.enrolled);
@@ -52,7 +53,7 @@ fn status(frame: &Frame, partner: u32, cut: Cut, definition: &Definition) -> Par
         definition_version: definition.version.to_owned(),
         as_of: instant(cut.as_of),
         known_at: instant(cut.known_at),
-        folded_positions: positions(frame),
+        folded_positions: ready.positions.clone(),
         enrolled,
         suspended: enrolled && !not_suspended,
         active: not_suspended && activity::is_recent(last, definition, cut),

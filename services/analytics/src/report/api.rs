@@ -14,7 +14,7 @@ use crate::{
     definition::DEFAULT,
     frame::keeper::{Ready, blocking},
     metrics::{Question, Top, filter::Filter},
-    request::{PageRequest, cut, instant, positions},
+    request::{PageRequest, cut, instant},
 };
 
 #[tonic::async_trait]
@@ -90,7 +90,7 @@ fn list(ready: &Ready, cut: Cut, request: &ListMetricPartnersRequest) -> Result<
         as_of: instant(cut.as_of),
         known_at: instant(cut.known_at),
         definition_version: DEFAULT.version.to_owned(),
-        folded_positions: positions(&ready.frame),
+        folded_positions: ready.positions.clone(),
         frame_exceeded: ready.exceeded(),
         ..ListMetricPartnersResponse::default()
     };

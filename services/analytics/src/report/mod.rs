@@ -17,7 +17,7 @@ use crate::{
         population::populations,
         standing::Standings,
     },
-    request::{instant, positions},
+    request::instant,
 };
 
 /// Computes the report. `text` is the filter of the request.
@@ -50,7 +50,7 @@ pub(crate) fn quality(ready: &Ready, question: &Question, breakdowns: &[Breakdow
         window_days: i32::try_from(question.window_days).unwrap_or(i32::MAX),
         filter: text.to_owned(),
         roll_up: if question.roll_up { RollUp::Parent } else { RollUp::Self_ } as i32,
-        folded_positions: positions(frame),
+        folded_positions: ready.positions.clone(),
         reporting_currency: standings.currency.clone(),
         headline: Some(headline),
         groups: groups.into_iter().map(|(_, group)| group).collect(),

@@ -17,7 +17,7 @@ use crate::{
         keeper::{Ready, blocking},
     },
     metrics::{count, filter::Filter},
-    request::{PageRequest, instant, positions},
+    request::{PageRequest, instant},
 };
 
 #[tonic::async_trait]
@@ -63,7 +63,7 @@ fn list(ready: &Ready, cut: Cut, filter: &str, segment: InvestmentSegment) -> Re
         grid_time: instant(found.grid),
         known_at: instant(cut.known_at),
         definition_version: DEFAULT.version.to_owned(),
-        folded_positions: positions(frame),
+        folded_positions: ready.positions.clone(),
         frame_exceeded: ready.exceeded(),
     };
     let wanted = |s: &&Segmented| segment == InvestmentSegment::Unspecified || segment_of(s.stage) == segment;

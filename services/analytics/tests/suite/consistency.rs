@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use stoa_events::{Batch, Event, Source, Subscriber};
-use stoa_kernel::{Cx, Reach};
+use stoa_kernel::{Cx, Reach, page::PageKey, positions::Positions};
 use stoa_proto::{
     analytics::v1::{
         AllocationBudget, AllocationResource, ComputeAllocationRequest, FoldedPosition, GetNetworkQualityRequest,
@@ -57,8 +57,13 @@ fn network() -> Vec<Event> {
     vec![partner("a", PartnerType::Agent, "", &[], 1), enrollment("a", "p", "base", 1), ignored]
 }
 
-fn holding(position: i64) -> Vec<String> {
-    vec![format!("services/onboard/positions/{position}")]
+/// A position as a tenant's callers see it.
+fn sealed(tenant: &str, position: i64) -> i64 {
+    Positions::new(&PageKey::new(b"test"), tenant, "onboard").seal(position)
+}
+
+fn holding(tenant: &str, position: i64) -> Vec<String> {
+    vec![format!("services/onboard/positions/{}", sealed(tenant, position))]
 }
 
 /// A request whose deadline is now.
@@ -74,7 +79,7 @@ fn a_report_waits_until_it_includes_what_the_caller_has_seen() {
     let subscriber = fold(&bench, None);
     bench.runtime.block_on(async {
         // The last event is irrelevant. It is enough that the fold has passed over it.
-        let request = GetNetworkQualityRequest { consistent_with: holding(3), ..Default::default() };
+        let request = GetNetworkQualityRequest { consistent_with: holding("t", 3), ..Default::default() };
         let mut client = bench.quality();
         let mut report = Box::pin(client.get_network_quality(bench.as_vendor("t", request)));
         for _ in 0..100 {
@@ -84,10 +89,10 @@ fn a_report_waits_until_it_includes_what_the_caller_has_seen() {
         assert_eq!(subscriber.run_once().await.unwrap(), 3);
         let report = report.await.unwrap().into_inner();
         assert_eq!(report.headline.unwrap().enrolled_count, 1);
-        let position = FoldedPosition { source: "onboard".into(), position: 2, name: holding(2)[0].clone() };
+        let position = FoldedPosition { source: "onboard".into(), position: sealed("t", 2), name: holding("t", 2)[0].clone() };
         assert!(report.folded_positions.contains(&position));
         // Events that are already included cause no wait.
-        let request = GetNetworkQualityRequest { consistent_with: holding(3), ..Default::default() };
+        let request = GetNetworkQualityRequest { consistent_with: holding("t", 3), ..Default::default() };
         bench.quality().get_network_quality(due(&bench, "t", request)).await.unwrap();
     });
 }
@@ -96,7 +101,7 @@ fn a_report_waits_until_it_includes_what_the_caller_has_seen() {
 fn events_that_come_over_a_bus_are_waited_for_too() {
     let bench = Bench::new(64 << 20);
     let get = |position| {
-        let request = GetNetworkQualityRequest { consistent_with: holding(position), ..Default::default() };
+        let request = GetNetworkQualityRequest { consistent_with: holding("t", position), ..Default::default() };
         bench.runtime.block_on(bench.quality().get_network_quality(due(&bench, "t", request)))
     };
     not_caught_up(get(1));
@@ -118,7 +123,7 @@ fn not_caught_up<T: std::fmt::Debug>(answer: Result<T, Status>) {
 fn an_answer_that_is_not_caught_up_in_time_is_refused() {
     let bench = bench();
     let tenant = bench.tenant();
-    let consistent_with = holding(1_000_000);
+    let consistent_with = holding(&tenant, 1_000_000);
     let report = GetNetworkQualityRequest { consistent_with: consistent_with.clone(), ..Default::default() };
     let segments = ListPartnerSegmentsRequest { consistent_with: consistent_with.clone(), ..Default::default() };
     let partners =
@@ -134,15 +139,18 @@ fn an_answer_that_is_not_caught_up_in_time_is_refused() {
 }
 
 #[test]
-fn a_position_in_a_log_that_is_not_folded_is_refused() {
+fn a_position_that_no_answer_showed_is_refused() {
     let bench = bench();
     let ask = |name: &str| {
         let request = GetNetworkQualityRequest { consistent_with: vec![name.to_owned()], ..Default::default() };
         bench.runtime.block_on(bench.quality().get_network_quality(bench.as_vendor(&bench.tenant(), request))).unwrap_err()
     };
-    let refused = ask("services/gateway/positions/1");
-    assert_eq!(refused.code(), Code::InvalidArgument);
-    assert_eq!(refused.get_error_details().bad_request().unwrap().field_violations[0].field, "consistent_with[0]");
+    let another = format!("services/onboard/positions/{}", sealed("another", 1));
+    for name in ["services/gateway/positions/1", "services/onboard/positions/1", &another] {
+        let refused = ask(name);
+        assert_eq!(refused.code(), Code::InvalidArgument, "{name}");
+        assert_eq!(refused.get_error_details().bad_request().unwrap().field_violations[0].field, "consistent_with[0]");
+    }
 }
 
 #[test]

@@ -182,8 +182,8 @@ fn is_refusal(error: &PublishError) -> bool {
 }
 
 fn refusal(error: &PublishError, event: &Event) -> String {
-    let (position, bytes) = (event.position, event.data.len());
-    format!("the stream refused the event at position {position}, which has {bytes} bytes: {error}. Consumers read it from the log.")
+    let bytes = event.data.len();
+    format!("the stream refused the event, which has {bytes} bytes: {error}. Consumers read it from the log.")
 }
 
 async fn advance(tx: &Tx, (lease, from, to, refused): &(Arc<Lease>, i64, i64, Vec<(Event, String)>)) -> Result<()> {

@@ -310,7 +310,7 @@ async fn an_event_that_is_too_large_for_the_stream_holds_nothing_up() {
         for noted in parked().await {
             let event = noted.event.unwrap();
             let bytes = if event.position == 2 { "100001".to_owned() } else { (client.max_payload() + 1).to_string() };
-            assert!(noted.error.contains(&format!("position {}", event.position)) && noted.error.contains(&bytes), "{}", noted.error);
+            assert!(noted.error.contains(&bytes), "{}", noted.error);
             assert!(event.data.is_empty(), "the log has it");
         }
 
