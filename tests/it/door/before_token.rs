@@ -21,8 +21,8 @@ async fn refused_over_http(target: &Target, path: &str, kind: &str, body: &[u8])
     let what = format!("{path} as {kind} with {} of {LARGE} bytes", body.len());
     within(SOON, &what, async {
         let mut line = Line::open(target.address).await?;
-        line.send(target.head("POST", path, JUNK, LARGE, &[("content-type", kind)]).as_bytes());
-        line.send(body);
+        line.send(target.head("POST", path, JUNK, LARGE, &[("content-type", kind)]));
+        line.send(body.to_vec());
         let answer = line.answer().await?.context("no answer")?;
         if kind.starts_with("application/grpc") {
             ensure!(web_code(&answer) == Some(Code::Unauthenticated as i32), "{answer:?}");

@@ -12,7 +12,7 @@ use stoa_tests::door::{
 
 use super::{LATER, LIST, SOON, UPLOAD};
 
-const REQUEST: &[u8] = b"GET /openapi.json HTTP/1.1\r\nhost: stoa\r\n\r\n";
+const REQUEST: &str = "GET /openapi.json HTTP/1.1\r\nhost: stoa\r\n\r\n";
 
 /// Whether a request on the connection is answered.
 async fn answers(line: &mut Line) -> Result<bool> {
@@ -26,7 +26,7 @@ async fn that_are_idle_end() -> Result<()> {
     let (mut silent, mut answered, mut half) =
         (Line::open(target.address).await?, Line::open(target.address).await?, Line::open(target.address).await?);
     ensure!(answers(&mut answered).await?);
-    half.send(b"GET /v1/programs HTTP/1.1\r\nhost");
+    half.send("GET /v1/programs HTTP/1.1\r\nhost");
     let (mut unused, mut used) = (Connection::open(target.address).await?, Connection::open(target.address).await?);
     ensure!(used.call(LIST, &[], &target.admin("acme")?).await?.is_ok());
     tokio::try_join!(

@@ -10,7 +10,7 @@ use stoa_proto::{
 };
 use stoa_tests::{
     Answer,
-    door::{Connection, Target, limit::MESSAGE_BYTES, until},
+    door::{Connection, Line, Target, limit::MESSAGE_BYTES, until, within},
     set_up,
 };
 use tonic::Code;
@@ -126,7 +126,7 @@ async fn a_nul_character_is_refused() -> Result<()> {
 }
 
 async fn post_text(target: &Target, path: &str, body: &str) -> Result<Answer> {
-    target.send(&target.head("POST", path, &target.admin("acme")?, body.len(), &[]), body.as_bytes()).await
+    target.send(target.head("POST", path, &target.admin("acme")?, body.len(), &[]), body.to_owned()).await
 }
 
 /// Two readers that resolve a duplicate differently see different requests.
@@ -157,11 +157,27 @@ async fn an_unusable_idempotency_key_is_not_dropped() -> Result<()> {
         let headers = [("idempotency-key", key)];
         let body = json!({"displayName": "A"}).to_string();
         let head = target.head("POST", "/v1/productLines", &target.admin("acme")?, body.len(), &headers);
-        let answer = target.send(&head, body.as_bytes()).await?;
+        let answer = target.send(head, body).await?;
         ensure!(answer.status == 400, "{key}: {answer:?}");
     }
     let lines = target.get("acme", "/v1/productLines").await?;
     ensure!(lines["productLines"] == json!([]), "{lines}");
+    Ok(())
+}
+
+/// Looking for the end of a line from its start again with every piece would
+/// take minutes.
+#[tokio::test]
+async fn a_line_in_small_pieces_is_read_once() -> Result<()> {
+    const PIECES: usize = 75_000;
+    let target = Target::start(&[]).await?;
+    let mut line = Line::open(target.address).await?;
+    let head = target.head("POST", "/v1/enrollments:bulkEnroll", &target.admin("acme")?, 0, &[("content-type", "application/x-ndjson")]);
+    line.send(head.replace("content-length: 0", "transfer-encoding: chunked"));
+    line.send("8\r\nxxxxxxxx\r\n".repeat(PIECES));
+    line.send("0\r\n\r\n");
+    let answer = within(LATER, "a line of 600 kB", line.answer()).await?.context("no answer")?;
+    ensure!(answer.text.contains("INVALID_FIELD"), "{answer:?}");
     Ok(())
 }
 

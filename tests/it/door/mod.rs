@@ -9,7 +9,7 @@
 //! | H2 unbounded violations | `content::a_million_violations_are_answered_in_short` |
 //! | H3 one user stops all | `open_streams::*`, `shares::one_caller_leaves_room_for_others` |
 //! | H4 unmasked look-ups | `content::unmasked_credits_are_not_looked_up` |
-//! | H5 events through a gateway | `before_token::a_gateway_alone_*`, `open_streams::*_through_a_gateway_*` |
+//! | H5 events through a gateway | `before_token::a_gateway_alone_*`, `open_streams::through_a_gateway_stop_nobody` |
 //! | H6 idle connections | `connections::*` |
 //! | M1 rates | `rates::*` |
 //! | M2 subjects of several issuers | `identity::the_same_subject_*`, `identity::a_retry_*` |
@@ -22,6 +22,7 @@
 //! | readable stores | `place::the_stores_are_private` |
 //! | `Idempotency-Key` | `content::an_unusable_idempotency_key_is_not_dropped` |
 //! | duplicate keys | `content::a_key_that_occurs_twice_is_refused` |
+//! | lines that are searched again | `content::a_line_in_small_pieces_is_read_once` |
 //! | `XXX` and `XTS` | `content::no_amount_is_in_a_placeholder_currency` |
 
 mod before_token;

@@ -15,10 +15,10 @@ async fn others_are_served_beside(target: &Target, path: &str, token: &str) -> R
 }
 
 #[tokio::test]
-async fn of_one_partner_stop_nobody() -> Result<()> {
+async fn of_one_caller_stop_nobody() -> Result<()> {
     let target = Target::start(&[]).await?;
-    let token = target.partner_user("north")?;
-    others_are_served_beside(&target, LIST, &token).await
+    others_are_served_beside(&target, LIST, &target.person("acme", "ann", "analyst")?).await?;
+    others_are_served_beside(&target, LIST, &target.partner_user("north")?).await
 }
 
 #[tokio::test]
@@ -34,5 +34,5 @@ async fn through_a_gateway_stop_nobody() -> Result<()> {
     let gateway = target.gateway(&[]).await?;
     others_are_served_beside(&gateway, EVENTS, "").await?;
     others_are_served_beside(&gateway, EVENTS, JUNK).await?;
-    others_are_served_beside(&gateway, LIST, &target.partner_user("north")?).await
+    others_are_served_beside(&gateway, LIST, &target.person("acme", "ann", "analyst")?).await
 }

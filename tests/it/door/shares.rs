@@ -101,7 +101,7 @@ async fn uploads_without_messages_end() -> Result<()> {
 
     let mut line = Line::open(target.address).await?;
     let head = target.head("POST", "/v1/enrollments:bulkEnroll", &token, 1000, &[("content-type", "application/x-ndjson")]);
-    line.send(head.as_bytes());
+    line.send(head);
     within(LATER, "an upload over HTTP without lines ends", async {
         let answer = line.answer().await;
         // Either a complete answer that says so, or its end.

@@ -37,8 +37,8 @@ async fn over_http_end_in_time() -> Result<()> {
     for (path, kind) in [("/v1/deals", "application/json"), (LIST, "application/grpc-web+proto")] {
         for body in ["", "{\"d"] {
             let mut line = Line::open(target.address).await?;
-            line.send(target.head("POST", path, &token, 100, &[("content-type", kind)]).as_bytes());
-            line.send(body.as_bytes());
+            line.send(target.head("POST", path, &token, 100, &[("content-type", kind)]));
+            line.send(body);
             let answer = within(LATER, path, line.answer()).await?.context("no answer")?;
             let timed_out = [408, 504].contains(&answer.status) || web_code(&answer) == Some(Code::DeadlineExceeded as i32);
             ensure!(timed_out, "{answer:?}");
@@ -51,7 +51,7 @@ async fn over_http_end_in_time() -> Result<()> {
 async fn that_drip_end_as_well() -> Result<()> {
     let target = Target::start(&[(BODY_READ_MS, 500)]).await?;
     let mut line = Line::open(target.address).await?;
-    line.send(target.head("POST", "/v1/deals", &target.partner_user("north")?, 100_000, &[]).as_bytes());
+    line.send(target.head("POST", "/v1/deals", &target.partner_user("north")?, 100_000, &[]));
     let mut drops = tokio::time::interval(DRIP);
     let answer = within(LATER, "a body of a byte at a time", async {
         loop {
@@ -59,7 +59,7 @@ async fn that_drip_end_as_well() -> Result<()> {
                 answer = line.answer() => return answer,
                 _ = drops.tick() => {}
             }
-            line.send(b" ");
+            line.send(" ");
         }
     });
     let answer = answer.await?.context("no answer")?;
@@ -77,8 +77,8 @@ async fn hold_a_bounded_number_of_bytes() -> Result<()> {
     for nth in 0..8 {
         let line = Line::open(target.address).await?;
         let token = target.partner_user(&format!("partner-{nth}"))?;
-        line.send(target.head("POST", "/v1/deals", &token, BYTES + 1, &[]).as_bytes());
-        line.send(&vec![b' '; BYTES]);
+        line.send(target.head("POST", "/v1/deals", &token, BYTES + 1, &[]));
+        line.send(vec![b' '; BYTES]);
         lines.push(line);
     }
     let mut answers: FuturesUnordered<_> = lines.iter_mut().map(Line::answer).collect();

@@ -178,6 +178,12 @@ impl Connection {
         call.reply().await
     }
 
+    /// Whether neither side has ended the connection.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.driver.is_finished()
+    }
+
     /// Waits until the other side ends the connection.
     ///
     /// # Errors

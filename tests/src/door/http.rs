@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use axum::body::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::{
@@ -21,7 +22,7 @@ use crate::Answer;
 /// One connection.
 pub struct Line {
     read: OwnedReadHalf,
-    write: UnboundedSender<Vec<u8>>,
+    write: UnboundedSender<Bytes>,
     buffer: Vec<u8>,
 }
 
@@ -46,7 +47,7 @@ impl Line {
 
     fn on(stream: TcpStream) -> Self {
         let (read, mut half) = stream.into_split();
-        let (write, mut queue) = unbounded_channel::<Vec<u8>>();
+        let (write, mut queue) = unbounded_channel::<Bytes>();
         // Whoever does not read must not keep us from reading. What is written
         // to a closed connection is lost, as it should be.
         tokio::spawn(async move {
@@ -60,8 +61,8 @@ impl Line {
     }
 
     /// Sends bytes, without waiting until they are received.
-    pub fn send(&self, bytes: &[u8]) {
-        drop(self.write.send(bytes.to_vec()));
+    pub fn send(&self, bytes: impl Into<Bytes>) {
+        drop(self.write.send(bytes.into()));
     }
 
     /// Reads one answer; `None` if the connection ends first.
@@ -177,16 +178,16 @@ impl Target {
     /// If there is no answer.
     pub async fn http(&self, method: &str, path: &str, body: &Value, token: &str, headers: &[(&str, &str)]) -> Result<Answer> {
         let text = if body.is_null() { String::new() } else { body.to_string() };
-        self.send(&self.head(method, path, token, text.len(), headers), text.as_bytes()).await
+        self.send(self.head(method, path, token, text.len(), headers), text).await
     }
 
     /// Sends one request as it is on a connection of its own.
     ///
     /// # Errors
     /// If there is no answer.
-    pub async fn send(&self, head: &str, body: &[u8]) -> Result<Answer> {
+    pub async fn send(&self, head: String, body: impl Into<Bytes>) -> Result<Answer> {
         let mut line = Line::open(self.address).await?;
-        line.send(head.as_bytes());
+        line.send(head);
         line.send(body);
         line.answer().await?.context("the connection ends without an answer")
     }
@@ -215,6 +216,6 @@ impl Target {
     pub async fn web(&self, path: &str, message: &[u8], token: &str) -> Result<Answer> {
         let framed = super::grpc::framed(message)?;
         let headers = [("content-type", "application/grpc-web+proto"), ("x-grpc-web", "1")];
-        self.send(&self.head("POST", path, token, framed.len(), &headers), &framed).await
+        self.send(self.head("POST", path, token, framed.len(), &headers), framed).await
     }
 }

@@ -40,6 +40,8 @@ pub struct Target {
     pub management: SocketAddr,
     folder: PathBuf,
     key: LocalKey,
+    /// Its default settings.
+    known: String,
     // Stopped before its places are removed.
     running: Running,
     _places: (TempDir, Place),
@@ -104,7 +106,7 @@ impl Target {
             here(Sources::none().file(Some(file.clone())).load()?, &place).await?
         };
         let key = LocalKey::load_or_create(&key.unwrap_or_else(|| folder.join("local.key")))?;
-        Ok(Self { address, management, folder, key, running, _places: (dir, place) })
+        Ok(Self { address, management, folder, key, known, running, _places: (dir, place) })
     }
 
     /// Returns the status of `/readyz`.
@@ -113,6 +115,15 @@ impl Target {
     /// If the management port does not answer.
     pub async fn ready(&self) -> Result<u16> {
         readiness(self.management).await
+    }
+
+    /// Bytes of the largest message that it reads by default.
+    ///
+    /// # Errors
+    /// If its settings do not say.
+    pub fn message_bytes_max(&self) -> Result<usize> {
+        let setting = self.known.lines().find_map(|line| line.strip_prefix("message_bytes_max = "));
+        Ok(setting.context("the defaults have no message_bytes_max")?.parse()?)
     }
 
     /// Folder of the stores and keys.
@@ -212,7 +223,7 @@ fn settings(folder: &Path, services: &str, ports: [u16; 2], known: &str, limits:
 
 async fn readiness(management: SocketAddr) -> Result<u16> {
     let mut line = super::Line::open(management).await?;
-    line.send(b"GET /readyz HTTP/1.1\r\nhost: management\r\nconnection: close\r\n\r\n");
+    line.send("GET /readyz HTTP/1.1\r\nhost: management\r\nconnection: close\r\n\r\n");
     Ok(line.answer().await?.context("the management port closes the connection")?.status)
 }
 
