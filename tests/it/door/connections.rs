@@ -76,7 +76,7 @@ async fn of_one_peer_are_bounded() -> Result<()> {
 #[tokio::test]
 async fn are_bounded_in_total() -> Result<()> {
     const MAX: u8 = 6;
-    let target = Target::start(&[(CONNECTIONS, MAX.into())]).await?;
+    let target = Target::start(&[(CONNECTIONS, MAX.into()), (CONNECTIONS_PER_PEER, MAX.into())]).await?;
     let mut lines = Vec::new();
     for last in 0..MAX {
         let mut line = Line::open_from(target.address, IpAddr::V4(Ipv4Addr::new(127, 0, 0, 20 + last))).await?;

@@ -100,7 +100,8 @@ async fn of_a_caller_do_not_depend_on_how_it_comes() -> Result<()> {
 
 #[tokio::test]
 async fn of_a_tenant_are_shared_by_its_callers() -> Result<()> {
-    let target = Target::start(&[(TENANT_RATE, 1), (TENANT_BURST, BURST.into())]).await?;
+    let limits = [(CALLER_RATE, 1), (CALLER_BURST, BURST.into()), (TENANT_RATE, 1), (TENANT_BURST, BURST.into())];
+    let target = Target::start(&limits).await?;
     let (mut passed, mut refused) = (Passed::new(), None);
     for nth in 0..4 * BURST {
         let answer = get(&target, &target.token(request(&format!("person-{nth}"), 0))?).await?;
