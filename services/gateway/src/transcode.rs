@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::Request,
     response::{IntoResponse, Response},
 };
@@ -102,7 +102,9 @@ impl Transcoder {
             return Ok(stream::response(answers, Form::of(&parts.headers), route.resume.clone(), refused, stream::token_left(visitor)));
         }
         let answer = grpc.unary(call, path, codec).await?;
-        Ok(unary(route, parts, answer))
+        let response = unary(route, parts, answer);
+        let bytes = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
+        Ok(self.door.answer(visitor, response, bytes).map(Body::new))
     }
 
     /// Returns the channel for a call: to the service whose events the path names, or

@@ -21,7 +21,7 @@ use crate::{
     Channel, Door, Origin, Visitor,
     answer::status,
     arrival, deadline,
-    door::{Holding, Idle, full},
+    door::{Holding, Idle, Whole, full},
     expiry::Expiry,
     observe::{self, Call, Meters, Method},
     size::{self, Limited, PREFIX_BYTES},
@@ -202,6 +202,7 @@ where
         door.verify_webhook(&visitor, &parts, &bytes)?;
         (full(bytes), Some(charge))
     };
+    door.require_reader(&visitor)?;
     // Held until the headers of the answer.
     let _turn = match parts.extensions.remove::<Arrived>() {
         Some(Arrived) => None,
@@ -219,8 +220,20 @@ where
     let response = services.oneshot(request).await.unwrap_or_else(|never| match never {});
     Ok(match stream {
         Some(stream) => response.map(|body| Body::new(Holding::new(body, (stream, charge)))),
-        None => response,
+        None => whole(door, &visitor, response).await,
     })
+}
+
+/// An answer of one message, whose bytes count until the caller has taken them. It
+/// is complete before its turn ends.
+async fn whole(door: &Door, visitor: &Visitor, response: Response<Body>) -> Response<Body> {
+    if http_body::Body::is_end_stream(response.body()) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let whole = Whole::of(body).await;
+    let bytes = whole.bytes();
+    door.answer(visitor, Response::from_parts(parts, whole), bytes).map(Body::new)
 }
 
 /// Marks a request that has come through the door of this process, and has its turn.

@@ -2,6 +2,7 @@
 //! are streams, message by message.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -132,8 +133,44 @@ impl http_body::Body for Idle {
     }
 }
 
+/// A whole answer, of which its reader takes one frame after the other.
+pub(crate) struct Whole(VecDeque<Result<Frame<Bytes>, Status>>);
+
+impl Whole {
+    pub(crate) async fn of(mut body: Body) -> Self {
+        let mut frames = VecDeque::new();
+        while let Some(frame) = body.frame().await {
+            frames.push_back(frame);
+        }
+        Self(frames)
+    }
+
+    /// Bytes of its messages.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().filter_map(|frame| frame.as_ref().ok()?.data_ref()).map(Bytes::len).sum()
+    }
+}
+
+impl http_body::Body for Whole {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Poll::Ready(self.0.pop_front())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    // No size: gRPC-Web appends the trailers.
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
 /// A body that holds something until it ends.
-pub(crate) struct Holding<B, T> {
+pub struct Holding<B, T> {
     inner: B,
     held: Option<T>,
 }

@@ -14,7 +14,7 @@ mod shares;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, Response, request::Parts};
 use prost::Message;
 use stoa_auth::{Access, Identity};
 use stoa_kernel::{Error, Kind, Reach, Result};
@@ -24,7 +24,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-pub(crate) use body::{Holding, Idle, full};
+pub use body::Holding;
+pub(crate) use body::{Idle, Whole, full};
 pub(crate) use connection::{Connection, Connections};
 pub use quota::Charge;
 use quota::{Most, Quota};
@@ -80,6 +81,8 @@ struct Inner {
     rates: Rates,
     bytes: Quota,
     streams: Quota,
+    /// Bytes of answers that their callers have not taken.
+    unread: Quota,
     shares: Shares,
     /// Calls between services have shares of their own: in one process, they would
     /// otherwise wait for the request that they are a part of.
@@ -127,6 +130,7 @@ impl Door {
                 per_tenant: streams.saturating_mul(STREAMS_TENANT_FACTOR),
                 per_caller: streams,
             }),
+            unread: Quota::new(Most { in_total: usize::MAX, per_tenant: bytes / 2, per_caller: bytes / 4 }),
             shares: Shares::new(limits.concurrency_max),
             internal: Arc::new(Semaphore::new(limits.concurrency_max)),
             connections: Connections::new(&limits),
@@ -250,6 +254,28 @@ impl Door {
         let Some(identity) = visitor.identity.as_ref().filter(|_| access.is_webhook(parts.uri.path())) else { return Ok(()) };
         let request = frame.get(PREFIX_BYTES..).and_then(|message| SignedRequest::decode(message).ok());
         access.verify_webhook(identity, &parts.headers, &request.unwrap_or_default().payload)
+    }
+
+    /// Refuses a caller who does not read the answers that it has asked for.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED `OVERLOADED`.
+    pub(crate) fn require_reader(&self, visitor: &Visitor) -> Result<()> {
+        match &visitor.who {
+            Some(who) if self.0.unread.is_used_up(who) => Err(overloaded("too many answers wait for the caller to read them")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Charges the `bytes` of a whole answer until its caller has taken them.
+    #[must_use]
+    pub fn answer<B>(&self, visitor: &Visitor, response: Response<B>, bytes: usize) -> Response<Holding<B, Option<Charge>>> {
+        let charge = visitor.who.as_ref().map(|who| {
+            let mut charge = self.0.unread.charge(who);
+            charge.force(bytes);
+            charge
+        });
+        response.map(|body| Holding::new(body, charge))
     }
 
     /// Bytes that a caller uses, at first none.

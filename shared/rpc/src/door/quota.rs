@@ -48,6 +48,14 @@ impl Quota {
         Charge { quota: self.clone(), who: who.clone(), amount: 0 }
     }
 
+    /// Whether a caller or its tenant has all that it may have.
+    pub(crate) fn is_used_up(&self, who: &Who) -> bool {
+        let (used, most) = (self.used(), &self.0.most);
+        let tenant = used.by_tenant.get(&who.tenant).copied().unwrap_or_default();
+        let caller = used.by_caller.get(who).copied().unwrap_or_default();
+        used.in_total >= most.in_total || tenant >= most.per_tenant || caller >= most.per_caller
+    }
+
     fn used(&self) -> MutexGuard<'_, Used> {
         self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -71,6 +79,16 @@ impl Charge {
         drop(used);
         self.amount += amount;
         true
+    }
+
+    /// Takes more, even if that is too much: what exists already cannot be refused.
+    pub(crate) fn force(&mut self, amount: usize) {
+        let mut used = self.quota.used();
+        used.in_total += amount;
+        *used.by_tenant.entry(self.who.tenant.clone()).or_default() += amount;
+        *used.by_caller.entry(self.who.clone()).or_default() += amount;
+        drop(used);
+        self.amount += amount;
     }
 
     /// Takes more or gives back, so that `amount` is taken. Returns false, and
@@ -138,6 +156,9 @@ mod tests {
         let mut third = quota.charge(&who("third", "x"));
         assert!(third.set(25) && third.set(5) && !third.set(26));
         assert!(quota.charge(&who("third", "x")).add(20), "what is given back can be taken again");
+        assert!(!quota.is_used_up(&who("third", "x")));
+        third.force(1000);
+        assert!(quota.is_used_up(&who("third", "x")) && quota.is_used_up(&who("fourth", "y")));
         drop((bob, third));
         let used = quota.used();
         assert_eq!((used.in_total, used.by_tenant.len(), used.by_caller.len()), (0, 0, 0));

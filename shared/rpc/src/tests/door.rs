@@ -106,3 +106,30 @@ async fn an_address_that_sends_only_junk_is_shut_out_and_those_who_are_known_are
     assert_eq!((reasons[0], reasons[9]), ("refused", "shut out"), "{reasons:?}");
     assert!(known.list_events(with(&token)).await.is_ok(), "a known token passes");
 }
+
+/// Answers that nobody reads stay in memory, so whoever collects them gets no more.
+#[tokio::test]
+async fn a_caller_who_does_not_read_gets_no_more_answers() {
+    let suite = Suite::with(Limits { buffered_bytes_max: 4 * 1000, ..Limits::default() });
+    let ask = || {
+        let request = http::Request::post("/stoa.events.v1.EventService/ListEvents")
+            .header("content-type", "application/grpc")
+            .header("authorization", suite.token())
+            .body(tonic::body::Body::new(http_body_util::Full::from(network::web_body("echo"))))
+            .unwrap();
+        tower::ServiceExt::oneshot(suite.stack.clone(), request)
+    };
+    let mut unread = Vec::new();
+    let refused = loop {
+        let answer = ask().await.unwrap();
+        match Status::from_header_map(answer.headers()) {
+            None => unread.push(answer),
+            Some(status) => break status,
+        }
+        assert!(unread.len() < 1000, "nothing was refused");
+    };
+    assert_eq!(reason(&refused), "OVERLOADED");
+    assert!(unread.len() >= 2, "some may be on their way");
+    drop(unread);
+    assert!(suite.list("echo").await.is_ok());
+}
