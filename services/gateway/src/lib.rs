@@ -22,6 +22,7 @@ mod twice;
 use std::sync::Arc;
 
 use axum::{Router, extract::Request, response::Response, routing::get};
+use bytes::Bytes;
 
 pub use config::GatewayConfig;
 pub use openapi::description;
@@ -29,7 +30,7 @@ pub use openapi::description;
 /// Returns the gateway as a router: everything below `/v1`, and `/openapi.json`.
 pub fn gateway(config: GatewayConfig) -> Router {
     let shared = Arc::new(transcode::Transcoder::new(config));
-    let document: Arc<str> = description().to_string().into();
+    let document = Bytes::from(description().to_string());
     Router::new()
         .route("/openapi.json", get(move || openapi::answer(document.clone())))
         .fallback(move |request: Request| handle(shared.clone(), request))

@@ -2,12 +2,10 @@
 
 mod schema;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{Method, header};
 use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
 use serde_json::{Map, Value, json};
@@ -20,8 +18,9 @@ use crate::{
     route::{self, BodyTo, Route},
 };
 
-pub(crate) async fn answer(document: Arc<str>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], document.to_string()).into_response()
+/// Anybody may ask, so all answers share one document.
+pub(crate) async fn answer(document: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 /// Returns the description of the whole API.

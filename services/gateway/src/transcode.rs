@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    body::{Body, HttpBody},
-    extract::Request,
-    response::{IntoResponse, Response},
-};
+use axum::{body::Body, extract::Request, response::Response};
+use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use prost_reflect::{DynamicMessage, Value};
 use stoa_kernel::{Error, Kind};
@@ -23,9 +20,9 @@ use crate::{
     stream::{self, Form},
 };
 
-/// Maximum size of a service's answer in bytes. The services limit their pages by
-/// rows, not bytes, so a page of 1000 large rows must fit.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Maximum size of a service's answer in bytes. A page is smaller, but a report may
+/// have many breakdowns.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Transcoder {
     routes: Routes,
@@ -102,9 +99,7 @@ impl Transcoder {
             return Ok(stream::response(answers, Form::of(&parts.headers), route.resume.clone(), refused, stream::token_left(visitor)));
         }
         let answer = grpc.unary(call, path, codec).await?;
-        let response = unary(route, parts, answer);
-        let bytes = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
-        Ok(self.door.answer(visitor, response, bytes).map(Body::new))
+        Ok(unary(route, parts, answer).map(|text| Body::new(self.door.text(visitor, text))))
     }
 
     /// Returns the channel for a call: to the service whose events the path names, or
@@ -126,7 +121,7 @@ impl Transcoder {
         visitor: &Visitor,
     ) -> Result<Response, Status> {
         let refused = Refused::default();
-        let limits = LineLimits { bytes_max: self.door.message_bytes_max(visitor), charge: self.door.charge(visitor) };
+        let limits = LineLimits { bytes_max: self.door.row_bytes_max(visitor), charge: self.door.charge(visitor) };
         let messages = body::lines(body, route.method.input(), limits, refused.clone());
         let path = route.path.parse().map_err(|e| status(Error::internal(e)))?;
         let codec = DynamicCodec(route.method.output());
@@ -151,20 +146,22 @@ fn wrong_verb(verbs: &[Method]) -> Response {
     response
 }
 
-fn unary(route: &Route, parts: &Parts, answer: tonic::Response<DynamicMessage>) -> Response {
+fn unary(route: &Route, parts: &Parts, answer: tonic::Response<DynamicMessage>) -> http::Response<Bytes> {
     let (metadata, message, _) = answer.into_parts();
     let etag = headers::etag(&message);
     let known = etag.as_ref().is_some_and(|e| parts.method == Method::GET && headers::is_known(&parts.headers, e));
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
+    let mut response = http::Response::new(Bytes::new());
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         let part = message.get_field_by_name(&route.response_body).filter(|_| !route.response_body.is_empty());
         let text = match part.as_deref() {
             Some(Value::Message(inner)) => json::text(inner),
             _ => json::text(&message),
         };
-        ([(header::CONTENT_TYPE, "application/json")], text).into_response()
-    };
+        *response.body_mut() = Bytes::from(text);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     let to = response.headers_mut();
     to.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(etag) = etag {

@@ -78,31 +78,35 @@ impl Access {
         webhook::verify(key.webhook_secrets(&identity.tenant, object), headers, payload, wall_now())
     }
 
-    /// Finds out who calls a method, and whether that caller's roles allow it.
-    /// `None` for a public method.
+    /// Finds out who calls a method. `None` for a public method.
     ///
     /// # Errors
-    /// UNAUTHENTICATED, PERMISSION_DENIED, or UNAVAILABLE if an issuer's keys
-    /// cannot be read.
+    /// UNAUTHENTICATED, PERMISSION_DENIED `NO_ACCESS_RULE`, or UNAVAILABLE if an
+    /// issuer's keys cannot be read.
     pub async fn authenticate(&self, method: &str, headers: &HeaderMap) -> Result<Option<Identity>> {
-        let checked = self.0.authenticate(method, headers).await;
-        if let Err(error) = &checked {
-            let (reason, detail, cause) = (error.reason().as_str(), error.message(), error.cause());
-            tracing::info!(method, reason, detail, cause, "refused");
-        }
-        checked
+        logged(method, self.0.authenticate(method, headers).await)
     }
 
-    /// Whether the token of a request was verified a short time ago.
+    /// Decides whether a caller's roles allow a method.
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED.
+    pub fn judge(&self, method: &str, identity: &Identity) -> Result<()> {
+        logged(method, self.0.rule(method).and_then(|rule| self.0.judge(rule, identity)))
+    }
+
+    /// Whether the token of a request was verified not long ago, and has not ended.
     #[must_use]
     pub fn knows(&self, headers: &HeaderMap) -> bool {
         let token = headers.get(AUTHORIZATION).and_then(|authorization| bearer(authorization.as_bytes()));
         token.is_some_and(|token| self.0.verifier.knows(token, wall_now()))
     }
 
-    /// Whether a token is that of a service of the suite.
-    pub async fn is_service(&self, token: &str) -> bool {
-        self.0.verifier.verify(token, wall_now()).await.is_ok_and(|identity| identity.internal)
+    /// Whether a token is that of a gateway of the suite.
+    #[must_use]
+    pub fn is_gateway(&self, token: &str) -> bool {
+        let identity = self.0.verifier.verify_service(token, wall_now());
+        identity.is_ok_and(|identity| identity.caller.subject == "services/gateway")
     }
 
     /// Admits a caller to a method: the request loses its token, and gets a
@@ -117,10 +121,7 @@ impl Access {
         let Some(mut identity) = identity else { return Ok(()) };
         let rule = self.0.rule(parts.uri.path())?;
         identity.caller.assigned_only = self.0.only_as_cam(rule, &identity);
-        if let Err(error) = self.0.refuse_suspended(&identity).await {
-            tracing::info!(method = parts.uri.path(), reason = error.reason().as_str(), cause = error.cause(), "refused");
-            return Err(error);
-        }
+        logged(parts.uri.path(), self.0.refuse_suspended(&identity).await)?;
         let cx = self.0.context(&parts.headers, &identity);
         let span = tracing::Span::current();
         span.record("tenant", cx.tenant.as_str()).record("caller", cx.caller.subject.as_str());
@@ -128,6 +129,15 @@ impl Access {
         parts.extensions.insert(identity);
         Ok(())
     }
+}
+
+/// Logs a refusal.
+fn logged<T>(method: &str, result: Result<T>) -> Result<T> {
+    if let Err(error) = &result {
+        let (reason, detail, cause) = (error.reason().as_str(), error.message(), error.cause());
+        tracing::info!(method, reason, detail, cause, "refused");
+    }
+    result
 }
 
 impl Inner {
@@ -147,7 +157,6 @@ impl Inner {
         let token = bearer(authorization.as_bytes()).ok_or_else(|| invalid("the authorization must be `Bearer`, a space and the token"))?;
         let identity = self.verifier.verify(token, wall_now()).await?;
         require_target(&identity.caller, method)?;
-        self.judge(rule, &identity)?;
         Ok(Some(identity))
     }
 

@@ -39,6 +39,11 @@ impl Verified {
         (recent && now < entry.identity.expires).then_some(entry.identity)
     }
 
+    /// Whether the token was verified while it has been kept here, and has not ended.
+    pub(crate) fn remembers(&self, token: &str, now: Timestamp) -> bool {
+        hash(token).and_then(|hash| self.0.get(&hash)).is_some_and(|entry| now < entry.identity.expires)
+    }
+
     pub(crate) fn insert(&self, token: &str, identity: &Identity, now: Timestamp) {
         if let Some(hash) = hash(token) {
             self.0.insert(hash, Entry { identity: identity.clone(), verified: now });

@@ -1,5 +1,6 @@
 //! The sections other than `auth`. `default.toml` documents their keys.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{Secret, source};
@@ -99,6 +100,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Maximum number of open connections from one address.
     pub connections_per_address_max: usize,
+    /// Networks of proxies, from which many callers come with one address.
+    pub proxies: Vec<IpNet>,
     /// Time without a request after which a connection ends.
     pub connection_idle_s_max: u64,
     /// Maximum number of requests whose token is being verified.

@@ -31,8 +31,15 @@ pub(crate) fn due(headers: &HeaderMap, limit: Option<Duration>) -> Option<Due> {
 
 /// Runs work until it is due.
 pub(crate) async fn within(due: Option<Due>, work: impl Future<Output = Response<Body>>) -> Response<Body> {
-    let Some(Due(at)) = due else { return work.await };
-    tokio::time::timeout_at(at.into(), work).await.unwrap_or_else(|_| exceeded())
+    limit(due, work).await.unwrap_or_else(exceeded)
+}
+
+/// Runs work until it is due. `None` if it is not done by then.
+pub(crate) async fn limit<T>(due: Option<Due>, work: impl Future<Output = T>) -> Option<T> {
+    match due {
+        Some(Due(at)) => tokio::time::timeout_at(at.into(), work).await.ok(),
+        None => Some(work.await),
+    }
 }
 
 /// The answer of a call that took too long.

@@ -20,7 +20,7 @@ mod size;
 mod stack;
 
 pub use answer::{answer, enter, error, status};
-pub use door::{Charge, Door, Holding, Origin, RateState, Refusal, Rows, Visitor};
+pub use door::{Charge, Door, Origin, ROW_BYTES_MAX, RateState, Refusal, Rows, Visitor, Whole};
 pub use limits::Limits;
 pub use management::{Check, management};
 pub use pass_through::pass_through;

@@ -1,5 +1,7 @@
 //! Limits of a server.
 
+use ipnet::IpNet;
+
 /// The limits of what a server accepts.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -7,6 +9,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Open connections from one address.
     pub connections_per_address_max: usize,
+    /// Networks of proxies, from which many callers come with one address.
+    pub proxies: Vec<IpNet>,
     /// Time without a request after which a connection ends.
     pub connection_idle_s_max: u64,
     /// Requests whose token is being verified.
@@ -60,6 +64,7 @@ impl Default for Limits {
         Self {
             connections_max: 2000,
             connections_per_address_max: 500,
+            proxies: Vec::new(),
             connection_idle_s_max: 300,
             arrivals_max: 256,
             concurrency_max: 128,

@@ -30,6 +30,8 @@ pub(crate) struct Method {
     /// Whether the caller sends more than one message.
     pub(crate) client_streams: bool,
     server_streams: bool,
+    /// Whether callers ask about the API itself.
+    pub(crate) is_reflection: bool,
 }
 
 impl Method {
@@ -46,11 +48,14 @@ static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
     let ours = describe::methods().map(|m| {
         let (client_streams, server_streams) = (m.is_client_streaming(), m.is_server_streaming());
         let service = m.parent_service().full_name().to_owned();
-        (describe::path(&m), Method { service, method: m.name().to_owned(), client_streams, server_streams })
+        (describe::path(&m), Method { service, method: m.name().to_owned(), client_streams, server_streams, is_reflection: false })
     });
     let reflection = REFLECTION.map(|service| {
         let method = "ServerReflectionInfo".to_owned();
-        (format!("/{service}/{method}"), Method { service: service.to_owned(), method, client_streams: true, server_streams: true })
+        (
+            format!("/{service}/{method}"),
+            Method { service: service.to_owned(), method, client_streams: true, server_streams: true, is_reflection: true },
+        )
     });
     ours.chain(reflection).collect()
 });
@@ -58,7 +63,8 @@ static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
 /// The method of a path. Unknown paths share one, so that strangers cannot make
 /// the metrics grow.
 pub(crate) fn method(path: &str) -> &'static Method {
-    static UNKNOWN: Method = Method { service: String::new(), method: String::new(), client_streams: false, server_streams: false };
+    static UNKNOWN: Method =
+        Method { service: String::new(), method: String::new(), client_streams: false, server_streams: false, is_reflection: false };
     METHODS.get(path).unwrap_or(&UNKNOWN)
 }
 

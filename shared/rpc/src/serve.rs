@@ -139,13 +139,17 @@ fn grpc(
 fn limited_health(routes: Routes) -> Channel {
     let (checks, watches) = (Arc::new(Semaphore::new(HEALTH_CHECKS_MAX)), Arc::new(Semaphore::new(HEALTH_WATCHES_MAX)));
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
-        let places = if request.uri().path().ends_with("/Watch") { &watches } else { &checks };
+        let is_watch = request.uri().path().ends_with("/Watch");
+        let places = if is_watch { &watches } else { &checks };
         let (routes, place) = (routes.clone(), places.clone().try_acquire_owned());
         async move {
             let Ok(place) = place else { return Ok(status(overloaded("too many health checks are in progress")).into_http()) };
             let request = request.map(|body| Body::new(Limited::new(body, HEALTH_REQUEST_BYTES_MAX)));
             let answer = tokio::time::timeout(HEALTH_READ_MAX, routes.oneshot(request)).await;
             let answer = answer.unwrap_or_else(|_| Ok(deadline::exceeded()));
+            if !is_watch {
+                return answer;
+            }
             answer.map(|response| response.map(|body| Body::new(Holding::new(body, place))))
         }
     }))

@@ -27,7 +27,11 @@ pub(crate) struct Limited {
     prefix: [u8; PREFIX_BYTES],
     prefix_read: usize,
     message_left: usize,
-    /// Holds the bytes of the current message of a stream.
+    /// Bytes of the message that is being read, which have arrived.
+    arrived: usize,
+    /// Messages that have arrived completely.
+    complete: u64,
+    /// Holds the bytes that have arrived of a stream's message.
     charge: Option<Charge>,
     refused: bool,
 }
@@ -40,12 +44,27 @@ enum Refused {
 
 impl Limited {
     pub(crate) fn new(inner: Body, max: usize) -> Self {
-        Self { inner, max, prefix: [0; PREFIX_BYTES], prefix_read: 0, message_left: 0, charge: None, refused: false }
+        Self {
+            inner,
+            max,
+            prefix: [0; PREFIX_BYTES],
+            prefix_read: 0,
+            message_left: 0,
+            arrived: 0,
+            complete: 0,
+            charge: None,
+            refused: false,
+        }
     }
 
     /// Charges the bytes of each message while it is read.
     pub(crate) fn charged(self, charge: Charge) -> Self {
         Self { charge: Some(charge), ..self }
+    }
+
+    /// Number of messages that have arrived completely.
+    pub(crate) const fn complete(&self) -> u64 {
+        self.complete
     }
 
     /// Tracks the messages in a chunk.
@@ -54,7 +73,9 @@ impl Limited {
             if self.message_left > 0 {
                 let step = self.message_left.min(chunk.len());
                 self.message_left -= step;
+                self.arrived += step;
                 chunk = &chunk[step..];
+                self.complete += u64::from(self.message_left == 0);
                 continue;
             }
             let step = (PREFIX_BYTES - self.prefix_read).min(chunk.len());
@@ -68,13 +89,13 @@ impl Limited {
                 if length > self.max {
                     return Err(Refused::TooLarge(length));
                 }
-                if !self.charge.as_mut().is_none_or(|charge| charge.set(length)) {
-                    return Err(Refused::NoBytesLeft);
-                }
-                self.message_left = length;
+                (self.message_left, self.arrived) = (length, 0);
+                self.complete += u64::from(length == 0);
             }
         }
-        Ok(())
+        // What is announced costs nothing. What has arrived does.
+        let arrived = self.arrived;
+        if self.charge.as_mut().is_none_or(|charge| charge.set(arrived)) { Ok(()) } else { Err(Refused::NoBytesLeft) }
     }
 }
 
@@ -136,6 +157,28 @@ mod tests {
             let read = Limited::new(body, 10).collect().await.unwrap().to_bytes();
             assert_eq!(read, stream, "cut at {cut}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_has_arrived_is_charged_and_what_is_announced_is_not() {
+        use crate::door::{Most, Quota, Who};
+        let quota = Quota::new(Most { in_total: 4000, per_tenant: 2000, per_caller: 1000 });
+        let who = Who { tenant: "acme".into(), caller: "ann".into(), has_link: false };
+        let stream = |bytes: Vec<u8>| {
+            let body = Body::new(http_body_util::Full::new(Bytes::from(bytes)).map_err(|never| match never {}));
+            Limited::new(body, 10_000).charged(quota.charge(&who))
+        };
+        let announced = [&[0][..], &9000_u32.to_be_bytes(), &[7; 900]].concat();
+        let mut partial = stream(announced.clone());
+        assert!(partial.frame().await.unwrap().is_ok());
+        assert_eq!(partial.complete(), 0);
+        let refused = stream(announced).frame().await.unwrap().unwrap_err();
+        assert_eq!(crate::error(&refused).reason(), "OVERLOADED");
+        drop(partial);
+        let mut rows = stream([message(900), message(0), message(90)].concat());
+        assert!(rows.frame().await.unwrap().is_ok());
+        assert_eq!(rows.complete(), 3);
+        assert!(quota.charge(&who).add(900), "the rows before the last are worked on, and counted there");
     }
 
     #[tokio::test]

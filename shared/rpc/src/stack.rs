@@ -21,7 +21,7 @@ use crate::{
     Channel, Door, Origin, Visitor,
     answer::status,
     arrival, deadline,
-    door::{Holding, Idle, Whole, full},
+    door::{Holding, Messages, full},
     expiry::Expiry,
     observe::{self, Call, Meters, Method},
     size::{self, Limited, PREFIX_BYTES},
@@ -136,7 +136,7 @@ where
     if let Some(due) = due {
         request.extensions_mut().insert(due);
     }
-    let work = deadline::within(due, enter(services, shared, request, method, expiry.clone()));
+    let work = enter(services, shared, request, method, expiry.clone());
 
     // The guard is outside of everything that can panic and inside of
     // everything that has to see the panic.
@@ -158,16 +158,20 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let origin = parts.extensions.remove::<Origin>().filter(|_| parts.extensions.get::<Arrived>().is_none());
-    let (rate, response) = match shared.door.arrive(parts.uri.path(), &parts.headers, origin.as_ref()).await {
-        Err(refusal) => (refusal.rate, Err(refusal.error)),
-        Ok(mut visitor) => {
+    let due = parts.extensions.get::<deadline::Due>().copied();
+    let (rate, mut response) = match deadline::limit(due, shared.door.arrive(parts.uri.path(), &parts.headers, origin.as_ref())).await {
+        None => (None, deadline::exceeded()),
+        Some(Err(refusal)) => (refusal.rate, status(refusal.error).into_http()),
+        Some(Ok(mut visitor)) => {
             if let Some(identity) = &visitor.identity {
                 expiry.set_end(identity.expires);
             }
-            (visitor.rate.take(), inside(services, &shared, Request::from_parts(parts, body), method, visitor).await)
+            let rate = visitor.rate.take();
+            let answer = inside(services, &shared, Request::from_parts(parts, body), method, visitor);
+            let answer = answer.map(|answer| answer.unwrap_or_else(|error| status(error).into_http()));
+            (rate, deadline::within(due, answer).await)
         }
     };
-    let mut response = response.unwrap_or_else(|error| status(error).into_http());
     if let Some(rate) = rate {
         rate.write(response.headers_mut());
     }
@@ -189,12 +193,14 @@ where
     let (mut parts, body) = request.into_parts();
     let limits = door.limits();
     // Sizes are checked while the body is read, before it is in memory.
-    let message_bytes_max = door.message_bytes_max(&visitor);
+    let message_bytes_max = if method.client_streams { door.row_bytes_max(&visitor) } else { door.message_bytes_max(&visitor) };
     let body = Limited::new(body, message_bytes_max);
     let stream = if method.streams() { door.stream(&visitor)? } else { None };
     let (body, charge) = if method.client_streams {
         let idle_max = Duration::from_secs(limits.stream_idle_s_max);
-        (Body::new(Idle::new(Body::new(body.charged(door.charge(&visitor))), idle_max)), None)
+        // A question of reflection costs as much as a request.
+        let counted = if method.is_reflection { door.counted(&visitor) } else { None };
+        (Body::new(Messages::new(body.charged(door.charge(&visitor)), idle_max, counted)), None)
     } else {
         let due = parts.extensions.get::<deadline::Due>().map(|due| due.0);
         let bytes_max = message_bytes_max + PREFIX_BYTES;
@@ -231,9 +237,7 @@ async fn whole(door: &Door, visitor: &Visitor, response: Response<Body>) -> Resp
         return response;
     }
     let (parts, body) = response.into_parts();
-    let whole = Whole::of(body).await;
-    let bytes = whole.bytes();
-    door.answer(visitor, Response::from_parts(parts, whole), bytes).map(Body::new)
+    Response::from_parts(parts, Body::new(door.whole(visitor, body).await))
 }
 
 /// Marks a request that has come through the door of this process, and has its turn.

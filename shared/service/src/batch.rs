@@ -1,10 +1,14 @@
 //! Rows that arrive as a stream: taken in groups, written many per transaction,
 //! each with its own answer.
 
-use futures::{Stream, StreamExt, stream, stream::BoxStream};
+use futures::{FutureExt, Stream, StreamExt, stream, stream::BoxStream};
+use prost::Message;
 use stoa_kernel::{Error, Result};
 use stoa_rpc::Rows;
 use tonic::Status;
+
+/// Size of a group of rows, in bytes of their encoding.
+pub const GROUP_BYTES_MAX: usize = 512 * 1024;
 
 /// Writes rows in one transaction or, if that fails, each in its own, so that a
 /// bad row affects no other: `refused` creates its answer. Answers are in the
@@ -41,7 +45,7 @@ where
 }
 
 /// Answers rows as they arrive. A group is what has arrived, at most
-/// `rows_max`: a fast sender gets large transactions, a slow one quick answers.
+/// `rows_max` and little more than [`GROUP_BYTES_MAX`]: a fast sender gets large transactions, a slow one quick answers.
 /// `answer` receives the state that it returned for the previous group, `start`
 /// for the first. Each group waits for its turn, so that a large stream does not
 /// hold up other callers.
@@ -57,11 +61,11 @@ pub fn answers<S, R, A, D>(
 ) -> BoxStream<'static, Result<A, Status>>
 where
     S: Send + 'static,
-    R: Send + 'static,
+    R: Message + 'static,
     A: Send + 'static,
     D: Future<Output = Result<(S, Vec<A>)>> + Send,
 {
-    let groups = rows.ready_chunks(rows_max);
+    let groups = groups(rows, rows_max);
     let groups = stream::unfold(Some((start, groups, answer, turns)), |next| async move {
         let (state, mut groups, answer, turns) = next?;
         let (rows, broken) = readable(groups.next().await?);
@@ -74,6 +78,26 @@ where
         }
     });
     groups.flat_map(stream::iter).boxed()
+}
+
+/// What has arrived of a stream, in groups.
+fn groups<R: Message>(
+    rows: impl Stream<Item = Result<R, Status>> + Send + Unpin,
+    rows_max: usize,
+) -> impl Stream<Item = Vec<Result<R, Status>>> + Send + Unpin {
+    Box::pin(stream::unfold(rows, move |mut rows| async move {
+        let mut group = vec![rows.next().await?];
+        let size = |row: &Result<R, Status>| row.as_ref().map_or(0, Message::encoded_len);
+        let mut bytes = size(&group[0]);
+        while group.len() < rows_max
+            && bytes < GROUP_BYTES_MAX
+            && let Some(Some(row)) = rows.next().now_or_never()
+        {
+            bytes += size(&row);
+            group.push(row);
+        }
+        Some((group, rows))
+    }))
 }
 
 /// The rows of a group up to a failure of the stream, and that failure.

@@ -70,6 +70,14 @@ async fn answered(rows: Vec<Result<u32, Status>>) -> (Vec<Result<(u32, u32), Cod
 }
 
 #[tokio::test]
+async fn a_group_of_large_rows_is_smaller() {
+    let rows = (0..9).map(|_| Ok::<_, Status>(vec![7_u8; batch::GROUP_BYTES_MAX / 3]));
+    let answer = async |(), rows: Vec<Vec<u8>>| Ok(((), vec![rows.len()]));
+    let groups: Vec<usize> = batch::answers(Rows::default(), stream::iter(rows), 100, (), answer).map(Result::unwrap).collect().await;
+    assert_eq!(groups, [3, 3, 3]);
+}
+
+#[tokio::test]
 async fn a_stream_is_answered_in_order_up_to_its_failure() {
     let rows = |rows: &[u32]| rows.iter().copied().map(Ok).collect::<Vec<Result<u32, Status>>>();
     let (answers, groups) = answered(rows(&[5, 6, 7, 8, 9])).await;

@@ -26,7 +26,7 @@ pub mod limit {
     /// Connections in total.
     pub const CONNECTIONS: &str = "connections_max";
     /// Connections of one peer address.
-    pub const CONNECTIONS_PER_PEER: &str = "connections_per_peer_max";
+    pub const CONNECTIONS_PER_PEER: &str = "connections_per_address_max";
     /// Seconds that a connection may be without a request.
     pub const CONNECTION_IDLE_S: &str = "connection_idle_s_max";
     /// Bytes of all bodies that are being read.

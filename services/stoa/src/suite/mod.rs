@@ -291,6 +291,7 @@ fn limits(config: &Config) -> Limits {
     Limits {
         connections_max: limits.connections_max,
         connections_per_address_max: limits.connections_per_address_max,
+        proxies: limits.proxies.clone(),
         connection_idle_s_max: limits.connection_idle_s_max,
         arrivals_max: limits.arrivals_max,
         concurrency_max: limits.concurrency_max,

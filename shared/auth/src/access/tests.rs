@@ -26,6 +26,9 @@ async fn call(access: &Access, path: &str, headers: &[(&str, &str)]) -> Result<O
     }
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let identity = access.authenticate(path, &parts.headers).await?;
+    if let Some(identity) = &identity {
+        access.judge(path, identity)?;
+    }
     access.admit(identity, &mut parts).await?;
     assert!(!parts.headers.contains_key(AUTHORIZATION), "no service may see the token");
     assert_eq!(parts.extensions.get::<Cx>().is_some(), parts.extensions.get::<Identity>().is_some());

@@ -5,6 +5,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -15,15 +16,18 @@ use http_body_util::{BodyExt, Full};
 use stoa_kernel::{Error, Kind, Result};
 use stoa_proto::common::v1::ErrorReason;
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, body::Body};
 
 use super::{overloaded, quota::Charge};
-use crate::answer::status;
+use crate::{answer::status, size::Limited};
 
 /// Size of a body in bytes above which it counts more than its size.
 const LARGE_BYTES: usize = 64 * 1024;
 /// How much more: a message in memory is larger than its encoding.
 const LARGE_FACTOR: usize = 16;
+/// Time in which a caller has to take a large answer.
+const ANSWER_READ_MAX: Duration = Duration::from_secs(120);
 
 /// Reads a whole body of at most `bytes_max` bytes until an instant, and charges its
 /// bytes.
@@ -91,21 +95,41 @@ fn broken(error: BoxError) -> Error {
     }
 }
 
-/// A stream of messages from a caller. It ends if none arrives for a while.
-pub(crate) struct Idle {
-    inner: Body,
+/// A stream of messages from a caller. It ends if none arrives completely for a
+/// while.
+pub(crate) struct Messages {
+    inner: Limited,
     idle_max: Duration,
-    since: Option<Pin<Box<Sleep>>>,
+    idle: Pin<Box<Sleep>>,
+    seen: u64,
+    /// Whose rate the messages count against, if they do.
+    counted: Option<Counted>,
     ended: bool,
 }
 
-impl Idle {
-    pub(crate) fn new(inner: Body, idle_max: Duration) -> Self {
-        Self { inner, idle_max, since: None, ended: false }
+/// Counts messages of a stream.
+type Counted = Box<dyn Fn() -> Result<()> + Send>;
+
+impl Messages {
+    pub(crate) fn new(inner: Limited, idle_max: Duration, counted: Option<Counted>) -> Self {
+        Self { inner, idle_max, idle: Box::pin(sleep(idle_max)), seen: 0, counted, ended: false }
+    }
+
+    /// Notes that messages have arrived, and counts them.
+    fn note(&mut self) -> Result<()> {
+        let new = self.inner.complete() - self.seen;
+        if new > 0 {
+            self.seen += new;
+            self.idle.set(sleep(self.idle_max));
+        }
+        match &self.counted {
+            Some(count) => (0..new).try_for_each(|_| count()),
+            None => Ok(()),
+        }
     }
 }
 
-impl http_body::Body for Idle {
+impl http_body::Body for Messages {
     type Data = Bytes;
     type Error = Status;
 
@@ -113,15 +137,18 @@ impl http_body::Body for Idle {
         if self.ended {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
-            self.since = None;
-            return Poll::Ready(frame);
-        }
-        let idle_max = self.idle_max;
-        ready!(self.since.get_or_insert_with(|| Box::pin(sleep(idle_max))).as_mut().poll(cx));
+        let refused = if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+            match self.note() {
+                Ok(()) => return Poll::Ready(frame),
+                Err(refused) => refused,
+            }
+        } else {
+            ready!(self.idle.as_mut().poll(cx));
+            let message = format!("no message arrived for {} s. Open a new stream for the next one.", self.idle_max.as_secs());
+            Error::new(Kind::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)
+        };
         self.ended = true;
-        let message = format!("no message arrived for {} s. Open a new stream for the next one.", idle_max.as_secs());
-        Poll::Ready(Some(Err(status(Error::new(Kind::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)))))
+        Poll::Ready(Some(Err(status(refused))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -133,22 +160,55 @@ impl http_body::Body for Idle {
     }
 }
 
-/// A whole answer, of which its reader takes one frame after the other.
-pub(crate) struct Whole(VecDeque<Result<Frame<Bytes>, Status>>);
+/// A whole answer, of which its reader takes one frame after the other. If the
+/// reader takes too long for a large one, the rest is dropped.
+pub struct Whole {
+    frames: Arc<Mutex<Frames>>,
+    is_exact: bool,
+    limit: Option<AbortOnDropHandle<()>>,
+}
+
+struct Frames {
+    left: VecDeque<Result<Frame<Bytes>, Status>>,
+    charge: Option<Charge>,
+}
 
 impl Whole {
-    pub(crate) async fn of(mut body: Body) -> Self {
-        let mut frames = VecDeque::new();
+    /// The answer of a service.
+    pub(crate) async fn of(mut body: Body, charge: Option<Charge>) -> Self {
+        let mut left = VecDeque::new();
         while let Some(frame) = body.frame().await {
-            frames.push_back(frame);
+            left.push_back(frame);
         }
-        Self(frames)
+        // No size: gRPC-Web appends the trailers.
+        Self::limited(left, charge, false)
     }
 
-    /// Bytes of its messages.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.iter().filter_map(|frame| frame.as_ref().ok()?.data_ref()).map(Bytes::len).sum()
+    pub(crate) fn text(bytes: Bytes, charge: Option<Charge>) -> Self {
+        Self::limited(VecDeque::from([Ok(Frame::data(bytes))]), charge, true)
     }
+
+    fn limited(left: VecDeque<Result<Frame<Bytes>, Status>>, mut charge: Option<Charge>, is_exact: bool) -> Self {
+        let bytes: usize = left.iter().filter_map(|frame| frame.as_ref().ok()?.data_ref()).map(Bytes::len).sum();
+        if let Some(charge) = &mut charge {
+            charge.force(bytes);
+        }
+        let frames = Arc::new(Mutex::new(Frames { left, charge }));
+        let limit = (bytes > LARGE_BYTES).then(|| AbortOnDropHandle::new(tokio::spawn(drop_late(frames.clone()))));
+        Self { frames, is_exact, limit }
+    }
+
+    fn frames(&self) -> MutexGuard<'_, Frames> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn drop_late(frames: Arc<Mutex<Frames>>) {
+    sleep(ANSWER_READ_MAX).await;
+    let mut frames = frames.lock().unwrap_or_else(PoisonError::into_inner);
+    let message = "the answer was not read in time. Read it at once, or ask for a smaller page.";
+    frames.left = VecDeque::from([Err(status(Error::new(Kind::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)))]);
+    frames.charge = None;
 }
 
 impl http_body::Body for Whole {
@@ -156,21 +216,32 @@ impl http_body::Body for Whole {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Poll::Ready(self.0.pop_front())
+        let (frame, is_last) = {
+            let mut frames = self.frames();
+            (frames.left.pop_front(), frames.left.is_empty())
+        };
+        if is_last {
+            self.limit = None;
+            self.frames().charge = None;
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.frames().left.is_empty()
     }
 
-    // No size: gRPC-Web appends the trailers.
     fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
+        if !self.is_exact {
+            return SizeHint::default();
+        }
+        let bytes = |frame: &Result<Frame<Bytes>, Status>| frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        SizeHint::with_exact(self.frames().left.iter().map(bytes).sum::<usize>() as u64)
     }
 }
 
 /// A body that holds something until it ends.
-pub struct Holding<B, T> {
+pub(crate) struct Holding<B, T> {
     inner: B,
     held: Option<T>,
 }
@@ -217,7 +288,7 @@ mod tests {
         quota::{Most, Quota},
     };
 
-    const BUDGET: Most = Most { in_total: 4_000_000, per_tenant: 3_000_000, per_caller: 1_200_000 };
+    const BUDGET: Most = Most { in_total: 9_000_000, per_tenant: 3_000_000, per_caller: 1_200_000 };
 
     fn charge(quota: &Quota) -> Charge {
         quota.charge(&Who { tenant: "acme".into(), caller: "ann".into(), has_link: false })
@@ -261,25 +332,54 @@ mod tests {
         assert_eq!((refused.reason().as_str(), start.elapsed().as_secs()), ("DEADLINE_EXCEEDED", 10));
     }
 
+    /// A body whose pieces come every 50 s, and then no more.
+    fn slow(pieces: Vec<Vec<u8>>) -> Limited {
+        let slow = stream::unfold(pieces.into_iter(), |mut pieces| async move {
+            tokio::time::timeout(Duration::from_secs(50), std::future::pending::<()>()).await.ok();
+            Some((Ok::<_, Status>(Frame::data(Bytes::from(pieces.next()?))), pieces))
+        });
+        Limited::new(Body::new(StreamBody::new(slow.chain(stream::pending()).boxed())), 1000)
+    }
+
+    /// The pieces that arrived before the stream was ended, after how many seconds,
+    /// and why.
+    async fn end(mut body: Messages) -> (u32, u64, &'static str) {
+        let (start, mut pieces) = (Instant::now(), 0);
+        loop {
+            match body.frame().await.unwrap() {
+                Ok(_) => pieces += 1,
+                Err(status) => {
+                    assert!(body.frame().await.is_none());
+                    return (pieces, start.elapsed().as_secs(), crate::error(&status).reason().as_str());
+                }
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_stream_without_messages_ends() {
-        let slow = stream::unfold(0, |n| async move {
-            tokio::time::timeout(Duration::from_secs(50), std::future::pending::<()>()).await.ok();
-            (n < 3).then(|| (Ok::<_, Status>(Frame::data(Bytes::from_static(b"row"))), n + 1))
-        });
-        let stream = slow.chain(stream::pending()).boxed();
-        let start = Instant::now();
-        let mut body = Idle::new(Body::new(StreamBody::new(stream)), Duration::from_secs(60));
-        let mut rows = 0;
-        let status = loop {
-            match body.frame().await.unwrap() {
-                Ok(_) => rows += 1,
-                Err(status) => break status,
-            }
-        };
-        assert_eq!((rows, crate::error(&status).reason().as_str()), (3, "DEADLINE_EXCEEDED"));
-        assert_eq!(start.elapsed().as_secs(), 3 * 50 + 60);
-        assert!(body.frame().await.is_none());
+        let idle_max = Duration::from_secs(60);
+        let message = vec![0, 0, 0, 0, 1, 7];
+        let rows = Messages::new(slow(vec![message.clone(); 3]), idle_max, None);
+        assert_eq!(end(rows).await, (3, 3 * 50 + 60, "DEADLINE_EXCEEDED"));
+        // Bytes that complete no message do not count.
+        let trickle = Messages::new(slow([vec![0, 0, 0, 0, 9], vec![1], vec![2], vec![3]].into()), idle_max, None);
+        assert_eq!(end(trickle).await, (1, 60, "DEADLINE_EXCEEDED"));
+        let limited = Box::new(|| Err(overloaded("enough")));
+        let counted = Messages::new(slow(vec![message; 3]), idle_max, Some(limited));
+        assert_eq!(end(counted).await, (0, 50, "OVERLOADED"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_answer_is_read_in_time_or_dropped() {
+        let quota = Quota::new(BUDGET);
+        let answer = || Whole::text(Bytes::from(vec![7; 100_000]), Some(charge(&quota)));
+        assert_eq!(answer().collect().await.unwrap().to_bytes().len(), 100_000);
+        let mut unread = answer();
+        assert!(!charge(&quota).add(1_100_001), "it counts");
+        tokio::time::timeout(ANSWER_READ_MAX + Duration::from_secs(1), std::future::pending::<()>()).await.ok();
+        assert!(charge(&quota).add(1_100_001), "it no longer does");
+        assert_eq!(crate::error(&unread.frame().await.unwrap().unwrap_err()).reason(), "DEADLINE_EXCEEDED");
     }
 
     #[tokio::test]

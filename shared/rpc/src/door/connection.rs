@@ -9,11 +9,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use futures::{Stream, StreamExt, stream};
+use ipnet::IpNet;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -23,8 +24,11 @@ use tonic::transport::server::{Connected, TcpIncoming};
 
 use crate::Limits;
 
-/// Time between two looks at whether a connection is idle.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Time between two looks at whether a connection has to end.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time after which a connection ends over which no valid token has come, whatever
+/// is in progress on it.
+const STRANGER_MAX: Duration = Duration::from_secs(60);
 /// Idle time if three quarters of the connections are in use.
 const IDLE_MAX_IF_SCARCE: Duration = Duration::from_secs(10);
 /// Pause after the system could not accept a connection, for example because the
@@ -39,6 +43,8 @@ struct Shared {
     in_total_max: usize,
     per_address_max: usize,
     idle_max: Duration,
+    /// Networks whose addresses many callers share.
+    proxies: Vec<IpNet>,
     open: Mutex<Open>,
 }
 
@@ -46,6 +52,8 @@ struct Shared {
 struct Open {
     in_total: usize,
     by_address: HashMap<IpAddr, usize>,
+    /// Since when there are as many as allowed.
+    full_since: Option<Instant>,
 }
 
 impl Connections {
@@ -54,6 +62,7 @@ impl Connections {
             in_total_max: limits.connections_max,
             per_address_max: limits.connections_per_address_max,
             idle_max: Duration::from_secs(limits.connection_idle_s_max),
+            proxies: limits.proxies.clone(),
             open: Mutex::default(),
         }))
     }
@@ -80,25 +89,30 @@ impl Connections {
         })
     }
 
-    /// Why the process cannot take another connection.
-    pub(crate) fn problem(&self) -> Option<String> {
-        let (open, most) = (self.open().in_total, self.0.in_total_max);
-        (open >= most).then(|| format!("{open} of at most {most} connections are open (limits.connections_max)"))
+    /// How long the process has had as many connections as it may.
+    pub(crate) fn full_for(&self) -> Duration {
+        self.open().full_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     fn enter(&self, socket: TcpStream) -> Option<Line> {
-        let address = network(socket.peer_addr().ok()?.ip());
+        let peer = socket.peer_addr().ok()?.ip().to_canonical();
+        let (address, is_proxy) = (network(peer), self.0.proxies.iter().any(|proxy| proxy.contains(&peer)));
+        let now = Instant::now();
         let mut open = self.open();
         let from_there = open.by_address.get(&address).copied().unwrap_or_default();
-        if open.in_total >= self.0.in_total_max || from_there >= self.0.per_address_max {
+        if open.in_total >= self.0.in_total_max || (from_there >= self.0.per_address_max && !is_proxy) {
             tracing::debug!(%address, "a connection too many");
             return None;
         }
         open.in_total += 1;
+        if open.in_total == self.0.in_total_max {
+            open.full_since = Some(now);
+        }
         open.by_address.insert(address, from_there + 1);
         drop(open);
-        let used = Mutex::new(Used { requests: 0, since: Instant::now() });
-        let state = State { connections: self.clone(), address, used, has_caller: AtomicBool::new(false), ends: AtomicBool::new(false) };
+        let used = Mutex::new(Used { requests: 0, since: now });
+        let (has_caller, ends) = (AtomicBool::new(false), AtomicBool::new(false));
+        let state = State { connections: self.clone(), address, is_proxy, opened: now, used, has_caller, ends };
         Some(Line { socket, connection: Connection(Arc::new(state)), look: Box::pin(sleep(LOOK_EVERY)) })
     }
 
@@ -128,6 +142,8 @@ pub(crate) struct Connection(Arc<State>);
 struct State {
     connections: Connections,
     address: IpAddr,
+    is_proxy: bool,
+    opened: Instant,
     used: Mutex<Used>,
     /// Whether a token that came over it was valid.
     has_caller: AtomicBool,
@@ -142,8 +158,10 @@ struct Used {
 }
 
 impl Connection {
-    pub(crate) fn address(&self) -> IpAddr {
-        self.0.address
+    /// The address whose callers it stands for. `None` for a proxy, which stands for
+    /// many.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        (!self.0.is_proxy).then_some(self.0.address)
     }
 
     /// A request on the connection, until its answer ends.
@@ -172,7 +190,9 @@ impl Connection {
         let now = Instant::now();
         let used = self.used();
         let idle_until = if used.requests > 0 { now + LOOK_EVERY } else { used.since + self.0.connections.idle_max() };
-        (idle_until > now).then(|| idle_until.min(now + LOOK_EVERY))
+        let is_stranger = !self.0.is_proxy && !self.0.has_caller.load(Ordering::Relaxed);
+        let until = if is_stranger { idle_until.min(self.0.opened + STRANGER_MAX) } else { idle_until };
+        (until > now).then(|| until.min(now + LOOK_EVERY))
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -184,6 +204,7 @@ impl Drop for State {
     fn drop(&mut self) {
         let mut open = self.connections.open();
         open.in_total -= 1;
+        open.full_since = None;
         if let Some(count) = open.by_address.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -222,18 +243,17 @@ impl Connected for Line {
 
 impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
-        if read.is_ready() && !self.connection.0.ends.load(Ordering::Relaxed) {
-            return read;
-        }
-        // Pings keep no connection alive: only requests do.
-        loop {
+        // Bytes keep no connection alive: only requests do.
+        while self.look.as_mut().poll(cx).is_ready() {
             match self.connection.ends() {
                 None => return Poll::Ready(Ok(())),
                 Some(again) => self.look.as_mut().set(sleep_until(again)),
             }
-            ready!(self.look.as_mut().poll(cx));
         }
+        if self.connection.0.ends.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.socket).poll_read(cx, buf)
     }
 }
 
@@ -286,7 +306,7 @@ mod tests {
             let (_second, second) = pair(&listener, limited).await;
             assert!(first.is_some() && second.is_some());
             assert!(pair(&listener, limited).await.1.is_none(), "two are all");
-            assert_eq!(limited.problem().is_some(), limited.0.in_total_max == 2);
+            assert_eq!(limited.open().full_since.is_some(), limited.0.in_total_max == 2);
             drop(first);
             assert!(pair(&listener, limited).await.1.is_some(), "one has gone");
             drop(second);
@@ -301,6 +321,7 @@ mod tests {
         let connections = connections(100, 100);
         let (_client, line) = pair(&listener, &connections).await;
         let mut line = line.unwrap();
+        line.connect_info().has_caller();
         let request = line.connect_info().request();
         let mut buffer = [0; 8];
         assert!(tokio::time::timeout(Duration::from_secs(1000), line.read(&mut buffer)).await.is_err(), "a request is in progress");
@@ -336,6 +357,30 @@ mod tests {
         }
         assert_eq!(junk.read(&mut [0; 8]).await.unwrap(), 0);
         assert!(tokio::time::timeout(Duration::from_secs(6), sound.read(&mut [0; 8])).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_valid_token_ends_whatever_is_open_on_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (_client, line) = pair(&listener, &connections(9, 9)).await;
+        let mut line = line.unwrap();
+        let _unread = line.connect_info().request();
+        let start = Instant::now();
+        assert_eq!(line.read(&mut [0; 8]).await.unwrap(), 0);
+        assert_eq!(start.elapsed(), STRANGER_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_proxy_stands_for_many_callers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let limits = Limits { connections_per_address_max: 1, proxies: vec!["127.0.0.0/8".parse().unwrap()], ..Limits::default() };
+        let connections = Connections::new(&limits);
+        let mut kept = Vec::new();
+        for _ in 0..3 {
+            let (client, line) = pair(&listener, &connections).await;
+            assert_eq!(line.as_ref().unwrap().connect_info().address(), None);
+            kept.push((client, line));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod shares;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, request::Parts};
+use http::{HeaderMap, request::Parts};
 use prost::Message;
 use stoa_auth::{Access, Identity};
 use stoa_kernel::{Error, Kind, Reach, Result};
@@ -23,12 +23,13 @@ use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
 };
+use tonic::body::Body;
 
-pub use body::Holding;
-pub(crate) use body::{Idle, Whole, full};
+pub use body::Whole;
+pub(crate) use body::{Holding, Messages, full};
 pub(crate) use connection::{Connection, Connections};
 pub use quota::Charge;
-use quota::{Most, Quota};
+pub(crate) use quota::{Most, Quota};
 pub use rates::RateState;
 use rates::Rates;
 pub(crate) use rates::{LEFT, POLICY};
@@ -44,8 +45,12 @@ const SHARE_WAIT: Duration = Duration::from_secs(1);
 /// Time that a group of rows waits for its share: a stream that fails has to be sent
 /// again.
 const ROWS_SHARE_WAIT: Duration = Duration::from_secs(10);
+/// Time without progress after which a process that accepts nothing is not ready.
+const STUCK_MAX: Duration = Duration::from_secs(10);
 /// How many times the streams of one caller all callers of a tenant may open.
 const STREAMS_TENANT_FACTOR: usize = 8;
+/// Maximum size of one message of a stream that a caller sends, in bytes.
+pub const ROW_BYTES_MAX: usize = 256 * 1024;
 /// Header with which a gateway of the suite says that it has counted the request.
 pub(crate) const PASSED_ON: &str = "stoa-passed-on";
 
@@ -80,6 +85,8 @@ struct Inner {
     arrivals: Semaphore,
     rates: Rates,
     bytes: Quota,
+    /// Bytes of calls between services, which are a part of requests that count.
+    internal_bytes: Quota,
     streams: Quota,
     /// Bytes of answers that their callers have not taken.
     unread: Quota,
@@ -108,6 +115,14 @@ struct SignedRequest {
     payload: Vec<u8>,
 }
 
+/// The message of a request that consists of one, uncompressed.
+fn only_message(frame: &Bytes) -> Option<&[u8]> {
+    let (prefix, message) = frame.split_at_checked(PREFIX_BYTES)?;
+    let (flag, length) = prefix.split_first()?;
+    let length = u32::from_be_bytes(length.try_into().ok()?);
+    (*flag == 0 && usize::try_from(length).is_ok_and(|length| length == message.len())).then_some(message)
+}
+
 /// The right to be worked on.
 pub(crate) enum Turn {
     Share { _share: Share },
@@ -125,6 +140,7 @@ impl Door {
             arrivals: Semaphore::new(limits.arrivals_max),
             rates: Rates::new(&limits),
             bytes: Quota::new(Most { in_total: bytes, per_tenant: bytes / 2, per_caller: bytes / 4 }),
+            internal_bytes: Quota::new(Most { in_total: usize::MAX, per_tenant: usize::MAX, per_caller: usize::MAX }),
             streams: Quota::new(Most {
                 in_total: usize::MAX,
                 per_tenant: streams.saturating_mul(STREAMS_TENANT_FACTOR),
@@ -153,14 +169,16 @@ impl Door {
         &self.0.connections
     }
 
-    /// Why the process cannot take more requests, for its readiness.
+    /// Why the process cannot take requests, for its readiness. A process that is
+    /// busy can: it shares its places out. One that gets none done cannot.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        let connections = self.0.connections.problem();
-        connections.or_else(|| {
-            let taken = self.0.shares.are_taken() || self.0.arrivals.available_permits() == 0;
-            taken.then(|| "as many requests are in progress as the process accepts (limits.concurrency_max)".to_owned())
-        })
+        let for_long = |time: Duration| (time >= STUCK_MAX).then(|| time.as_secs());
+        if let Some(seconds) = for_long(self.0.connections.full_for()) {
+            return Some(format!("no connection can be accepted for {seconds} s (limits.connections_max)"));
+        }
+        let seconds = for_long(self.0.shares.stuck_for())?;
+        Some(format!("all requests in progress have been stuck for {seconds} s (limits.concurrency_max)"))
     }
 
     /// Lets a caller of a method in. Looks at the headers alone. Requests from the
@@ -170,25 +188,27 @@ impl Door {
     /// The refusal, and the rate that was exceeded if that is why.
     pub async fn arrive(&self, method: &str, headers: &HeaderMap, from: Option<&Origin>) -> Result<Visitor, Refusal> {
         let identity = self.identify(method, headers, from).await?;
-        let Some(known) = identity.as_ref().filter(|known| !known.internal) else {
-            return Ok(Visitor { identity, rate: None, who: None });
-        };
-        let who = Who::of(known);
-        let rate = match from {
-            Some(_) if !self.is_passed_on(headers).await => {
-                let (rate, taken) = self.0.rates.take(&who);
-                taken.map_err(|error| Refusal { error, rate: Some(rate.clone()) })?;
-                Some(rate)
+        let Some(known) = &identity else { return Ok(Visitor { identity, rate: None, who: None }) };
+        let who = (!known.internal).then(|| Who::of(known));
+        let (rate, taken) = match &who {
+            Some(who) if from.is_some() && !self.is_passed_on(headers) => {
+                let (rate, taken) = self.0.rates.take(who);
+                (Some(rate), taken)
             }
-            _ => None,
+            _ => (None, Ok(())),
         };
-        Ok(Visitor { identity, rate, who: Some(who) })
+        // What a caller may not do counts as well.
+        match taken.and_then(|()| self.0.access.judge(method, known)) {
+            Ok(()) => Ok(Visitor { identity, rate, who }),
+            Err(error) => Err(Refusal { error, rate }),
+        }
     }
 
     async fn identify(&self, method: &str, headers: &HeaderMap, from: Option<&Origin>) -> Result<Option<Identity>> {
         let connection = from.map(|origin| &origin.0);
-        if let Some(connection) = connection
-            && self.0.rates.shuts_out(connection.address())
+        let address = connection.and_then(Connection::address);
+        if let (Some(connection), Some(address)) = (connection, address)
+            && self.0.rates.shuts_out(address)
             && !self.0.access.knows(headers)
         {
             connection.end_without_caller();
@@ -198,18 +218,17 @@ impl Door {
         let permit = timeout(ARRIVAL_WAIT, self.0.arrivals.acquire()).await;
         let Ok(Ok(_permit)) = permit else { return Err(overloaded("too many requests are arriving")) };
         let identity = self.0.access.authenticate(method, headers).await;
-        match (&identity, connection) {
-            (Ok(Some(_)), Some(connection)) => connection.has_caller(),
-            (Err(error), Some(connection)) if error.kind() == Kind::Unauthenticated => self.0.rates.refused(connection.address()),
+        match &identity {
+            Ok(Some(_)) => connection.into_iter().for_each(Connection::has_caller),
+            Err(error) if error.kind() != Kind::Unavailable => address.into_iter().for_each(|address| self.0.rates.refused(address)),
             _ => {}
         }
         identity
     }
 
     /// Whether another process of the suite has counted the request.
-    async fn is_passed_on(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = headers.get(PASSED_ON).and_then(|value| value.to_str().ok()) else { return false };
-        self.0.access.is_service(token).await
+    fn is_passed_on(&self, headers: &HeaderMap) -> bool {
+        headers.get(PASSED_ON).and_then(|value| value.to_str().ok()).is_some_and(|token| self.0.access.is_gateway(token))
     }
 
     /// Maximum size of one message of a caller, in bytes.
@@ -218,6 +237,13 @@ impl Door {
         let limits = &self.0.limits;
         let has_link = visitor.who.as_ref().is_some_and(|who| who.has_link);
         if has_link { limits.link_bytes_max.min(limits.message_bytes_max) } else { limits.message_bytes_max }
+    }
+
+    /// Maximum size of one message of a stream, in bytes: no row is larger than the
+    /// object that it becomes.
+    #[must_use]
+    pub fn row_bytes_max(&self, visitor: &Visitor) -> usize {
+        self.message_bytes_max(visitor).min(ROW_BYTES_MAX)
     }
 
     /// Reads the body of a request whole, in the time that bodies have and at most
@@ -252,8 +278,9 @@ impl Door {
     pub(crate) fn verify_webhook(&self, visitor: &Visitor, parts: &Parts, frame: &Bytes) -> Result<()> {
         let access = &self.0.access;
         let Some(identity) = visitor.identity.as_ref().filter(|_| access.is_webhook(parts.uri.path())) else { return Ok(()) };
-        let request = frame.get(PREFIX_BYTES..).and_then(|message| SignedRequest::decode(message).ok());
-        access.verify_webhook(identity, &parts.headers, &request.unwrap_or_default().payload)
+        let request = only_message(frame).and_then(|message| SignedRequest::decode(message).ok());
+        let unreadable = || Error::invalid("payload", "cannot be read. Send one message, uncompressed.");
+        access.verify_webhook(identity, &parts.headers, &request.ok_or_else(unreadable)?.payload)
     }
 
     /// Refuses a caller who does not read the answers that it has asked for.
@@ -267,22 +294,34 @@ impl Door {
         }
     }
 
-    /// Charges the `bytes` of a whole answer until its caller has taken them.
+    /// An answer of a service, whose bytes count until the caller has taken them.
+    pub(crate) async fn whole(&self, visitor: &Visitor, body: Body) -> Whole {
+        Whole::of(body, self.unread(visitor)).await
+    }
+
+    /// An answer of text, whose bytes count until the caller has taken them.
     #[must_use]
-    pub fn answer<B>(&self, visitor: &Visitor, response: Response<B>, bytes: usize) -> Response<Holding<B, Option<Charge>>> {
-        let charge = visitor.who.as_ref().map(|who| {
-            let mut charge = self.0.unread.charge(who);
-            charge.force(bytes);
-            charge
-        });
-        response.map(|body| Holding::new(body, charge))
+    pub fn text(&self, visitor: &Visitor, bytes: Bytes) -> Whole {
+        Whole::text(bytes, self.unread(visitor))
+    }
+
+    fn unread(&self, visitor: &Visitor) -> Option<Charge> {
+        visitor.who.as_ref().map(|who| self.0.unread.charge(who))
+    }
+
+    /// Counts a message of a stream as a request.
+    pub(crate) fn counted(&self, visitor: &Visitor) -> Option<Box<dyn Fn() -> Result<()> + Send>> {
+        let (door, who) = (self.clone(), visitor.who.clone()?);
+        Some(Box::new(move || door.0.rates.take(&who).1))
     }
 
     /// Bytes that a caller uses, at first none.
     #[must_use]
     pub fn charge(&self, visitor: &Visitor) -> Charge {
-        let nobody = || Who { tenant: "".into(), caller: "".into(), has_link: false };
-        self.0.bytes.charge(&visitor.who.clone().unwrap_or_else(nobody))
+        match &visitor.who {
+            Some(who) => self.0.bytes.charge(who),
+            None => self.0.internal_bytes.charge(&Who { tenant: "".into(), caller: "".into(), has_link: false }),
+        }
     }
 
     /// Waits until it is the caller's turn.

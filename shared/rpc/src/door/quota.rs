@@ -7,8 +7,9 @@ use std::{
 
 use super::Who;
 
-/// An amount of which a caller and a tenant get at most a part. Nobody waits for
-/// it: two half-read bodies that wait for each other's bytes would wait for ever.
+/// An amount of which a caller and a tenant get at most a part, and never more than
+/// half of what others leave: some is always left for the next. Nobody waits for it:
+/// two half-read bodies that wait for each other's bytes would wait for ever.
 #[derive(Clone)]
 pub(crate) struct Quota(Arc<Inner>);
 
@@ -48,12 +49,12 @@ impl Quota {
         Charge { quota: self.clone(), who: who.clone(), amount: 0 }
     }
 
-    /// Whether a caller or its tenant has all that it may have.
+    /// Whether a caller has all that it may have. If everything is in use, those
+    /// who have some get no more.
     pub(crate) fn is_used_up(&self, who: &Who) -> bool {
         let (used, most) = (self.used(), &self.0.most);
-        let tenant = used.by_tenant.get(&who.tenant).copied().unwrap_or_default();
         let caller = used.by_caller.get(who).copied().unwrap_or_default();
-        used.in_total >= most.in_total || tenant >= most.per_tenant || caller >= most.per_caller
+        caller >= most.per_caller || (used.in_total >= most.in_total && caller > 0)
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -69,8 +70,11 @@ impl Charge {
         let mut used = self.quota.used();
         let tenant = used.by_tenant.get(&self.who.tenant).copied().unwrap_or_default();
         let caller = used.by_caller.get(&self.who).copied().unwrap_or_default();
-        let fits = |used: usize, most: usize| used.saturating_add(amount) <= most;
-        if !(fits(used.in_total, most.in_total) && fits(tenant, most.per_tenant) && fits(caller, most.per_caller)) {
+        let left_to_tenant = most.in_total.saturating_sub(used.in_total - tenant) / 2;
+        let tenant_max = left_to_tenant.min(most.per_tenant);
+        let left_to_caller = tenant_max.saturating_sub(tenant - caller) / 2;
+        let caller_max = left_to_caller.min(most.per_caller);
+        if caller.saturating_add(amount) > caller_max {
             return false;
         }
         used.in_total += amount;
@@ -135,32 +139,49 @@ impl Drop for Charge {
 mod tests {
     use super::*;
 
+    fn who(tenant: &str, caller: &str) -> Who {
+        Who { tenant: tenant.into(), caller: caller.into(), has_link: false }
+    }
+
+    fn take(quota: &Quota, tenant: &str, caller: &str, amount: usize) -> Option<Charge> {
+        let mut charge = quota.charge(&who(tenant, caller));
+        charge.add(amount).then_some(charge)
+    }
+
     #[test]
     fn callers_and_tenants_get_their_part_and_give_it_back() {
         let quota = Quota::new(Most { in_total: 100, per_tenant: 50, per_caller: 25 });
-        let who = |tenant: &str, caller: &str| Who { tenant: tenant.into(), caller: caller.into(), has_link: false };
         let mut ann = quota.charge(&who("acme", "ann"));
         assert!(ann.add(20) && !ann.add(6) && ann.add(5));
-        let mut bob = quota.charge(&who("acme", "bob"));
-        assert!(bob.add(25));
-        assert!(!quota.charge(&who("acme", "eve")).add(1), "the tenant has its half");
-        let elsewhere: Vec<Charge> = ["a", "b"]
-            .map(|caller| {
-                let mut charge = quota.charge(&who("other", caller));
-                assert!(charge.add(25));
-                charge
-            })
-            .into();
-        assert!(!quota.charge(&who("third", "x")).add(1), "everything is used");
-        drop((ann, elsewhere));
-        let mut third = quota.charge(&who("third", "x"));
-        assert!(third.set(25) && third.set(5) && !third.set(26));
-        assert!(quota.charge(&who("third", "x")).add(20), "what is given back can be taken again");
-        assert!(!quota.is_used_up(&who("third", "x")));
-        third.force(1000);
-        assert!(quota.is_used_up(&who("third", "x")) && quota.is_used_up(&who("fourth", "y")));
-        drop((bob, third));
+        assert!(take(&quota, "acme", "bob", 13).is_none(), "half of what Ann leaves of her tenant's half");
+        let bob = take(&quota, "acme", "bob", 12).unwrap();
+        let mut other = quota.charge(&who("other", "eve"));
+        assert!(!other.add(16) && other.add(15), "a quarter of what is left");
+        assert!(other.set(5) && !other.set(16) && other.set(15), "what is given back can be taken again");
+        drop((ann, bob, other));
         let used = quota.used();
         assert_eq!((used.in_total, used.by_tenant.len(), used.by_caller.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn some_is_always_left_for_the_next() {
+        let quota = Quota::new(Most { in_total: 1 << 20, per_tenant: 1 << 19, per_caller: 1 << 18 });
+        let mut taken = Vec::new();
+        for (tenant, caller) in (0..4).flat_map(|tenant| (0..4).map(move |caller| (tenant.to_string(), caller.to_string()))) {
+            let mut charge = quota.charge(&who(&tenant, &caller));
+            while charge.add(1024) {}
+            taken.push(charge);
+        }
+        assert!(take(&quota, "next", "caller", 16 * 1024).is_some());
+    }
+
+    #[test]
+    fn what_exists_is_charged_in_any_case() {
+        let quota = Quota::new(Most { in_total: 100, per_tenant: 100, per_caller: 30 });
+        let mut ann = quota.charge(&who("acme", "ann"));
+        ann.force(29);
+        assert!(!quota.is_used_up(&who("acme", "ann")));
+        ann.force(100);
+        assert!(quota.is_used_up(&who("acme", "ann")) && !quota.is_used_up(&who("acme", "bob")), "only who has some");
     }
 }

@@ -124,12 +124,7 @@ impl Rates {
     /// Counts one request. The caller's rate comes first: what it refuses does not
     /// use up the tenant's.
     pub(crate) fn take(&self, who: &Who) -> (RateState, Result<()>) {
-        if self.counted.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
-            self.callers.limiter.retain_recent();
-            self.tenants.limiter.retain_recent();
-            self.links.limiter.retain_recent();
-            self.refusals.limiter.retain_recent();
-        }
+        self.forget_sometimes();
         let (name, rate) = if who.has_link { ("link", &self.links) } else { ("caller", &self.callers) };
         let caller = match rate.take(who) {
             Ok(state) => state,
@@ -144,8 +139,18 @@ impl Rates {
         }
     }
 
+    fn forget_sometimes(&self) {
+        if self.counted.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
+            self.callers.limiter.retain_recent();
+            self.tenants.limiter.retain_recent();
+            self.links.limiter.retain_recent();
+            self.refusals.limiter.retain_recent();
+        }
+    }
+
     /// Counts a token from an address that was refused.
     pub(crate) fn refused(&self, address: IpAddr) {
+        self.forget_sometimes();
         if self.refusals.take(&address).is_err() {
             let now = Instant::now();
             let mut shut_out = self.shut_out();

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::Who;
 
@@ -35,6 +35,7 @@ struct State {
     per_tenant: usize,
     tenants: HashMap<Arc<str>, Tenant>,
     next_ticket: u64,
+    last_freed: Instant,
 }
 
 #[derive(Default)]
@@ -67,7 +68,8 @@ impl Shares {
     /// three quarters.
     pub(crate) fn new(places: usize) -> Self {
         let (per_caller, per_tenant) = ((places / 2).max(1), (places * 3 / 4).max(1));
-        Self(Arc::new(Mutex::new(State { free: places, per_caller, per_tenant, tenants: HashMap::new(), next_ticket: 0 })))
+        let (tenants, last_freed) = (HashMap::new(), Instant::now());
+        Self(Arc::new(Mutex::new(State { free: places, per_caller, per_tenant, tenants, next_ticket: 0, last_freed })))
     }
 
     /// Takes a place, waiting for it at most `wait`. `None` if there was none in
@@ -84,9 +86,10 @@ impl Shares {
         }
     }
 
-    /// Whether every place is taken.
-    pub(crate) fn are_taken(&self) -> bool {
-        self.state().free == 0
+    /// How long every place has been taken without one becoming free.
+    pub(crate) fn stuck_for(&self) -> Duration {
+        let state = self.state();
+        if state.free == 0 { state.last_freed.elapsed() } else { Duration::ZERO }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,6 +99,7 @@ impl Shares {
     fn give_back(&self, who: &Who) {
         let mut state = self.state();
         state.free += 1;
+        state.last_freed = Instant::now();
         state.leave(who);
         let mut granted = Vec::new();
         while state.free > 0
@@ -128,6 +132,7 @@ impl State {
             return Outcome::Granted;
         }
         if tenant.waiting >= WAITING_PER_TENANT_MAX || caller.waiting.len() >= WAITING_PER_CALLER_MAX {
+            self.forget(who);
             return Outcome::Refused;
         }
         let (grant, granted) = oneshot::channel();
@@ -237,7 +242,7 @@ mod tests {
         let bob = exhaust(&shares, &who("acme", "bob")).await;
         let eve = exhaust(&shares, &who("other", "eve")).await;
         assert_eq!((ann.len(), bob.len(), eve.len()), (4, 2, 2));
-        assert!(shares.are_taken());
+        assert_eq!(shares.state().free, 0);
         drop((ann, bob, eve));
         assert!(shares.state().tenants.is_empty(), "nothing is remembered of those who left");
         assert_eq!(shares.state().free, 8);
@@ -279,14 +284,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_queue_that_is_full_refuses_at_once() {
         let shares = Shares::new(1);
-        let ann = who("acme", "ann");
+        let (ann, bob) = (who("acme", "ann"), who("acme", "bob"));
         let _held = shares.take(&ann, LONG).await;
-        let mut waiting: Vec<_> = (0..WAITING_PER_CALLER_MAX).map(|_| Box::pin(shares.take(&ann, LONG))).collect();
-        for one in &mut waiting {
-            assert!(one.as_mut().now_or_never().is_none());
+        let refuses = |who: &Who| matches!(shares.take(who, LONG).now_or_never(), Some(None));
+        let mut waiting = Vec::new();
+        for caller in [&ann, &bob] {
+            assert!(!refuses(caller));
+            for _ in 0..WAITING_PER_CALLER_MAX {
+                let mut one = Box::pin(shares.take(caller, LONG));
+                assert!(one.as_mut().now_or_never().is_none());
+                waiting.push(one);
+            }
+            assert!(refuses(caller));
         }
-        assert!(matches!(shares.take(&ann, LONG).now_or_never(), Some(None)));
-        assert!(shares.take(&who("acme", "bob"), LONG).now_or_never().is_none(), "somebody else may still wait");
+        assert!(refuses(&who("acme", "carl")) && !refuses(&who("other", "eve")), "the tenant's queue is full");
+        assert!(!shares.state().tenants["acme"].callers.contains_key("carl"), "who was refused is forgotten");
     }
 
     /// Callers come, wait, give up and leave in any order: places are neither lost
