@@ -141,7 +141,9 @@ impl Attacker {
                 self.all(4, |a| a.send(head.clone(), body.clone())).await;
             }
             Way::JunkTokens => self.all(IN_FLIGHT, |a| a.call(JUNK.to_owned())).await,
-            Way::FullSpeed | Way::HangingKeys => self.all(IN_FLIGHT, |a| a.call(token.clone())).await,
+            Way::FullSpeed => self.all(IN_FLIGHT, |a| a.call(token.clone())).await,
+            // More than the process may have in progress.
+            Way::HangingKeys => self.all(6, |a| a.hold_streams(100)).await,
             Way::OversizedUpdates => {
                 let heads =
                     (0..DEALS).map(|nth| self.head("PATCH", &format!("/v1/deals/deal-{nth}?updateMask=customer"), &token, body.len()));
