@@ -10,7 +10,7 @@ use sea_orm::{
     Condition, ConnectionTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query},
 };
-use stoa_kernel::{Cx, Error, Result, Timestamp, etag, names};
+use stoa_kernel::{Cx, Error, Reach, Result, Timestamp, etag, names};
 use stoa_proto::{common::v1::ErrorReason, resource::Aggregate};
 
 use crate::{
@@ -90,9 +90,16 @@ pub fn id<T: Documents>(field: &str, name: &str) -> Result<String> {
 }
 
 /// The tenant's documents, to be narrowed and then read by [`first`] or [`all`].
+/// Whoever has only a link finds its object and nothing else.
 #[must_use]
 pub fn select<T: Documents>(cx: &Cx) -> Select<T> {
-    T::find().select_only().expr(column::<T>("id")).expr(column::<T>("document")).filter(column::<T>("tenant").eq(cx.tenant.clone()))
+    let documents =
+        T::find().select_only().expr(column::<T>("id")).expr(column::<T>("document")).filter(column::<T>("tenant").eq(cx.tenant.clone()));
+    match &cx.caller.reach {
+        Reach::Tenant | Reach::Partner(_) => documents,
+        // No object has an empty ID.
+        Reach::Object(name) => documents.filter(column::<T>("id").eq(id::<T>("link", name).unwrap_or_default())),
+    }
 }
 
 fn by_id<T: Documents>(cx: &Cx, id: &str) -> Select<T> {

@@ -2,7 +2,7 @@
 
 use proptest::{prelude::*, strategy::ValueTree};
 use prost::Message;
-use stoa_kernel::{Clock, Cx, page::PageKey};
+use stoa_kernel::{Clock, Cx, Reach, page::PageKey};
 use stoa_proto::{
     onboard::v1::Tier,
     resource::{Aggregate, ListRequest},
@@ -108,6 +108,25 @@ async fn a_document_is_written_once_per_version() {
         let missing =
             documents::get_referenced::<item::Entity, _>(db.store.read(), &cx(), "tier", "programs/p/tiers/none").await.unwrap_err();
         assert_eq!((missing.reason().as_str(), missing.fields()[0].field.as_str()), ("REFERENCE_NOT_FOUND", "tier"));
+    })
+    .await;
+}
+
+/// The room of this table says that everybody in the tenant sees all of it.
+#[tokio::test]
+async fn whoever_has_a_link_finds_only_its_object() {
+    each(async |db| {
+        for id in ["a", "b"] {
+            insert(&db.store, tier(id, id, 1)).await.unwrap();
+        }
+        let mut linked = cx();
+        linked.caller.reach = Reach::Object("programs/p/tiers/a".to_owned());
+        let sees = async |cx: &Cx, id: &str| documents::get::<item::Entity, _>(db.store.read(), cx, &tier(id, "", 0).name).await.is_ok();
+        assert!(sees(&linked, "a").await && !sees(&linked, "b").await && sees(&cx(), "b").await);
+        let (listed, _) = list(&db.store, &linked, &List { parent: "programs/p", ..List::default() }).await.unwrap();
+        assert_eq!(listed, [tier("a", "a", 1)]);
+        linked.caller.reach = Reach::Object("deals/a".to_owned());
+        assert!(!sees(&linked, "a").await, "a link for another noun");
     })
     .await;
 }
