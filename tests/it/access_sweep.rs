@@ -22,6 +22,16 @@ fn is_shut(status: &Status) -> bool {
     (status.code(), reason(status).as_str()) == (Code::PermissionDenied, "PERMISSION_MISSING")
 }
 
+/// Whether the method is opened by links and not by tokens.
+fn is_for_links(status: &Status) -> bool {
+    (status.code(), reason(status).as_str()) == (Code::Unauthenticated, "LINK_INVALID")
+}
+
+/// The reason that a caller gets who has nothing that opens a method.
+fn unknown(access: &Access) -> &'static str {
+    if matches!(access, Access::Signed { .. }) { "LINK_INVALID" } else { "TOKEN_INVALID" }
+}
+
 #[test]
 fn the_access_matrix_matches_its_snapshot() -> Result<()> {
     let rules = Rules::of_api().map_err(|e| anyhow::anyhow!("{e:?}"))?;
@@ -29,7 +39,7 @@ fn the_access_matrix_matches_its_snapshot() -> Result<()> {
 }
 
 #[test]
-fn every_method_requires_a_token() {
+fn every_method_requires_a_token_or_a_link() {
     let open = |access: &Access| matches!(access, Access::None | Access::Public);
     let open: Vec<String> = describe::methods().filter(|m| open(&describe::access(m))).map(|m| describe::path(&m)).collect();
     assert_eq!(open, Vec::<String>::new());
@@ -42,7 +52,8 @@ async fn without_a_token_no_method_answers() -> Result<()> {
         let path = describe::path(&method);
         for token in ["", "not-a-token", "a.b.c"] {
             let status = suite.grpc(&path, token).await?;
-            assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path} with `{token}`");
+            let refused = (Code::Unauthenticated, unknown(&describe::access(&method)));
+            assert_eq!((status.code(), reason(&status).as_str()), refused, "{path} with `{token}`");
         }
     }
     suite.finish().await
@@ -63,7 +74,7 @@ async fn every_role_has_access_to_what_the_matrix_says() -> Result<()> {
         for method in describe::methods() {
             let may = matches!(describe::access(&method), Access::Permission(permission) if roles.grants(role, &permission));
             let request = requests.build(&method, &Json::Null)?;
-            let shut = call(&suite, &method, &request, &token).await?.is_err_and(|status| is_shut(&status));
+            let shut = call(&suite, &method, &request, &token).await?.is_err_and(|status| is_shut(&status) || is_for_links(&status));
             assert_eq!(shut, !may, "{role} at {}", method.full_name());
         }
     }

@@ -54,12 +54,22 @@ impl Transcoder {
     /// Lets the caller in by its headers, before anything of the body is read.
     async fn enter(&self, route: &Route, variables: &[(&str, String)], parts: &Parts, body: Body) -> Response {
         let (rate, answer) = match self.door.arrive(&route.path, &parts.headers, parts.extensions.get::<Origin>()).await {
-            Err(refusal) => (refusal.rate, Err(status(refusal.error))),
+            Err(refusal) => (refusal.rate, Ok(self.refused(route, parts, &status(refusal.error)))),
             Ok(mut visitor) => (visitor.rate.take(), self.call(route, variables, parts, body, &visitor).await),
         };
         let mut response = answer.unwrap_or_else(|status| failure::response_to(&status, &parts.headers));
         if let Some(rate) = rate {
             rate.write(response.headers_mut());
+        }
+        response
+    }
+
+    /// Answers a call that did not get as far as the services, which would record it.
+    fn refused(&self, route: &Route, parts: &Parts, status: &Status) -> Response {
+        let id = self.door.note_refusal(&route.path, &parts.headers, status);
+        let mut response = failure::response_to(status, &parts.headers);
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert("x-request-id", id);
         }
         response
     }

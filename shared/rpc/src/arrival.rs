@@ -1,7 +1,7 @@
 //! The request ID: given by the caller or by us, and the same in the log, in
 //! the context of the operation and in the answer.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use stoa_auth::Identity;
 use stoa_kernel::{Cx, ids};
 use tonic::body::Body;
@@ -31,16 +31,20 @@ pub(crate) fn request_id() -> String {
 pub(crate) fn identify(request: &mut http::Request<Body>) -> String {
     request.extensions_mut().remove::<Cx>();
     request.extensions_mut().remove::<Identity>();
-    let given = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok());
-    let sound = |id: &&str| !id.is_empty() && id.len() <= ID_BYTES_MAX && id.bytes().all(|b| b.is_ascii_graphic());
-    if let Some(id) = given.filter(sound) {
-        return id.to_owned();
+    if let Some(id) = given(request.headers()) {
+        return id;
     }
     let id = ids::new_id();
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
     id
+}
+
+/// The ID that a request brings, if it can be logged.
+pub(crate) fn given(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    (!id.is_empty() && id.len() <= ID_BYTES_MAX && id.bytes().all(|b| b.is_ascii_graphic())).then(|| id.to_owned())
 }
 
 /// Tells the context the request ID and when the answer is due, so that calls to

@@ -131,6 +131,11 @@ impl Call {
         response.map(|inner| Body::new(Followed { inner, call: self }))
     }
 
+    /// Ends a call that has no answer of a service.
+    pub(crate) fn end(mut self, code: Code) {
+        self.record(code);
+    }
+
     fn record(&mut self, code: Code) {
         if std::mem::replace(&mut self.recorded, true) {
             return;

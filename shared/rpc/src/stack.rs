@@ -23,7 +23,7 @@ use crate::{
     arrival, deadline,
     door::{Holding, Messages, full},
     expiry::Expiry,
-    observe::{self, Call, Meters, Method},
+    observe::{self, Call, Method},
     size::{self, Limited, PREFIX_BYTES},
 };
 
@@ -74,12 +74,11 @@ where
     S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
-    let shared = Arc::new(Shared { meters: Meters::new(), limit: Duration::from_millis(door.limits().deadline_ms_max), door, admission });
+    let shared = Arc::new(Shared { limit: Duration::from_millis(door.limits().deadline_ms_max), door, admission });
     BoxCloneSyncService::new(Stack { services, shared })
 }
 
 struct Shared {
-    meters: Meters,
     limit: Duration,
     door: Door,
     admission: Admission,
@@ -124,7 +123,7 @@ where
     // Metrics and the access log see the answer that the caller sees, so they
     // are outside of everything that can create one.
     let path = request.uri().path();
-    let call = Call::start(&shared.meters, path, &id, &span);
+    let call = Call::start(shared.door.meters(), path, &id, &span);
     let method = observe::method(path);
 
     // The end of the token is set here once it is known. An open stream ends with

@@ -15,6 +15,7 @@ async fn a_caller_without_a_valid_token_is_refused_before_its_body_is_read() {
         let request = http::Request::post("/v1/programs").header("authorization", token).body(never).unwrap();
         let refused = plain().oneshot(request).await.unwrap();
         assert_eq!((refused.status().as_u16(), &refused.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
+        assert!(refused.headers().contains_key("x-request-id"), "refusals are found by ID, too");
         assert_eq!(json(refused).await["details"][0]["reason"], "TOKEN_INVALID");
     }
 }

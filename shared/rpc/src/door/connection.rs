@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
@@ -15,6 +15,7 @@ use std::{
 
 use futures::{Stream, StreamExt, stream};
 use ipnet::IpNet;
+use opentelemetry::{global, metrics::Gauge};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -23,6 +24,9 @@ use tokio::{
 use tonic::transport::server::{Connected, TcpIncoming};
 
 use crate::Limits;
+
+static OPEN: LazyLock<Gauge<u64>> =
+    LazyLock::new(|| global::meter("stoa_rpc").u64_gauge("rpc.server.connections").with_description("Open connections").build());
 
 /// Time between two looks at whether a connection has to end.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -105,6 +109,7 @@ impl Connections {
             return None;
         }
         open.in_total += 1;
+        OPEN.record(open.in_total as u64, &[]);
         if open.in_total == self.0.in_total_max {
             open.full_since = Some(now);
         }
@@ -204,6 +209,7 @@ impl Drop for State {
     fn drop(&mut self) {
         let mut open = self.connections.open();
         open.in_total -= 1;
+        OPEN.record(open.in_total as u64, &[]);
         open.full_since = None;
         if let Some(count) = open.by_address.get_mut(&self.address) {
             *count -= 1;

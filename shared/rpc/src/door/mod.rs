@@ -17,13 +17,13 @@ use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
 use prost::Message;
 use stoa_auth::{Access, Identity};
-use stoa_kernel::{Error, Kind, Reach, Result};
+use stoa_kernel::{Error, Kind, Reach, Result, ids};
 use stoa_proto::common::v1::ErrorReason;
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
 };
-use tonic::body::Body;
+use tonic::{Status, body::Body};
 
 pub use body::Whole;
 pub(crate) use body::{Holding, Messages, full};
@@ -36,7 +36,11 @@ pub(crate) use rates::{LEFT, POLICY};
 pub(crate) use shares::Share;
 use shares::Shares;
 
-use crate::{Limits, size::PREFIX_BYTES};
+use crate::{
+    Limits, arrival,
+    observe::{Call, Meters},
+    size::PREFIX_BYTES,
+};
 
 /// Time that a request waits until its token can be looked at.
 const ARRIVAL_WAIT: Duration = Duration::from_secs(2);
@@ -95,6 +99,7 @@ struct Inner {
     /// otherwise wait for the request that they are a part of.
     internal: Arc<Semaphore>,
     connections: Connections,
+    meters: Meters,
 }
 
 /// A caller who has come through the door.
@@ -150,6 +155,7 @@ impl Door {
             shares: Shares::new(limits.concurrency_max),
             internal: Arc::new(Semaphore::new(limits.concurrency_max)),
             connections: Connections::new(&limits),
+            meters: Meters::new(),
             access,
             limits,
         }))
@@ -163,6 +169,19 @@ impl Door {
 
     pub(crate) fn access(&self) -> &Access {
         &self.0.access
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// Records a call that was not let in, and returns the ID by which it is found.
+    #[must_use]
+    pub fn note_refusal(&self, method: &str, headers: &HeaderMap, refused: &Status) -> String {
+        let id = arrival::given(headers).unwrap_or_else(ids::new_id);
+        let span = tracing::info_span!("refused", request_id = id);
+        Call::start(&self.0.meters, method, &id, &span).end(refused.code());
+        id
     }
 
     pub(crate) fn connections(&self) -> &Connections {
