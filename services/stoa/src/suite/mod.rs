@@ -202,7 +202,6 @@ impl Suite {
     }
 
     /// Returns the gateway in front of the services, here or elsewhere.
-    #[must_use]
     pub fn http(&self) -> axum::Router {
         let services = PILLARS.into_iter().chain(["events"]).map(|name| (name.to_owned(), self.front.clone())).collect();
         gateway(GatewayConfig { services, door: self.door.clone() })

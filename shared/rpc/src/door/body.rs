@@ -15,7 +15,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use stoa_kernel::{Error, Kind, Result};
 use stoa_proto::common::v1::ErrorReason;
-use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, body::Body};
 
@@ -112,7 +112,7 @@ type Counted = Box<dyn Fn() -> Result<()> + Send>;
 
 impl Messages {
     pub(crate) fn new(inner: Limited, idle_max: Duration, counted: Option<Counted>) -> Self {
-        Self { inner, idle_max, idle: Box::pin(sleep(idle_max)), seen: 0, counted, ended: false }
+        Self { inner, idle_max, idle: Box::pin(sleep_until(Instant::now() + idle_max)), seen: 0, counted, ended: false }
     }
 
     /// Notes that messages have arrived, and counts them.
@@ -120,7 +120,7 @@ impl Messages {
         let new = self.inner.complete() - self.seen;
         if new > 0 {
             self.seen += new;
-            self.idle.set(sleep(self.idle_max));
+            self.idle.as_mut().reset(Instant::now() + self.idle_max);
         }
         match &self.counted {
             Some(count) => (0..new).try_for_each(|_| count()),
@@ -204,7 +204,7 @@ impl Whole {
 }
 
 async fn drop_late(frames: Arc<Mutex<Frames>>) {
-    sleep(ANSWER_READ_MAX).await;
+    sleep_until(Instant::now() + ANSWER_READ_MAX).await;
     let mut frames = frames.lock().unwrap_or_else(PoisonError::into_inner);
     let message = "the answer was not read in time. Read it at once, or ask for a smaller page.";
     frames.left = VecDeque::from([Err(status(Error::new(Kind::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)))]);

@@ -19,7 +19,7 @@ use opentelemetry::{global, metrics::Gauge};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep, sleep, sleep_until},
+    time::{Instant, Sleep, sleep_until},
 };
 use tonic::transport::server::{Connected, TcpIncoming};
 
@@ -86,7 +86,7 @@ impl Connections {
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept a connection");
-                        sleep(ACCEPT_PAUSE).await;
+                        sleep_until(Instant::now() + ACCEPT_PAUSE).await;
                     }
                 }
             }
@@ -118,7 +118,7 @@ impl Connections {
         let used = Mutex::new(Used { requests: 0, since: now });
         let (has_caller, ends) = (AtomicBool::new(false), AtomicBool::new(false));
         let state = State { connections: self.clone(), address, is_proxy, opened: now, used, has_caller, ends };
-        Some(Line { socket, connection: Connection(Arc::new(state)), look: Box::pin(sleep(LOOK_EVERY)) })
+        Some(Line { socket, connection: Connection(Arc::new(state)), look: Box::pin(sleep_until(now + LOOK_EVERY)) })
     }
 
     /// How long a connection may be idle now.
@@ -253,7 +253,7 @@ impl AsyncRead for Line {
         while self.look.as_mut().poll(cx).is_ready() {
             match self.connection.ends() {
                 None => return Poll::Ready(Ok(())),
-                Some(again) => self.look.as_mut().set(sleep_until(again)),
+                Some(again) => self.look.as_mut().reset(again),
             }
         }
         if self.connection.0.ends.load(Ordering::Relaxed) {

@@ -10,14 +10,15 @@ mod connection;
 mod quota;
 mod rates;
 mod shares;
+mod signed;
+mod visitor;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
-use prost::Message;
 use stoa_auth::{Access, Identity};
-use stoa_kernel::{Error, Kind, Reach, Result, ids};
+use stoa_kernel::{Error, Kind, Result, ids};
 use stoa_proto::common::v1::ErrorReason;
 use tokio::{
     sync::Semaphore,
@@ -33,13 +34,13 @@ pub(crate) use quota::{Most, Quota};
 pub use rates::RateState;
 use rates::Rates;
 pub(crate) use rates::{LEFT, POLICY};
-pub(crate) use shares::Share;
-use shares::Shares;
+use shares::{Share, Shares};
+pub use visitor::{Origin, Refusal, Rows, Visitor};
+pub(crate) use visitor::{Turn, Who};
 
 use crate::{
     Limits, arrival,
     observe::{Call, Meters},
-    size::PREFIX_BYTES,
 };
 
 /// Time that a request waits until its token can be looked at.
@@ -57,26 +58,6 @@ const STREAMS_TENANT_FACTOR: usize = 8;
 pub const ROW_BYTES_MAX: usize = 256 * 1024;
 /// Header with which a gateway of the suite says that it has counted the request.
 pub(crate) const PASSED_ON: &str = "stoa-passed-on";
-
-/// A caller, for fair shares.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Who {
-    pub(crate) tenant: Arc<str>,
-    /// Subject and issuer: the same subject of another issuer is another caller.
-    pub(crate) caller: Arc<str>,
-    /// Whether it is whoever has a link for the object that `caller` names.
-    pub(crate) has_link: bool,
-}
-
-impl Who {
-    fn of(identity: &Identity) -> Self {
-        let (tenant, caller) = (identity.tenant.as_str().into(), &identity.caller);
-        match &caller.reach {
-            Reach::Object(name) => Self { tenant, caller: name.as_str().into(), has_link: true },
-            _ => Self { tenant, caller: format!("{} {}", caller.subject, caller.issuer).into(), has_link: false },
-        }
-    }
-}
 
 /// The door of a process. Clones are the same door: the gateway, the services and
 /// what is passed on share its limits.
@@ -100,39 +81,6 @@ struct Inner {
     internal: Arc<Semaphore>,
     connections: Connections,
     meters: Meters,
-}
-
-/// A caller who has come through the door.
-pub struct Visitor {
-    /// The caller. `None` if the method is public.
-    pub identity: Option<Identity>,
-    /// What is left of its rate, if it was counted.
-    pub rate: Option<RateState>,
-    who: Option<Who>,
-}
-
-/// The request of every method that takes webhooks.
-#[derive(Clone, PartialEq, Message)]
-struct SignedRequest {
-    #[prost(string, tag = "1")]
-    link: String,
-    #[prost(bytes = "vec", tag = "2")]
-    payload: Vec<u8>,
-}
-
-/// The message of a request that consists of one, uncompressed.
-fn only_message(frame: &Bytes) -> Option<&[u8]> {
-    let (prefix, message) = frame.split_at_checked(PREFIX_BYTES)?;
-    let (flag, length) = prefix.split_first()?;
-    let length = u32::from_be_bytes(length.try_into().ok()?);
-    (*flag == 0 && usize::try_from(length).is_ok_and(|length| length == message.len())).then_some(message)
-}
-
-/// The right to be worked on.
-pub(crate) enum Turn {
-    Share { _share: Share },
-    Internal { _permit: tokio::sync::OwnedSemaphorePermit },
-    Public,
 }
 
 impl Door {
@@ -192,7 +140,7 @@ impl Door {
     /// busy can: it shares its places out. One that gets none done cannot.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        let for_long = |time: Duration| (time >= STUCK_MAX).then(|| time.as_secs());
+        let for_long = |time: Duration| (time >= STUCK_MAX).then_some(time.as_secs());
         if let Some(seconds) = for_long(self.0.connections.full_for()) {
             return Some(format!("no connection can be accepted for {seconds} s (limits.connections_max)"));
         }
@@ -297,9 +245,7 @@ impl Door {
     pub(crate) fn verify_webhook(&self, visitor: &Visitor, parts: &Parts, frame: &Bytes) -> Result<()> {
         let access = &self.0.access;
         let Some(identity) = visitor.identity.as_ref().filter(|_| access.is_webhook(parts.uri.path())) else { return Ok(()) };
-        let request = only_message(frame).and_then(|message| SignedRequest::decode(message).ok());
-        let unreadable = || Error::invalid("payload", "cannot be read. Send one message, uncompressed.");
-        access.verify_webhook(identity, &parts.headers, &request.ok_or_else(unreadable)?.payload)
+        access.verify_webhook(identity, &parts.headers, &signed::payload(frame)?)
     }
 
     /// Refuses a caller who does not read the answers that it has asked for.
@@ -378,50 +324,6 @@ impl Door {
 
     pub(crate) fn rows(&self, visitor: &Visitor) -> Rows {
         Rows(Some((self.clone(), visitor.identity.is_some(), visitor.who.clone())))
-    }
-}
-
-/// The connection on which a request came from the network, in its extensions.
-#[derive(Clone)]
-pub struct Origin(pub(crate) Connection);
-
-/// Why a request was not let in.
-pub struct Refusal {
-    /// The error.
-    pub error: Error,
-    /// What is left of the rate, if it was counted.
-    pub rate: Option<RateState>,
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self { error, rate: None }
-    }
-}
-
-/// The turns of the rows in a stream: each group waits for its own.
-#[derive(Clone, Default)]
-pub struct Rows(Option<(Door, bool, Option<Who>)>);
-
-impl Rows {
-    /// The turns of a request's rows. If it did not come through a door, nobody
-    /// waits.
-    #[must_use]
-    pub fn of<T>(request: &tonic::Request<T>) -> Self {
-        request.extensions().get::<Self>().cloned().unwrap_or_default()
-    }
-
-    /// Waits for the turn of a group of rows and works on it.
-    ///
-    /// # Errors
-    /// RESOURCE_EXHAUSTED `OVERLOADED` if it takes too long, and what the work
-    /// fails with.
-    pub async fn work<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let _turn = match &self.0 {
-            Some((door, is_known, who)) => Some(door.turn_within(*is_known, who.as_ref(), ROWS_SHARE_WAIT).await?),
-            None => None,
-        };
-        work.await
     }
 }
 

@@ -140,7 +140,7 @@ impl Rates {
     }
 
     fn forget_sometimes(&self) {
-        if self.counted.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
+        if self.counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(FORGET_EVERY) {
             self.callers.limiter.retain_recent();
             self.tenants.limiter.retain_recent();
             self.links.limiter.retain_recent();
