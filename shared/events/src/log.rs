@@ -1,6 +1,5 @@
 //! Reading the log.
 
-use futures::FutureExt;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
     sea_query::Expr,
@@ -14,7 +13,7 @@ use stoa_proto::events::v1::Event;
 use stoa_store::{
     DbResult, Store, Tx,
     filter::{self, Field},
-    sized,
+    sized::{self, Found},
 };
 use tokio::sync::watch;
 
@@ -58,6 +57,13 @@ struct Sized {
     bytes: i64,
 }
 
+/// The first of some events.
+struct First {
+    events: Vec<Event>,
+    /// The position after which there are more of them.
+    more_after: Option<i64>,
+}
+
 /// The log of one service.
 #[derive(Clone)]
 pub struct EventLog {
@@ -92,21 +98,25 @@ impl EventLog {
     /// The errors of the store.
     pub async fn read(&self, after: i64, limit: u64) -> Result<Vec<Event>> {
         let query = log::Entity::find().filter(log::Column::Position.gt(after)).limit(limit);
-        let (events, _) = self.first(query, |bytes| page::fit(bytes.iter().copied(), EVENT_BYTES_PER_READ_MAX)).await?;
-        Ok(events)
+        Ok(self.first(query, |bytes| page::fit(bytes.iter().copied(), EVENT_BYTES_PER_READ_MAX)).await?.events)
     }
 
-    /// As many of the selected events as fit, in the order of positions, and
-    /// whether these are all.
-    async fn first(&self, events: Select<log::Entity>, fit: impl Fn(&[u64]) -> usize) -> Result<(Vec<Event>, bool)> {
-        let events = events.order_by_asc(log::Column::Position);
+    /// As many of the selected events as fit, in the order of positions.
+    async fn first(&self, events: Select<log::Entity>, fit: impl Fn(&[u64]) -> usize) -> Result<First> {
         let (bytes, small) = (sized::bytes(Expr::col(log::Column::Data)), sized::if_small(Expr::col(log::Column::Data)));
         let other = log::Column::iter().filter(|column| !matches!(column, log::Column::Data));
-        let sizes = events.clone().select_only().columns(other).expr_as(small, "data").expr_as(bytes, "bytes");
-        let sized = sizes.into_model::<Sized>().all(self.store.read()).await.db()?;
-        let sized = sized.into_iter().map(|Sized { row, bytes }| (bytes, row)).collect();
-        let (rows, is_all) = sized::fill(fit, sized, |count| events.limit(count).all(self.store.read()).map(DbResult::db)).await?;
-        Ok((rows.into_iter().map(Event::from).collect(), is_all))
+        let sizes = events.order_by_asc(log::Column::Position).select_only().columns(other).expr_as(small, "data").expr_as(bytes, "bytes");
+        let found = sizes.into_model::<Sized>().all(self.store.read()).await.db()?;
+        let positions: Vec<i64> = found.iter().map(|found| found.row.position.unwrap_or_default()).collect();
+        let found = found.into_iter().map(|Sized { row, bytes }| Found { key: row.seq, bytes: bytes.unsigned_abs(), row }).collect();
+        let (rows, last) = sized::fill(fit, found, |keys| self.whole(keys)).await?;
+        let more_after = last.and_then(|last| positions.get(last)).copied();
+        Ok(First { events: rows.into_iter().map(Event::from).collect(), more_after })
+    }
+
+    async fn whole(&self, keys: Vec<i64>) -> Result<Vec<Found<i64, log::Model>>> {
+        let rows = log::Entity::find().filter(log::Column::Seq.is_in(keys)).all(self.store.read()).await.db()?;
+        Ok(rows.into_iter().map(|row| Found { key: row.seq, bytes: row.data.len() as u64, row }).collect())
     }
 
     /// The last position assigned. 0 for an empty log.
@@ -147,11 +157,11 @@ impl EventLog {
             Reach::Partner(id) => query = query.filter(log::Column::Partner.eq(names::name("partners", id))),
             Reach::Object(_) => return Ok((Vec::new(), String::new())),
         }
-        let (mut events, is_last) = self.first(query.limit(page.fetch()), |bytes| page.fit(bytes.iter().copied())).await?;
+        let First { mut events, more_after } = self.first(query.limit(page.fetch()), |bytes| page.fit(bytes.iter().copied())).await?;
         for event in &mut events {
             event.position = positions.seal(event.position);
         }
-        let next = page.after(events.last().filter(|_| !is_last), |last| vec![last.position.to_string()]);
+        let next = page.after(more_after.as_ref(), |last| vec![positions.seal(*last).to_string()]);
         Ok((events, next))
     }
 }

@@ -4,13 +4,16 @@ use std::{collections::HashSet, sync::Arc};
 
 use prost::Message;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, Iterable, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use stoa_kernel::{Cx, Error, Kind, Result, Timestamp, page::Page};
 use stoa_proto::common::v1::ErrorReason;
 use stoa_proto::events::v1::{Event, ParkedEvent};
-use stoa_store::{DbResult, Store, Tx, sized};
+use stoa_store::{
+    DbResult, Store, Tx,
+    sized::{self, Found},
+};
 
 use crate::{
     apply::HandlerError,
@@ -53,17 +56,36 @@ pub async fn list(store: &Store, service: &str, cx: &Cx, page: &Page) -> Result<
             .filter(Condition::any().add(Column::ParkTime.gt(time)).add(Condition::all().add(Column::ParkTime.eq(time)).add(same_time)));
     }
     let query = query.order_by_asc(Column::ParkTime).order_by_asc(Column::Subscription).order_by_asc(Column::EventId);
-    let sizes = query.clone().select_only().expr(sized::bytes(Expr::col(Column::Event))).limit(page.fetch());
-    let sizes: Vec<i64> = sizes.into_tuple().all(store.read()).await.db()?;
-    if sizes.is_empty() {
-        return Ok((Vec::new(), String::new()));
-    }
-    let count = page.fit(sizes.iter().map(|bytes| bytes.unsigned_abs()));
-    let rows = query.limit(count as u64).all(store.read()).await.db()?;
-    let last = rows.last().filter(|_| count < sizes.len());
-    let next = page.after(last, |row| vec![row.park_time.to_string(), row.subscription.clone(), row.event_id.clone()]);
+    let (bytes, small) = (sized::bytes(Expr::col(Column::Event)), sized::if_small(Expr::col(Column::Event)));
+    let other = Column::iter().filter(|column| !matches!(column, Column::Event));
+    let sizes = query.select_only().columns(other).expr_as(small, "event").expr_as(bytes, "bytes").limit(page.fetch());
+    let found = sizes.into_model::<Sized>().all(store.read()).await.db()?;
+    let keys: Vec<_> = found.iter().map(|Sized { row, .. }| (row.park_time, row.subscription.clone(), row.event_id.clone())).collect();
+    let found = found.into_iter().map(|Sized { row, bytes }| row_of(bytes.unsigned_abs(), row)).collect();
+    let (rows, last) = sized::fill(|bytes| page.fit(bytes.iter().copied()), found, |keys| whole(store, cx, keys)).await?;
+    let next = page.after(last.and_then(|last| keys.get(last)), |(time, subscription, event_id)| {
+        vec![time.to_string(), subscription.clone(), event_id.clone()]
+    });
     let events = rows.iter().map(|row| proto(service, row)).collect::<Result<Vec<_>>>()?;
     Ok((events, next))
+}
+
+/// A row, with its event if that is small, and the size of the event.
+#[derive(FromQueryResult)]
+struct Sized {
+    #[sea_orm(nested)]
+    row: Model,
+    bytes: i64,
+}
+
+fn row_of(bytes: u64, row: Model) -> Found<(String, String), Model> {
+    Found { key: (row.subscription.clone(), row.event_id.clone()), bytes, row }
+}
+
+async fn whole(store: &Store, cx: &Cx, keys: Vec<(String, String)>) -> Result<Vec<Found<(String, String), Model>>> {
+    let key = Expr::tuple([Expr::col(Column::Subscription), Expr::col(Column::EventId)]);
+    let rows = Entity::find().filter(Column::Tenant.eq(&cx.tenant)).filter(key.in_tuples(keys)).all(store.read()).await.db()?;
+    Ok(rows.into_iter().map(|row| row_of(row.event.len() as u64, row)).collect())
 }
 
 /// Number of parked events of a subscription, in all tenants.

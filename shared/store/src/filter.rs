@@ -121,6 +121,11 @@ impl Field {
         self
     }
 
+    /// The column as rows have it.
+    pub(crate) fn stored_column(&self) -> Expr {
+        column(self)
+    }
+
     /// The column as lists are ordered by it.
     pub(crate) fn ordered_column(&self) -> Expr {
         if let Kind::Text = self.kind { ordered(self) } else { column(self) }

@@ -1,8 +1,7 @@
 //! Pages of documents: filtered, ordered, and continued after the last row.
 
-use futures::FutureExt;
 use sea_orm::{
-    Condition, ConnectionTrait, IdenStatic, Iterable, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    Condition, ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
     sea_query::{Expr, ExprTrait},
 };
 use stoa_kernel::{
@@ -37,33 +36,50 @@ where
     let page = Page::read(key, cx, &query, request.page_size(), request.page_token())?;
     let order_by = if request.order_by().is_empty() { T::ORDER } else { request.order_by() };
     let order = Ordering::read(order_by, T::FILTER)?;
-    let mut rows = documents::select::<T>(cx)
-        .filter(T::scope(cx))
-        .filter(within::<T>(request.parent())?)
-        .filter(filter::condition(request.filter(), T::FILTER, cx.now)?)
-        .limit(page.fetch());
+    let matching = documents::select::<T>(cx).filter(T::scope(cx)).filter(within::<T>(request.parent())?).filter(filter::condition(
+        request.filter(),
+        T::FILTER,
+        cx.now,
+    )?);
+    let (keys, rows) = sizes::<T, C>(conn, matching.clone(), &order, &page).await?;
+    let read = |ids: Vec<String>| large::<T, C>(conn, matching.filter(documents::column::<T>("id").is_in(ids)));
+    let (found, last) = sized::fill(|bytes| page.fit(bytes.iter().copied()), rows, read).await?;
+    let next = page.after(last.and_then(|last| keys.get(last)), Clone::clone);
+    let found = found.into_iter().map(documents::read::<T>).collect::<Result<Vec<_>>>()?;
+    Ok(R::response(found.into_iter().map(|document| T::at(document, cx.now)).collect(), next))
+}
+
+/// A document's ID and its bytes.
+type Row = sized::Found<String, (String, Vec<u8>)>;
+
+/// The rows of a page by their sizes, and their keys in the order.
+async fn sizes<T: Documents, C: ConnectionTrait>(
+    conn: &C,
+    matching: Select<T>,
+    order: &Ordering<'_>,
+    page: &Page,
+) -> Result<(Vec<Vec<String>>, Vec<Row>)> {
+    let (id, document) = (documents::column::<T>("id"), documents::column::<T>("document"));
+    let mut rows = matching.limit(page.fetch());
     if !page.after.is_empty() {
         rows = rows.filter(order.behind(&page.after)?);
     }
     for column in order.columns() {
         rows = rows.order_by(column, order.direction.clone());
     }
-    let (found, is_last) = fill::<T, C>(conn, rows, &page).await?;
-    let next = page.after(found.last().filter(|_| !is_last), |last| order.cursor::<T>(cx, last));
-    Ok(R::response(found.into_iter().map(|document| T::at(document, cx.now)).collect(), next))
+    let sizes = rows.select_only().expr(sized::bytes(document.clone())).expr(id).expr(order.written()).expr(sized::if_small(document));
+    let found: Vec<(i64, String, Option<String>, Vec<u8>)> = sizes.into_tuple().all(conn).await.db()?;
+    let row = |(bytes, id, value, document): (i64, String, Option<String>, Vec<u8>)| {
+        let key = order.key(value.unwrap_or_default(), &id);
+        (key, Row { key: id.clone(), bytes: bytes.unsigned_abs(), row: (id, document) })
+    };
+    Ok(found.into_iter().map(row).unzip())
 }
 
-/// As many of the selected documents as the page holds, and whether these are
-/// all.
-async fn fill<T: Documents, C: ConnectionTrait>(conn: &C, rows: Select<T>, page: &Page) -> Result<(Vec<T::Document>, bool)> {
-    let column = documents::column::<T>;
-    let (bytes, small) = (sized::bytes(column("document")), sized::if_small(column("document")));
-    let sizes = rows.clone().select_only().expr(bytes).expr(column("id")).expr(small);
-    let sized: Vec<(i64, String, Vec<u8>)> = sizes.into_tuple().all(conn).await.db()?;
-    let sized = sized.into_iter().map(|(bytes, id, document)| (bytes, (id, document))).collect();
-    let first = |count| rows.limit(count).into_tuple::<(String, Vec<u8>)>().all(conn).map(DbResult::db);
-    let (found, is_last) = sized::fill(|bytes| page.fit(bytes.iter().copied()), sized, first).await?;
-    Ok((found.into_iter().map(documents::read::<T>).collect::<Result<_>>()?, is_last))
+/// All of the selected rows.
+async fn large<T: Documents, C: ConnectionTrait>(conn: &C, rows: Select<T>) -> Result<Vec<Row>> {
+    let found: Vec<(String, Vec<u8>)> = rows.into_tuple().all(conn).await.db()?;
+    Ok(found.into_iter().map(|(id, document)| Row { key: id.clone(), bytes: document.len() as u64, row: (id, document) }).collect())
 }
 
 /// Only documents below a parent, if names are nested. Below any parent if its
@@ -111,22 +127,14 @@ impl<'a> Ordering<'a> {
         Ok(if self.direction == Order::Asc { columns.gt(values) } else { columns.lt(values) })
     }
 
-    fn cursor<T: Documents>(&self, cx: &Cx, last: &T::Document) -> Vec<String> {
-        let id = names::key("name", T::Document::PATTERN, last.resource_name()).unwrap_or_default();
-        let Some(field) = self.field else { return vec![id] };
-        let column = <T::Column as Iterable>::iter().find(|c| c.as_str() == field.column);
-        let row = documents::row::<T>(cx, last, Vec::new()).map(|(_, row)| row).ok();
-        let value = row.zip(column).map(|(row, column)| row.get(column));
-        vec![value.map(written).unwrap_or_default(), id]
+    /// The value of the order's field as text.
+    fn written(&self) -> Expr {
+        self.field.map_or_else(|| Expr::val(""), Field::stored_column).cast_as("text")
     }
-}
 
-fn written(value: Value) -> String {
-    match value {
-        Value::BigInt(Some(n)) => n.to_string(),
-        Value::Int(Some(n)) => n.to_string(),
-        Value::String(Some(text)) => text,
-        _ => String::new(),
+    /// The key of a row: what a page begins behind.
+    fn key(&self, value: String, id: &str) -> Vec<String> {
+        self.field.map(|_| value).into_iter().chain([id.to_owned()]).collect()
     }
 }
 

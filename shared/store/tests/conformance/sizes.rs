@@ -1,16 +1,23 @@
 //! Large documents: refused beyond a limit, and few on a page.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use proptest::{prelude::*, strategy::ValueTree};
 use prost::Message;
-use stoa_kernel::{Caller, Cx, Kind, Result, page::PAGE_BYTES_MAX};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm_migration::async_trait;
+use stoa_kernel::{
+    Caller, Cx, Kind, Result,
+    page::{PAGE_BYTES_MAX, PageKey},
+};
 use stoa_proto::{onboard::v1::Tier, resource::Aggregate};
 use stoa_store::{
-    Tx,
+    Store, Tx,
     documents::{self, DOCUMENT_BYTES_MAX},
 };
 
 use crate::{
-    documents::{List, insert, list, tier},
+    documents::{List, insert, list, save, tier},
     support::{cx, each, item},
 };
 
@@ -116,6 +123,102 @@ async fn a_page_holds_as_many_documents_as_fit() {
             }
             assert!(pages.concat() == expected, "every row once, by `{order_by}`");
         }
+    })
+    .await;
+}
+
+/// A connection over which others write after its first query.
+struct Interrupted<'a> {
+    store: &'a Store,
+    inserted: &'a [Tier],
+    saved: &'a [Tier],
+    has_asked: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Interrupted<'_> {
+    fn get_database_backend(&self) -> DbBackend {
+        self.store.read().get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.store.read().execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.store.read().execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.store.read().query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let rows = self.store.read().query_all_raw(statement).await?;
+        if !self.has_asked.swap(true, Ordering::Relaxed) {
+            for tier in self.inserted {
+                insert(self.store, tier.clone()).await.unwrap();
+            }
+            for tier in self.saved {
+                save(self.store, tier.clone(), 1).await.unwrap();
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// The ids of each page, if others write after the first query of the first one.
+async fn pages(store: &Store, (page_size, order_by): (i32, &str), inserted: &[Tier], saved: &[Tier]) -> Vec<String> {
+    let mut request = List { parent: "programs/p", order_by: order_by.to_owned(), page_size, ..List::default() };
+    let conn = Interrupted { store, inserted, saved, has_asked: AtomicBool::new(false) };
+    let mut pages = Vec::new();
+    loop {
+        let (found, next) = stoa_store::list::<item::Entity, _, _>(&conn, &PageKey::new(b"k"), &cx(), &request).await.unwrap();
+        let bytes: usize = found.iter().map(Message::encoded_len).sum();
+        assert!(found.len() == 1 || bytes as u64 <= PAGE_BYTES_MAX, "{bytes}");
+        pages.push(found.iter().map(|tier| tier.name.rsplit('/').next().unwrap()).collect::<Vec<_>>().concat());
+        if next.is_empty() {
+            return pages;
+        }
+        request.page_token = next;
+    }
+}
+
+/// A tier of some size, in the version of its second write.
+fn second(id: &str, bytes: usize, rank: i32) -> Tier {
+    let mut tier = Tier { rank, ..tier_of(id, bytes) };
+    tier.set_version("\"2\"".to_owned(), prost_types::Timestamp::default(), false);
+    tier
+}
+
+#[tokio::test]
+async fn what_is_written_while_a_page_is_read_pushes_nothing_off_it() {
+    const LARGE: usize = 100_000;
+    let by_rank = |ids: &[&str]| ids.iter().zip(1..).map(|(id, rank)| Tier { rank, ..tier_of(id, LARGE) }).collect::<Vec<_>>();
+    each(async |db| {
+        for tier in by_rank(&["b", "d", "f", "h"]) {
+            insert(&db.store, tier).await.unwrap();
+        }
+        // One comes into the middle of what was the last page.
+        assert_eq!(pages(&db.store, (4, ""), &[tier_of("c", LARGE)], &[]).await, ["bdfh"]);
+    })
+    .await;
+    each(async |db| {
+        let ids = ["a", "b", "c", "d", "e", "f"];
+        for tier in by_rank(&ids) {
+            insert(&db.store, tier).await.unwrap();
+        }
+        // They grow beyond a page: those that no longer fit are on the next one.
+        let grown = ids.map(|id| second(id, 2 * DOCUMENT_BYTES_MAX, 1));
+        assert_eq!(pages(&db.store, (6, ""), &[], &grown).await, ["abcd", "ef"]);
+    })
+    .await;
+    each(async |db| {
+        for tier in by_rank(&["a", "b", "c", "d", "e", "f"]) {
+            insert(&db.store, tier).await.unwrap();
+        }
+        // The last one of the page moves behind all others.
+        assert_eq!(pages(&db.store, (4, "rank"), &[], &[second("d", LARGE, 9)]).await, ["abcd", "efd"]);
     })
     .await;
 }
