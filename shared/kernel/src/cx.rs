@@ -67,6 +67,13 @@ impl Caller {
         if self.on_behalf_of.is_empty() { &self.subject } else { &self.on_behalf_of }
     }
 
+    /// Whether this is a service of the suite that acts on its own, and neither for
+    /// a person nor with a link or the token of another issuer.
+    #[must_use]
+    pub fn is_suite_alone(&self) -> bool {
+        self.subject.starts_with("services/") && self.issuer.is_empty() && self.on_behalf_of.is_empty()
+    }
+
     /// Refuses a token that another service made for a call to a service other
     /// than this: whoever gets hold of it must not open more with it.
     ///
@@ -224,6 +231,19 @@ fn beyond_link() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_acts_on_its_own_only_for_nobody_else() {
+        let own = Caller::service("sell");
+        assert!(own.is_suite_alone());
+        let others = [
+            Caller { on_behalf_of: "persons/ann".to_owned(), ..own.clone() },
+            Caller { on_behalf_of: "services/erp".to_owned(), ..own.clone() },
+            Caller { subject: "services/erp".to_owned(), issuer: "https://id.example.com".to_owned(), ..own.clone() },
+            Caller { subject: "persons/ann".to_owned(), ..own },
+        ];
+        assert!(others.iter().all(|caller| !caller.is_suite_alone()));
+    }
 
     #[test]
     fn only_the_vendor_chooses_ids() {

@@ -233,7 +233,7 @@ pub async fn due<T: Documents, C: ConnectionTrait>(
 /// INVALID_ARGUMENT `TOO_LARGE` if the document has more than
 /// [`DOCUMENT_BYTES_MAX`].
 pub(crate) fn row<T: Documents>(cx: &Cx, document: &T::Document, bytes: Vec<u8>) -> Result<(String, T::Model)> {
-    let bytes_max = if cx.caller.person().starts_with("services/") { 2 * DOCUMENT_BYTES_MAX } else { DOCUMENT_BYTES_MAX };
+    let bytes_max = if cx.caller.is_suite_alone() { 2 * DOCUMENT_BYTES_MAX } else { DOCUMENT_BYTES_MAX };
     if bytes.len() > bytes_max {
         return Err(too_large::<T>(bytes.len(), bytes_max));
     }

@@ -80,6 +80,15 @@ async fn a_document_has_a_limit_however_it_is_written() {
             assert_eq!(beyond.reason(), "TOO_LARGE", "a service that acts on its own has a limit, too");
             run(person(), DOCUMENT_BYTES_MAX).await.unwrap();
         }
+        let issuer = "https://id.example.com".to_owned();
+        for caller in [
+            Caller { issuer: issuer.clone(), ..Caller::service("erp") },
+            Caller { issuer, on_behalf_of: "services/erp".to_owned(), ..Caller::service("sell") },
+        ] {
+            let other = Cx { caller, ..cx() };
+            let refused = db.store.run(&other, (Way::Insert, tier_of("other", DOCUMENT_BYTES_MAX + 1)), write).await.unwrap_err();
+            assert_eq!(refused.reason(), "TOO_LARGE", "{:?}", other.caller);
+        }
         let due = tier_of("due", 2 * DOCUMENT_BYTES_MAX);
         db.store.run(&cx(), (Way::Insert, due), write).await.unwrap();
     })
