@@ -9,25 +9,49 @@ use stoa_kernel::{Error, Timestamp};
 /// # Errors
 /// INVALID_ARGUMENT with the parameter.
 pub(crate) fn set(message: &mut DynamicMessage, path: &str, text: &str) -> Result<(), Error> {
-    set_below(message, path, path, text, false)
+    set_below(message, path, path, text)
 }
 
-/// Like [`set`], but refuses a field that is set already, by another parameter
-/// or by the body: it would not be clear which of the two the caller means.
+/// The fields that parameters have set, as the numbers on their paths.
+#[derive(Default)]
+pub(crate) struct Given(Vec<Vec<u32>>);
+
+/// Like [`set`], but refuses a field that another parameter has set, also to its
+/// default, or of which it has set a part: it would not be clear which of the two
+/// the caller means.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with the parameter.
-pub(crate) fn add(message: &mut DynamicMessage, path: &str, text: &str) -> Result<(), Error> {
-    set_below(message, path, path, text, true)
+pub(crate) fn add(message: &mut DynamicMessage, given: &mut Given, path: &str, text: &str) -> Result<(), Error> {
+    if let Some(place) = singular(message.descriptor(), path) {
+        if given.0.iter().any(|other| other.starts_with(&place) || place.starts_with(other)) {
+            return Err(Error::invalid(path, "is there twice. Send it once."));
+        }
+        given.0.push(place);
+    }
+    set(message, path, text)
 }
 
-fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str, once: bool) -> Result<(), Error> {
+/// The numbers of the fields on a dotted path. `None` unless it leads to a field
+/// that has one value.
+fn singular(message: MessageDescriptor, path: &str) -> Option<Vec<u32>> {
+    let (mut inner, mut numbers, mut is_singular) = (Some(message), Vec::new(), false);
+    for name in path.split('.') {
+        let field = field(&inner?, name)?;
+        numbers.push(field.number());
+        is_singular = field.cardinality() != Cardinality::Repeated;
+        inner = field.kind().as_message().cloned();
+    }
+    is_singular.then_some(numbers)
+}
+
+fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str) -> Result<(), Error> {
     let (head, tail) = path.split_once('.').map_or((path, None), |(head, tail)| (head, Some(tail)));
     let field = field(&message.descriptor(), head)
         .ok_or_else(|| Error::invalid(whole, "is not a parameter of this method. Check the spelling."))?;
     if let Some(tail) = tail {
         return match message.get_field_mut(&field) {
-            Value::Message(inner) => set_below(inner, whole, tail, text, once),
+            Value::Message(inner) => set_below(inner, whole, tail, text),
             _ => Err(Error::invalid(whole, format!("names a field of {head}, which has no fields"))),
         };
     }
@@ -36,8 +60,6 @@ fn set_below(message: &mut DynamicMessage, whole: &str, path: &str, text: &str, 
         if let Value::List(items) = message.get_field_mut(&field) {
             items.push(value);
         }
-    } else if once && message.has_field(&field) {
-        return Err(Error::invalid(whole, "is there twice. Send it once."));
     } else {
         message.set_field(&field, value);
     }
@@ -119,7 +141,6 @@ mod tests {
         let mut update = message("stoa.onboard.v1.UpdateProgramRequest");
         set(&mut update, "program.display_name", "Gold").unwrap();
         set(&mut update, "updateMask", "displayName,description").unwrap();
-        assert!(add(&mut update, "program.displayName", "Silver").is_err());
         let text = update.to_string();
         assert!(text.contains("display_name:\"Gold\"") && text.contains("\"display_name\",\"description\""), "{text}");
 
@@ -127,6 +148,24 @@ mod tests {
         set(&mut quality, "as_of", "2018-01-01").unwrap();
         let time = quality.get_field_by_name("as_of").unwrap().as_message().unwrap().get_field_by_name("seconds").unwrap().into_owned();
         assert_eq!(time, Value::I64(1_514_764_800));
+    }
+
+    #[test]
+    fn a_parameter_that_is_there_twice_is_refused() {
+        let twice = |name: &str, parameters: &[(&str, &str)]| {
+            let (mut message, mut given) = (message(name), Given::default());
+            let refused = parameters.iter().find_map(|(path, text)| add(&mut message, &mut given, path, text).err());
+            refused.map(|error| error.fields()[0].field.clone())
+        };
+        let list = |parameters: &[(&str, &str)]| twice("stoa.onboard.v1.ListPartnersRequest", parameters);
+        assert_eq!(list(&[("pageSize", "0"), ("filter", ""), ("page_size", "1")]).unwrap(), "page_size", "0 is a value, too");
+        assert_eq!(list(&[("filter", ""), ("filter", "x")]).unwrap(), "filter");
+        assert_eq!(list(&[("filter", "x"), ("pageSize", "1")]), None);
+        let quality = |parameters: &[(&str, &str)]| twice("stoa.analytics.v1.GetNetworkQualityRequest", parameters);
+        assert_eq!(quality(&[("asOf.seconds", "1"), ("asOf", "2018-01-01")]).unwrap(), "asOf");
+        assert_eq!(quality(&[("asOf", "2018-01-01"), ("as_of.seconds", "1")]).unwrap(), "as_of.seconds");
+        let mask = "google.protobuf.FieldMask";
+        assert_eq!(twice(mask, &[("paths", "a"), ("paths", "a")]), None, "a list");
     }
 
     #[test]

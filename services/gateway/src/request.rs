@@ -1,11 +1,11 @@
 //! Builds a request message from path, query and body.
 
 use bytes::Bytes;
-use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, Value};
+use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, ReflectMessage, Value};
 use stoa_kernel::Error;
 
 use crate::{
-    parameter,
+    parameter::{self, Given},
     route::{BodyTo, Route},
     twice,
 };
@@ -37,16 +37,27 @@ pub(crate) fn build(route: &Route, variables: &[(&str, String)], query: &str, bo
             message
         }
     };
+    let mut given = Given::default();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         if route.body == BodyTo::Message {
             return Err(Error::invalid(name, "must be in the body, because this method takes no query parameters"));
         }
-        parameter::add(&mut message, &name, &text)?;
+        if is_in_body(&route.body, &message.descriptor(), &name) {
+            return Err(Error::invalid(name, "must be in the body, and not also a query parameter"));
+        }
+        parameter::add(&mut message, &mut given, &name, &text)?;
     }
     for (name, text) in variables {
         parameter::set(&mut message, name, text)?;
     }
     Ok(message)
+}
+
+/// Whether the body is the field, or the message with the field, that a parameter
+/// names. What the body says of it would otherwise be lost, or come twice.
+fn is_in_body(body: &BodyTo, message: &MessageDescriptor, path: &str) -> bool {
+    let head = parameter::field(message, path.split('.').next().unwrap_or_default());
+    matches!((body, head), (BodyTo::Field(name), Some(head)) if head.name() == name)
 }
 
 /// Reads one JSON message. Empty input is an empty message. `path` is that of
@@ -61,7 +72,7 @@ pub(crate) fn read(descriptor: MessageDescriptor, path: &str, bytes: &[u8]) -> R
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let message = DynamicMessage::deserialize_with_options(descriptor.clone(), &mut reader, &READ).map_err(|e| unreadable(&e))?;
     reader.end().map_err(|e| unreadable(&e))?;
-    match twice::field(&descriptor, path, bytes) {
+    match twice::field(&descriptor, path, bytes).map_err(|e| unreadable(&e))? {
         Some(field) => Err(Error::invalid(field, "is there twice, perhaps under both of its names. Send it once.")),
         None => Ok(message),
     }

@@ -14,12 +14,17 @@ use crate::parameter;
 
 /// Returns the path of the first field that a message in JSON has twice. `path`
 /// is that of the message in its request.
-pub(crate) fn field(descriptor: &MessageDescriptor, path: &str, json: &[u8]) -> Option<String> {
+///
+/// # Errors
+/// If the text cannot be read to its end: the rest may have a field twice.
+pub(crate) fn field(descriptor: &MessageDescriptor, path: &str, json: &[u8]) -> serde_json::Result<Option<String>> {
     let twice = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(json);
-    // Whoever reads the message says what else is wrong with the text.
-    let _read = Fields { message: descriptor.clone(), path: path.to_owned(), twice: &twice }.deserialize(&mut reader);
-    twice.into_inner()
+    let read = Fields { message: descriptor.clone(), path: path.to_owned(), twice: &twice }.deserialize(&mut reader);
+    match (twice.into_inner(), read) {
+        (Some(field), _) => Ok(Some(field)),
+        (None, read) => read.and_then(|()| reader.end()).map(|()| None),
+    }
 }
 
 /// A value that holds a message, or a list of them.
@@ -81,9 +86,26 @@ impl<'de> Visitor<'de> for Fields<'_> {
         Ok(())
     }
 
-    // Messages that JSON writes as a string, such as instants, and null.
+    // Messages that JSON writes as something else, such as instants, and null. None
+    // of it has fields.
 
     fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
         Ok(())
     }
 
@@ -99,7 +121,7 @@ mod tests {
     use super::*;
 
     fn twice(json: &str) -> Option<String> {
-        field(&POOL.get_message_by_name("stoa.sell.v1.Deal").unwrap(), "deal", json.as_bytes())
+        field(&POOL.get_message_by_name("stoa.sell.v1.Deal").unwrap(), "deal", json.as_bytes()).unwrap()
     }
 
     #[test]
@@ -117,6 +139,22 @@ mod tests {
         let sound = r#"{"displayName": "a", "customer": {"displayName": "a"}, "createTime": "2026-01-01T00:00:00Z",
             "credits": [{"partner": "a"}, {"partner": "a"}], "amount": {"minorUnits": "1"}, "nonsense": {"a": 1, "a": 2}}"#;
         assert_eq!(twice(sound), None);
-        assert_eq!(twice("{\"displayName\":"), None, "the reader of the message refuses it");
+    }
+
+    #[test]
+    fn nothing_before_a_field_ends_the_search_for_another() {
+        for value in ["1", "-1", "1.5", "1e300", "true", "null", "\"x\"", "[1, true]", "{}"] {
+            let json = format!(r#"{{"customer": {value}, "nonsense": {value}, "displayName": "a", "displayName": "b"}}"#);
+            assert_eq!(twice(&json).unwrap(), "deal.display_name", "{value}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_read_to_its_end_is_refused() {
+        let deal = POOL.get_message_by_name("stoa.sell.v1.Deal").unwrap();
+        let deep = format!(r#"{{"credits": {}{}}}"#, "[".repeat(200), "]".repeat(200));
+        for json in ["{\"displayName\":", "{} {}", "{\"customer\": 1e999}", deep.as_str()] {
+            assert!(field(&deal, "deal", json.as_bytes()).is_err(), "{json}");
+        }
     }
 }
