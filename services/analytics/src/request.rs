@@ -36,7 +36,9 @@ pub(crate) fn instant(micros: i64) -> Option<Instant> {
     Some(Timestamp::from_micros(micros).proto())
 }
 
-/// How far each log has been folded, as callers of the tenant see it.
+/// The last event of the tenant in each log that the frame includes, by its position
+/// as callers of the tenant see it. What others write changes nothing here, so that
+/// nobody can count it.
 pub(crate) fn positions(key: &PageKey, tenant: &str, frame: &Frame) -> Vec<FoldedPosition> {
     let named = SOURCES.iter().zip(frame.positions);
     let position = |(source, position): (&&str, i64)| {

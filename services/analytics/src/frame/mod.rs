@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Frame {
     /// Fold version up to which rows are included.
     pub(crate) version: i64,
-    /// Highest position folded, by source.
+    /// Highest position of the tenant's rows, by source.
     pub(crate) positions: [i64; SOURCES.len()],
     /// IDs of partners. 0 is no partner.
     pub(crate) partners: Arc<Texts>,

@@ -98,6 +98,26 @@ fn a_report_waits_until_it_includes_what_the_caller_has_seen() {
 }
 
 #[test]
+fn events_of_other_tenants_change_no_position() {
+    let bench = Bench::new(64 << 20);
+    let mut events = network();
+    for (position, event) in (1..).zip(&mut events) {
+        event.position = position;
+    }
+    let shown = || {
+        let request = bench.as_vendor("t", GetNetworkQualityRequest::default());
+        bench.runtime.block_on(bench.quality().get_network_quality(request)).unwrap().into_inner().folded_positions
+    };
+    bench.deliver("t", &events[..1]);
+    let before = shown();
+    assert!(before.iter().any(|folded| folded.position == sealed("t", 1)), "{before:?}");
+    bench.deliver("another", &events);
+    assert_eq!(shown(), before);
+    bench.deliver("t", &events[1..]);
+    assert_ne!(shown(), before);
+}
+
+#[test]
 fn events_that_come_over_a_bus_are_waited_for_too() {
     let bench = Bench::new(64 << 20);
     let get = |position| {
