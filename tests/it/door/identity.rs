@@ -17,8 +17,10 @@ use tonic::Code;
 
 use super::{LATER, LIST, SOON};
 
+/// Two issuers of one tenant, of which one gives the IDs of persons.
 fn issuers() -> Result<(OutsideIssuer, OutsideIssuer, String)> {
-    let (one, two) = (OutsideIssuer::new("https://one.example.com")?, OutsideIssuer::new("https://two.example.com")?);
+    let (one, two) =
+        (OutsideIssuer::new("https://one.example.com")?, OutsideIssuer::new("https://two.example.com")?.with_derived_subjects());
     let settings = one.settings() + &two.settings();
     Ok((one, two, settings))
 }

@@ -1,21 +1,24 @@
 //! Rates belong to verified callers and tenants, whatever way they come.
 
-use std::time::Instant;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Instant,
+};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use stoa_auth::TokenRequest;
 use stoa_tests::{
     Answer,
     door::{
-        Connection, Target,
-        limit::{CALLER_BURST, CALLER_RATE, TENANT_BURST, TENANT_RATE},
-        web_code,
+        Connection, Line, Target,
+        limit::{CALLER_BURST, CALLER_RATE, REFUSALS, TENANT_BURST, TENANT_RATE},
+        web_code, within,
     },
 };
 use tonic::Code;
 
-use super::LIST;
+use super::{JUNK, LATER, LIST};
 
 const PATH: &str = "/v1/productLines";
 /// Requests that are possible at once. One more is possible with each second.
@@ -111,6 +114,64 @@ async fn of_a_tenant_are_shared_by_its_callers() -> Result<()> {
     passed.check("callers of one tenant")?;
     refused.context("a tenant is not limited")?.refused(429, "RATE_LIMITED", "")?;
     get(&target, &target.person("globex", "ann", "analyst")?).await?.ok()?;
+    Ok(())
+}
+
+/// What a caller may not do counts as well: otherwise a refusal could be asked for
+/// without end.
+#[tokio::test]
+async fn hold_for_what_a_caller_may_not_do() -> Result<()> {
+    let target = target().await?;
+    let token = target.token(request("ann", 0))?;
+    let (mut denied, mut limited) = (Passed::new(), 0);
+    for _ in 0..2 * BURST {
+        let answer = target.http("POST", PATH, &json!({"displayName": "A"}), &token, &[]).await?;
+        match answer.status {
+            403 => denied.count += 1,
+            _ => {
+                answer.refused(429, "RATE_LIMITED", "")?;
+                limited += 1;
+            }
+        }
+    }
+    denied.check("denied calls")?;
+    ensure!(denied.count > 0 && limited > 0, "{} denied, {limited} limited", denied.count);
+    let reply = target.grpc("/stoa.sell.v1.ProductLineService/CreateProductLine", &[], &target.token(request("bob", 0))?).await?;
+    ensure!(reply.status.code() == Code::PermissionDenied, "another caller has its own rate: {reply:?}");
+    Ok(())
+}
+
+/// Behind one address there are strangers and callers. Whoever sends junk from it
+/// stops neither those whose tokens are known nor those elsewhere.
+#[tokio::test]
+async fn of_strangers_belong_to_their_address() -> Result<()> {
+    let target = Target::start(&[(REFUSALS, 5)]).await?;
+    let (shared, elsewhere) = (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 10)));
+    let ask = async |line: &mut Line, token: &str| -> Result<Option<Answer>> {
+        line.send(target.head("GET", PATH, token, 0, &[]));
+        within(LATER, "an answer or the end", line.answer()).await
+    };
+    let known = target.token(request("ann", 0))?;
+    let mut caller = Line::open_from(target.address, shared).await?;
+    ask(&mut caller, &known).await?.context("before")?.ok()?;
+    for _ in 0..3 {
+        let mut junk = Line::open_from(target.address, shared).await?;
+        let refused = loop {
+            match ask(&mut junk, JUNK).await? {
+                Some(answer) if answer.status == 401 => {}
+                refused => break refused,
+            }
+        };
+        if let Some(refused) = refused {
+            refused.refused(429, "RATE_LIMITED", "")?;
+        }
+        ask(&mut caller, &known).await?.context("on its own connection")?.ok()?;
+        let mut again = Line::open_from(target.address, shared).await?;
+        ask(&mut again, &known).await?.context("on another connection")?.ok()?;
+        junk.ends(LATER, "a connection over which only junk came").await?;
+    }
+    let mut other = Line::open_from(target.address, elsewhere).await?;
+    ask(&mut other, &target.token(request("bob", 0))?).await?.context("from elsewhere")?.ok()?;
     Ok(())
 }
 

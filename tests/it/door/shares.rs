@@ -9,15 +9,15 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use stoa_tests::door::{
     Connection, Line, Started, Target,
-    limit::{BODY_READ_MS, CONCURRENCY, STREAM_IDLE_S, STREAMS_PER_CALLER, UNLIMITED},
-    within,
+    limit::{BODY_READ_MS, BUFFERED_BYTES, CONCURRENCY, MESSAGE_BYTES, STREAM_IDLE_S, STREAMS_PER_CALLER, UNLIMITED},
+    until, within,
 };
 use tonic::{Code, Status};
 
-use super::{LATER, LIST, SOON, UPLOAD};
+use super::{LATER, LIST, SOON, UPLOAD, row};
 
 /// Calls one after the other until told to stop. Returns how many succeeded.
 async fn keep_calling(connection: Arc<Connection>, token: String, stop: Arc<AtomicBool>) -> Result<u64> {
@@ -97,18 +97,96 @@ async fn uploads_without_messages_end() -> Result<()> {
     let connection = Connection::open(target.address).await?;
     let open = upload(&connection, &token).await??;
     let status = within(LATER, "an upload by gRPC without messages ends", open.end()).await?;
-    ensure!(status.code() != Code::Ok && status.code() != Code::Internal, "{status:?}");
+    ensure!(status.code() == Code::DeadlineExceeded, "{status:?}");
 
     let mut line = Line::open(target.address).await?;
     let head = target.head("POST", "/v1/enrollments:bulkEnroll", &token, 1000, &[("content-type", "application/x-ndjson")]);
     line.send(head);
-    within(LATER, "an upload over HTTP without lines ends", async {
-        let answer = line.answer().await;
-        // Either a complete answer that says so, or its end.
-        ensure!(answer.as_ref().map_or(true, |a| a.as_ref().is_none_or(|a| !a.text.is_empty())), "{answer:?}");
-        Ok(())
-    })
-    .await?;
+    let answer = within(LATER, "an upload over HTTP without lines ends", line.answer()).await?.context("no answer")?;
+    ensure!(answer.text.contains("DEADLINE_EXCEEDED"), "{answer:?}");
     target.http("GET", "/v1/programs", &Value::Null, &token, &[]).await?.ok().context("afterwards")?;
     Ok(())
+}
+
+/// Bytes that complete no message are no sign of life.
+#[tokio::test]
+async fn uploads_that_trickle_end() -> Result<()> {
+    let target = Target::start(&[(STREAM_IDLE_S, 1), (BODY_READ_MS, 500)]).await?;
+    let token = target.admin("acme")?;
+    let connection = Connection::open(target.address).await?;
+    let mut open = upload(&connection, &token).await??;
+    open.send_bytes(&[0, 0, 0, 4, 0])?;
+    let mut drops = tokio::time::interval(Duration::from_millis(200));
+    let ended = within(LATER, "an upload of a few bytes a second ends", async {
+        loop {
+            tokio::select! {
+                received = open.received() => if !received? { return Ok(()) },
+                _ = drops.tick() => open.send_bytes(&[7]).unwrap_or_default(),
+            }
+        }
+    });
+    ended.await?;
+    let status = open.end().await?;
+    ensure!(status.code() == Code::DeadlineExceeded, "{status:?}");
+    Ok(())
+}
+
+/// A length that is only announced takes nothing from others.
+#[tokio::test]
+async fn announced_lengths_hold_nothing() -> Result<()> {
+    const STREAMS: usize = 32;
+    let target = Target::start(&UNLIMITED).await?;
+    let mut open = Vec::new();
+    for user in ["ann", "bob", "carl", "dora"] {
+        let (connection, token) = (Connection::open(target.address).await?, target.person("acme", user, "admin")?);
+        let mut streams = Vec::new();
+        for _ in 0..STREAMS {
+            // Beyond a user's part, streams are refused.
+            let Ok(mut stream) = upload(&connection, &token).await? else { break };
+            stream.send_bytes(&[0, 0, 4, 0, 0, 7])?;
+            streams.push(stream);
+        }
+        ensure!(streams.len() >= STREAMS / 2, "{user} opens {} streams", streams.len());
+        open.push((connection, streams));
+    }
+    within(LATER, "others of the tenant are served", target.serves("acme")).await?;
+    let connection = Connection::open(target.address).await?;
+    let mut rows = upload(&connection, &target.admin("acme")?).await??;
+    rows.send(&row())?;
+    ensure!(within(SOON, "a row of somebody else is answered", rows.received()).await?);
+    Ok(())
+}
+
+/// Answers that nobody takes are bounded for each caller, and cost the others
+/// nothing.
+#[tokio::test]
+async fn answers_that_nobody_reads_are_bounded() -> Result<()> {
+    const COURSES: &str = "/stoa.enable.v1.CourseService/ListCourses";
+    let limits = [&UNLIMITED[..], &[(MESSAGE_BYTES, 1 << 16), (BUFFERED_BYTES, 4 << 20)]].concat();
+    let target = Target::start(&limits).await?;
+    for nth in 0..40 {
+        let body = json!({"displayName": format!("Course {nth}"), "description": "x".repeat(4000)});
+        target.post("acme", "/v1/courses", &body).await?;
+    }
+    let (greedy, quiet) = (target.person("acme", "ann", "analyst")?, target.person("acme", "bob", "analyst")?);
+    let deaf = Connection::open_unreading(target.address).await?;
+    let mut unread = Vec::new();
+    let refused = loop {
+        ensure!(unread.len() < 50, "{} answers wait", unread.len());
+        let mut call = deaf.begin(COURSES, &greedy).await?;
+        call.send(&[0; 5], true)?;
+        match within(SOON, "the headers of an answer", call.started()).await? {
+            Ok(answer) => unread.push(answer),
+            Err(refused) => break refused,
+        }
+    };
+    ensure!(refused.code() == Code::ResourceExhausted && unread.len() > 1, "{refused:?} after {}", unread.len());
+    let reading = Connection::open(target.address).await?;
+    let further = reading.call(COURSES, &[], &greedy).await?;
+    ensure!(further.reason() == "OVERLOADED", "on another connection: {further:?}");
+    let other = reading.call(COURSES, &[], &quiet).await?;
+    ensure!(other.is_ok() && other.message.len() > 100_000, "{:?}", other.status);
+    within(LATER, "other tenants are served", target.serves("globex")).await?;
+    drop((unread, deaf));
+    until(LATER, "whoever goes away is served again", || async { Ok(reading.call(COURSES, &[], &greedy).await?.is_ok()) }).await
 }

@@ -68,13 +68,13 @@ async fn that_drip_end_as_well() -> Result<()> {
 }
 
 /// All but the last byte of some bodies, which together exceed what a process
-/// may hold of bodies.
+/// may hold of bodies of one tenant.
 #[tokio::test]
 async fn hold_a_bounded_number_of_bytes() -> Result<()> {
-    const BYTES: usize = 1_000_000;
-    let target = Target::start(&[(MESSAGE_BYTES, 1 << 20), (BUFFERED_BYTES, 4 << 20)]).await?;
+    const BYTES: usize = 60_000;
+    let target = Target::start(&[(MESSAGE_BYTES, 1 << 16), (BUFFERED_BYTES, 4 << 20)]).await?;
     let mut lines = Vec::new();
-    for nth in 0..8 {
+    for nth in 0..40 {
         let line = Line::open(target.address).await?;
         let token = target.partner_user(&format!("partner-{nth}"))?;
         line.send(target.head("POST", "/v1/deals", &token, BYTES + 1, &[]));

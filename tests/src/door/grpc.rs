@@ -52,6 +52,14 @@ impl Started {
         Ok(self.stream.send_data(framed(message)?.into(), false)?)
     }
 
+    /// Sends bytes as they are, which need not be a message.
+    ///
+    /// # Errors
+    /// If the stream has ended.
+    pub fn send_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.stream.send_data(Bytes::copy_from_slice(bytes), false)?)
+    }
+
     /// Waits for bytes of the answer; `false` if it ends.
     ///
     /// # Errors
@@ -129,10 +137,22 @@ impl Connection {
     /// # Errors
     /// If the connection is refused.
     pub async fn open(address: SocketAddr) -> Result<Self> {
+        Self::with_window(address, WINDOW_BYTES).await
+    }
+
+    /// Connects, but takes no byte of an answer: only its headers.
+    ///
+    /// # Errors
+    /// If the connection is refused.
+    pub async fn open_unreading(address: SocketAddr) -> Result<Self> {
+        Self::with_window(address, 0).await
+    }
+
+    async fn with_window(address: SocketAddr, stream_bytes: u32) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let mut settings = h2::client::Builder::new();
-        settings.initial_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
+        settings.initial_window_size(stream_bytes).initial_connection_window_size(WINDOW_BYTES);
         let (send, connection) = settings.handshake(stream).await?;
         let driver = tokio::spawn(async move {
             // How it ends does not matter: what was open on it fails.

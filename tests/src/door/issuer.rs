@@ -10,6 +10,7 @@ use stoa_kernel::clock::wall_now;
 /// An issuer with one key, named by its own name.
 pub struct OutsideIssuer {
     name: String,
+    subjects: &'static str,
     key: EncodingKey,
     public: String,
 }
@@ -23,7 +24,13 @@ impl OutsideIssuer {
         let pair = Ed25519KeyPair::generate().ok().context("no key")?;
         let der = pair.to_pkcs8v1().ok().context("no key")?;
         let public = URL_SAFE_NO_PAD.encode(pair.public_key());
-        Ok(Self { name: name.to_owned(), key: EncodingKey::from_ed_der(der.as_ref()), public })
+        Ok(Self { name: name.to_owned(), subjects: "given", key: EncodingKey::from_ed_der(der.as_ref()), public })
+    }
+
+    /// The same issuer, if its subjects only mean something to itself.
+    #[must_use]
+    pub fn with_derived_subjects(self) -> Self {
+        Self { subjects: "derived", ..self }
     }
 
     /// The issuer in the settings: it may speak for `acme` and grant everything
@@ -32,8 +39,9 @@ impl OutsideIssuer {
     pub fn settings(&self) -> String {
         let key = json!({"kty": "OKP", "crv": "Ed25519", "kid": self.name, "x": self.public});
         format!(
-            "[[auth.issuers]]\nissuer = {:?}\naudiences = [\"stoa\"]\ntenants = [\"acme\"]\njwks = {:?}\n",
+            "[[auth.issuers]]\nissuer = {:?}\naudiences = [\"stoa\"]\ntenants = [\"acme\"]\nsubjects = {:?}\njwks = {:?}\n",
             self.name,
+            self.subjects,
             json!({"keys": [key]}).to_string()
         )
     }

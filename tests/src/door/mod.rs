@@ -45,6 +45,8 @@ pub mod limit {
     pub const TENANT_RATE: &str = "rate_per_tenant_per_second";
     /// Requests that one tenant may send at once.
     pub const TENANT_BURST: &str = "rate_tenant_burst";
+    /// Requests per second with refused tokens from one address.
+    pub const REFUSALS: &str = "refusals_per_address_per_second";
     /// No caller and no tenant reaches its rate.
     pub const UNLIMITED: [(&str, u64); 4] =
         [(CALLER_RATE, 1_000_000), (CALLER_BURST, 1_000_000), (TENANT_RATE, 1_000_000), (TENANT_BURST, 1_000_000)];
