@@ -53,7 +53,7 @@ impl Access {
         Self(Arc::new(Inner { rules, roles, verifier, clock, suspension, links: None }))
     }
 
-    /// Opens methods for signed links, too.
+    /// Lets signed links open methods, too.
     #[must_use]
     pub fn with_links(self, key: LinkKey) -> Self {
         let Inner { rules, roles, verifier, clock, suspension, .. } = &*self.0;
@@ -160,11 +160,13 @@ impl Inner {
         Ok(Some(identity))
     }
 
-    /// Whoever has the link of a request.
+    /// The caller of a request with a link.
     fn of_link(&self, permission: &str, headers: &HeaderMap) -> Result<Identity> {
         let text = headers.get(LINK_HEADER).and_then(|value| value.to_str().ok());
         let text = text.ok_or_else(|| link::invalid("the request has no signed link. Use the whole address that you were given."))?;
-        let key = self.links.as_ref().ok_or_else(|| denied(ErrorReason::NoAccessRule, "no links are signed here"))?;
+        let key = self.links.as_ref().ok_or_else(|| {
+            denied(ErrorReason::NoAccessRule, "signed links open nothing in this process. Use the address that you were given.")
+        })?;
         let link = key.open(text, permission, wall_now())?;
         let caller = Caller {
             subject: if link.person.is_empty() { LINK_SUBJECT.to_owned() } else { link.person },

@@ -9,10 +9,10 @@ use crate::Identity;
 
 /// Maximum number of tokens.
 const TOKENS_MAX: usize = 20_000;
-/// Time after which a token is verified again, so that a withdrawn key ends soon.
+/// Time after which a token is verified again, so that a withdrawn key is refused soon.
 const AGE_MAX_MICROS: i64 = 60_000_000;
 
-/// A token is kept as its hash: a copy of the memory shows none.
+/// A token is kept as its hash, so that a copy of the memory shows no token.
 type Hash = [u8; 32];
 
 #[derive(Clone)]

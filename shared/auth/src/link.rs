@@ -1,4 +1,4 @@
-//! Signed links: what somebody without a token may do to one object, until when.
+//! Signed links: what somebody without a token may do to one object, and until when.
 //!
 //! A form, an unsubscribe link or an invitation to sign carries such a link. Whoever
 //! has it may do what it says, so it names one object and one permission, and ends.
@@ -12,7 +12,7 @@ use stoa_proto::common::v1::ErrorReason;
 const MAC_BYTES: usize = 32;
 /// Maximum length of a link in characters.
 const LINK_CHARS_MAX: usize = 1024;
-/// Between the parts of a link. No part contains it.
+/// Separates the parts of a link. No part contains it.
 const SEPARATOR: char = '\u{1f}';
 
 /// What a link allows.
@@ -114,7 +114,7 @@ impl LinkKey {
     }
 }
 
-/// The failure of a request whose link or signature does not count.
+/// The failure of a request whose link or signature is not valid.
 pub(crate) fn invalid(message: &str) -> Error {
     Error::new(Kind::Unauthenticated, ErrorReason::LinkInvalid, message)
 }

@@ -1,5 +1,5 @@
 //! Signatures of webhooks, as Standard Webhooks defines them: an HMAC over ID, time
-//! and body, so that neither can be changed and none is accepted late.
+//! and body, so that none of them can be changed and no webhook is accepted late.
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -13,10 +13,10 @@ pub const HEADERS: [HeaderName; 3] =
     [HeaderName::from_static("webhook-id"), HeaderName::from_static("webhook-timestamp"), HeaderName::from_static("webhook-signature")];
 /// Difference of clocks and time on the way that is tolerated.
 const AGE_S_MAX: i64 = 300;
-/// Signatures of one webhook that are looked at.
+/// Maximum number of signatures of one webhook that are tried.
 const SIGNATURES_MAX: usize = 4;
 
-/// Checks the signature of a body, before anything of it is parsed. `now` is wall
+/// Checks the signature of a body before any of it is parsed. `now` is wall
 /// time.
 ///
 /// # Errors
@@ -26,7 +26,7 @@ pub(crate) fn verify(secrets: impl Iterator<Item = Vec<u8>>, headers: &HeaderMap
     let (Some(id), Some(time), Some(signatures)) = (id, time, signatures) else {
         return Err(invalid("the webhook has no webhook-id, webhook-timestamp or webhook-signature. Send all three."));
     };
-    let sent: i64 = time.parse().map_err(|_| invalid("the webhook-timestamp is not a number of seconds"))?;
+    let sent: i64 = time.parse().map_err(|_| invalid("the webhook-timestamp is not a number of seconds. Send Unix time."))?;
     let age = now.micros().div_euclid(1_000_000).saturating_sub(sent);
     if !(-AGE_S_MAX..=AGE_S_MAX).contains(&age) {
         return Err(invalid("the webhook-timestamp is more than five minutes off. Sign the webhook when it is sent."));

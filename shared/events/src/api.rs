@@ -37,10 +37,10 @@ impl EventsApi {
         Self { services: Arc::new(services), page_key, status }
     }
 
-    /// The context that the access layer attached, and the message.
+    /// The context that access made, and the message.
     fn enter<T>(&self, request: Request<T>) -> Result<(Cx, T), Status> {
         let (_, mut extensions, message) = request.into_parts();
-        let missing = || (self.status)(Error::internal("the request has no context: it did not pass the access layer"));
+        let missing = || (self.status)(Error::internal("the request has no context: it did not come through the door"));
         Ok((extensions.remove::<Cx>().ok_or_else(missing)?, message))
     }
 

@@ -1,5 +1,5 @@
-//! Bodies of requests: read whole within a time and a number of bytes, or, if they
-//! are streams, message by message.
+//! Bodies of requests: read whole, within limits of time and bytes, or message by
+//! message if they are streams.
 
 use std::{
     collections::VecDeque,
@@ -24,13 +24,14 @@ use crate::{answer::status, size::Limited};
 
 /// Size of a body in bytes above which it counts more than its size.
 const LARGE_BYTES: usize = 64 * 1024;
-/// How much more: a message in memory is larger than its encoding.
+/// How many times its size it then counts: a message in memory is larger than its
+/// encoding.
 const LARGE_FACTOR: usize = 16;
 /// Time in which a caller has to take a large answer.
 const ANSWER_READ_MAX: Duration = Duration::from_secs(120);
 
-/// Reads a whole body of at most `bytes_max` bytes until an instant, and charges its
-/// bytes.
+/// Reads a whole body of at most `bytes_max` bytes, which must arrive before `until`,
+/// and charges for its bytes.
 ///
 /// # Errors
 /// RESOURCE_EXHAUSTED `OVERLOADED` if no bytes are left, DEADLINE_EXCEEDED if the

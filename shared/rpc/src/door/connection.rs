@@ -71,7 +71,7 @@ impl Connections {
         }))
     }
 
-    /// The connections that arrive, without those that are too many. Never ends
+    /// The connections that arrive, except those beyond a limit. Never ends
     /// and never fails: a process that can accept no connection now may be able to
     /// later.
     pub(crate) fn accept(&self, incoming: TcpIncoming) -> impl Stream<Item = io::Result<Line>> + use<> {
@@ -158,7 +158,7 @@ struct State {
 struct Used {
     /// Requests whose answers have not ended.
     requests: usize,
-    /// When that was last so, if there are none.
+    /// When the last of them ended, if there are none.
     since: Instant,
 }
 
@@ -169,7 +169,7 @@ impl Connection {
         (!self.0.is_proxy).then_some(self.0.address)
     }
 
-    /// A request on the connection, until its answer ends.
+    /// Notes a request on the connection, until its answer ends.
     pub(crate) fn request(&self) -> RequestOn {
         self.used().requests += 1;
         RequestOn(self.clone())

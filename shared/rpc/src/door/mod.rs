@@ -1,9 +1,9 @@
 //! The door of a process: what a request has to pass before anything is done for it.
 //!
-//! Nothing is read or parsed for a caller who is not authenticated. Whoever is gets
-//! a fair share: of requests per second, of requests in progress, of bytes, and of
-//! streams. All of it is counted per caller and per tenant, so that whoever sends too
-//! much is refused, and nobody else.
+//! Nothing is read or parsed for a caller who is not authenticated. A caller who is
+//! gets a fair share of requests per second, of requests in progress, of bytes, and of
+//! streams. All of it is counted per caller and per tenant, so that a caller who sends
+//! too much is refused, and nobody else is.
 
 mod body;
 mod connection;
@@ -43,7 +43,7 @@ use crate::{
     observe::{Call, Meters},
 };
 
-/// Time that a request waits until its token can be looked at.
+/// Time that a request waits until its token can be verified.
 const ARRIVAL_WAIT: Duration = Duration::from_secs(2);
 /// Time that a request waits for its share.
 const SHARE_WAIT: Duration = Duration::from_secs(1);
@@ -148,8 +148,8 @@ impl Door {
         Some(format!("all requests in progress have been stuck for {seconds} s (limits.concurrency_max)"))
     }
 
-    /// Lets a caller of a method in. Looks at the headers alone. Requests from the
-    /// network are counted, but not those of the process itself.
+    /// Lets the caller of a method in, by the headers alone. Requests from the network
+    /// count against the caller's rate, and those of the process itself do not.
     ///
     /// # Errors
     /// The refusal, and the rate that was exceeded if that is why.
@@ -280,7 +280,7 @@ impl Door {
         Some(Box::new(move || door.0.rates.take(&who).1))
     }
 
-    /// Bytes that a caller uses, at first none.
+    /// A charge for bytes of a caller, at first for none.
     #[must_use]
     pub fn charge(&self, visitor: &Visitor) -> Charge {
         match &visitor.who {

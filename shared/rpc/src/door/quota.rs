@@ -9,7 +9,7 @@ use super::Who;
 
 /// An amount of which a caller and a tenant get at most a part, and never more than
 /// half of what others leave: some is always left for the next. Nobody waits for it:
-/// two half-read bodies that wait for each other's bytes would wait for ever.
+/// two half-read bodies that wait for each other's bytes would wait forever.
 #[derive(Clone)]
 pub(crate) struct Quota(Arc<Inner>);
 

@@ -180,7 +180,7 @@ impl Rates {
 fn limited(whose: &str, until: &NotUntil<QuantaInstant>) -> Error {
     let wait = until.wait_time_from(DefaultClock::default().now());
     let millis = u64::try_from(wait.as_millis()).unwrap_or(1000).max(1);
-    let message = format!("the {whose} sent more requests than its rate allows. Wait for the time that the answer names, and retry.");
+    let message = format!("more requests came from the {whose} than its rate allows. Wait for the time that the answer names, and retry.");
     Error::new(Kind::ResourceExhausted, ErrorReason::RateLimited, message).with_metadata("limit", whose).retry_after_ms(millis)
 }
 

@@ -14,9 +14,9 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::Who;
 
-/// Requests of one tenant that wait for a place.
+/// Maximum number of requests of one tenant that wait for a place.
 const WAITING_PER_TENANT_MAX: usize = 256;
-/// Requests of one caller that wait for a place.
+/// Maximum number of requests of one caller that wait for a place.
 const WAITING_PER_CALLER_MAX: usize = 128;
 
 /// Places for requests in progress. Clones are the same places.
@@ -201,7 +201,7 @@ impl State {
     }
 }
 
-/// A request that waits. It leaves the queue if it goes away.
+/// A waiting request. It leaves the queue when it is dropped.
 struct Waiting<'a> {
     shares: &'a Shares,
     who: &'a Who,
