@@ -26,7 +26,13 @@ that the chart decides. Takes root, name and service (its merged values).
 {{- end -}}
 {{- $_ := set $fixed "bus" $bus -}}
 {{- end -}}
-{{- mergeOverwrite (deepCopy $root.Values.config) (deepCopy .service.config) $fixed | toJson -}}
+{{- $settings := mergeOverwrite (deepCopy $root.Values.config) (deepCopy .service.config) $fixed -}}
+{{- if and (eq .name "gateway") $root.Values.ingress.enabled -}}
+{{- /* All callers have the address of the ingress controller. */ -}}
+{{- $connections := int (dig "limits" "connections_max" 2000 $settings) -}}
+{{- $settings = merge $settings (dict "limits" (dict "connections_per_address_max" $connections)) -}}
+{{- end -}}
+{{- $settings | toJson -}}
 {{- end -}}
 
 {{/* The settings as TOML. Helm's toToml writes whole numbers as floats, which the suite refuses. */}}
