@@ -5,7 +5,9 @@ use std::{
     sync::LazyLock,
 };
 
-use prost_reflect::{DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value,
+};
 
 use crate::POOL;
 
@@ -150,6 +152,28 @@ pub fn redact(message: &mut DynamicMessage) {
             _ => {}
         }
     }
+}
+
+/// Returns the comment above an item in its proto file.
+#[must_use]
+pub fn comment(path: &[i32], file: &FileDescriptor) -> String {
+    let info = file.file_descriptor_proto().source_code_info.as_ref();
+    let text = info.and_then(|i| i.location.iter().find(|l| l.path == path)).and_then(|l| l.leading_comments.clone());
+    paragraphs(&text.unwrap_or_default())
+}
+
+/// Removes the line breaks that a comment has only because of its file. Lists and
+/// paragraphs stay separate, as in Markdown.
+fn paragraphs(comment: &str) -> String {
+    let mut text = String::new();
+    for line in comment.lines().map(str::trim) {
+        let glue = if line.is_empty() || line.starts_with("- ") || text.ends_with('\n') { "\n" } else { " " };
+        if !text.is_empty() {
+            text.push_str(glue);
+        }
+        text.push_str(line);
+    }
+    text.trim().to_owned()
 }
 
 fn flag(message: &DynamicMessage, field: &str) -> bool {

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http::{Method, header};
 use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
 use serde_json::{Map, Value, json};
-use stoa_proto::describe::{self, Access};
+use stoa_proto::describe::{self, Access, comment};
 
-use schema::{Schemas, WELL_KNOWN, comment, is_required};
+use schema::{Schemas, WELL_KNOWN, is_required};
 
 use crate::{
     headers,

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, ReflectMessage, Value as ProtoValue};
+use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value as ProtoValue};
 use serde_json::{Map, Value, json};
 use stoa_proto::{
     POOL,
     behavior::{Behavior, behaviors},
+    describe::comment,
 };
 
 use crate::parameter;
@@ -17,27 +18,6 @@ pub(super) const WELL_KNOWN: [(&str, &str, &str); 3] = [
     ("google.protobuf.FieldMask", "field-mask", "displayName,description"),
     ("google.protobuf.Duration", "duration", "3.5s"),
 ];
-
-/// Returns the comment above an item in its proto file.
-pub(super) fn comment(path: &[i32], file: &FileDescriptor) -> String {
-    let info = file.file_descriptor_proto().source_code_info.as_ref();
-    let text = info.and_then(|i| i.location.iter().find(|l| l.path == path)).and_then(|l| l.leading_comments.clone());
-    paragraphs(&text.unwrap_or_default())
-}
-
-/// Removes the line breaks that a comment has only because of its file. Lists and
-/// paragraphs stay separate, as in Markdown.
-fn paragraphs(comment: &str) -> String {
-    let mut text = String::new();
-    for line in comment.lines().map(str::trim) {
-        let glue = if line.is_empty() || line.starts_with("- ") || text.ends_with('\n') { "\n" } else { " " };
-        if !text.is_empty() {
-            text.push_str(glue);
-        }
-        text.push_str(line);
-    }
-    text.trim().to_owned()
-}
 
 /// Schemas of the messages and enums that are referenced.
 #[derive(Default)]
