@@ -21,7 +21,7 @@ proto:
 backends:
     .ci/backends
 
-# Rewrites the checked-in snapshots: access matrix, costs, OpenAPI description.
+# Rewrites the checked-in snapshots: access matrix, costs, OpenAPI description, LIMITS.md.
 snapshots:
     UPDATE_SNAPSHOTS=1 cargo test -p stoa-tests
 

@@ -17,6 +17,9 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::POOL;
 
 mod compile;
+mod limits;
+
+pub use limits::limits;
 
 /// A field that violates a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub struct Violation {
 }
 
 /// Maximum number of violations in one response. Validation stops there.
-const VIOLATIONS_MAX: usize = 20;
+pub const VIOLATIONS_MAX: usize = 20;
 
 /// The violations found so far.
 #[derive(Default)]

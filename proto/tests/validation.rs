@@ -194,3 +194,15 @@ fn a_batch_is_limited_although_its_rows_are_validated_one_by_one() {
     assert_eq!(violations(&batch(1000)), []);
     assert_eq!(fields(&violations(&batch(1001))), ["rows"]);
 }
+
+#[test]
+fn limits_are_listed_in_words() {
+    let limits = |message: &str, field: &str| {
+        let message = stoa_proto::POOL.get_message_by_name(message).unwrap();
+        stoa_proto::validate::limits(&message.get_field_by_name(field).unwrap()).join("; ")
+    };
+    assert_eq!(limits("stoa.onboard.v1.Tier", "rank"), "1 to 100");
+    assert_eq!(limits("stoa.common.v1.Money", "currency_code"), "`^[A-Z]{3}$`");
+    assert_eq!(limits("stoa.sell.v1.BatchPushChangesRequest", "rows"), "up to 1000 entries");
+    assert_eq!(limits("stoa.onboard.v1.CreateTierRequest", "tier"), "", "required, but of no size");
+}

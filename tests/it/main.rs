@@ -14,6 +14,7 @@ mod door;
 mod empty_mask;
 mod exceptions;
 mod journeys;
+mod limits;
 mod list_sweep;
 mod openapi;
 mod output_only;

@@ -19,5 +19,5 @@ mod suite;
 
 pub use answer::Answer;
 pub use needs::Needs;
-pub use snapshot::check_snapshot;
+pub use snapshot::{check_page, check_snapshot};
 pub use suite::{TestSuite, start_time};

@@ -1,6 +1,6 @@
 //! Files that are checked in, so that reviewers see what changes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -19,13 +19,25 @@ pub(crate) fn kept(name: &str) -> String {
 /// # Errors
 /// If they differ, with the first line that does.
 pub fn check_snapshot(name: &str, text: &str) -> Result<()> {
-    let path = path(name);
+    check(&path(name), text)
+}
+
+/// Compares a text with the page of this name at the top of the repository, or
+/// writes the page, like [`check_snapshot`].
+///
+/// # Errors
+/// If they differ, with the first line that does.
+pub fn check_page(name: &str, text: &str) -> Result<()> {
+    check(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(name), text)
+}
+
+fn check(path: &Path, text: &str) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not a setting of the suite")]
     let update = std::env::var("UPDATE_SNAPSHOTS").is_ok();
     if update {
-        return std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()));
+        return std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()));
     }
-    let kept = std::fs::read_to_string(&path).with_context(|| format!("{} is missing. Run with UPDATE_SNAPSHOTS=1.", path.display()))?;
+    let kept = std::fs::read_to_string(path).with_context(|| format!("{} is missing. Run with UPDATE_SNAPSHOTS=1.", path.display()))?;
     if kept == text {
         return Ok(());
     }
@@ -34,5 +46,6 @@ pub fn check_snapshot(name: &str, text: &str) -> Result<()> {
         || format!("{} lines became {}", kept.lines().count(), text.lines().count()),
         |(i, (a, b))| format!("line {}:\n- {a}\n+ {b}", i + 1),
     );
-    bail!("{name} differs from the snapshot. If that is intended, run with UPDATE_SNAPSHOTS=1 and review the difference.\n{place}")
+    let name = path.file_name().unwrap_or_default().display();
+    bail!("{name} differs from what is checked in. If that is intended, run with UPDATE_SNAPSHOTS=1 and review the difference.\n{place}")
 }

@@ -38,7 +38,7 @@ fn passes_empty(check: &Check) -> bool {
 }
 
 #[expect(clippy::panic, clippy::expect_used, reason = "a rule that cannot be enforced must stop the program at startup")]
-fn field_checks(field: &FieldDescriptor) -> (Vec<Check>, bool) {
+pub(super) fn field_checks(field: &FieldDescriptor) -> (Vec<Check>, bool) {
     let extension = POOL.get_extension_by_name("buf.validate.field").expect("buf.validate is vendored");
     let options = field.options();
     if !options.has_extension(&extension) {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a request without a deadline waits.
-const WAIT_MAX: Duration = Duration::from_secs(5);
+pub const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long to wait for a commit of this process before checking again, because
 /// another process may have folded.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

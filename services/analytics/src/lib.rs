@@ -40,6 +40,8 @@ use stoa_proto::analytics::v1 as pb;
 use stoa_service::{Deps, Service};
 use tonic::service::Routes;
 
+pub use consistency::WAIT_MAX;
+pub use metrics::filter::TERMS_MAX as FILTER_TERMS_MAX;
 pub use migration::migrations;
 
 /// Name of the service in the log, the configuration and the event subjects.

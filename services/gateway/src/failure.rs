@@ -12,7 +12,8 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 /// Returns the HTTP status of a gRPC code.
-pub(crate) fn http_status(code: Code) -> StatusCode {
+#[must_use]
+pub fn http_status(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
         Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,

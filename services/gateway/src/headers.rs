@@ -36,7 +36,7 @@ pub(crate) fn take_link(route: &Route, variables: &[(&str, String)], headers: &m
 
 /// Longest value of a header that sets a field, which is the limit of request IDs
 /// and etags, in bytes.
-const VALUE_BYTES_MAX: usize = 100;
+pub const VALUE_BYTES_MAX: usize = 100;
 
 /// Response metadata that is returned to the caller.
 const RETURNED: [&str; 1] = ["x-request-id"];

@@ -25,6 +25,8 @@ use axum::{Router, extract::Request, response::Response, routing::get};
 use bytes::Bytes;
 
 pub use config::GatewayConfig;
+pub use failure::http_status;
+pub use headers::VALUE_BYTES_MAX as HEADER_BYTES_MAX;
 pub use openapi::description;
 
 /// Returns the gateway as a router: everything below `/v1`, and `/openapi.json`.

@@ -34,6 +34,7 @@ use stoa_service::{Deps, Service};
 use tonic::service::Routes;
 
 pub use migration::migrations;
+pub use partner::hierarchy::LEVELS_MAX;
 
 /// Name of the service in the log, the configuration and the event subjects.
 pub const NAME: &str = "onboard";

@@ -5,5 +5,6 @@ pub mod client;
 pub mod data_dir;
 pub mod demo;
 pub mod import;
+pub mod limits;
 pub mod report;
 pub mod suite;

@@ -152,6 +152,13 @@ fn settings_are_printed_without_secrets() {
     assert!(defaults.contains("# Address that serves gRPC, gRPC-Web, REST"), "{defaults}");
 }
 
+#[test]
+fn limits_are_printed_as_they_are_checked_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../LIMITS.md")).unwrap();
+    assert_eq!(stdout(&run(dir.path(), &["limits"])).trim_end(), page.trim_end());
+}
+
 /// Variables of command-line options are not settings. All others are.
 #[test]
 fn a_mistyped_setting_is_refused() {

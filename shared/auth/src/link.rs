@@ -11,7 +11,7 @@ use stoa_proto::common::v1::ErrorReason;
 /// Bytes of the signature.
 const MAC_BYTES: usize = 32;
 /// Maximum length of a link in characters.
-const LINK_CHARS_MAX: usize = 1024;
+pub const LINK_CHARS_MAX: usize = 1024;
 /// Separates the parts of a link. No part contains it.
 const SEPARATOR: char = '\u{1f}';
 

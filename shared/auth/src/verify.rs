@@ -26,7 +26,8 @@ use crate::{
 
 /// Tolerated difference between the clocks of two machines.
 pub(crate) const LEEWAY_S: i64 = 30;
-const TOKEN_BYTES_MAX: usize = 16 * 1024;
+/// Maximum length of a token in bytes.
+pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// The caller that a token identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use crate::link::invalid;
 /// Headers of a webhook: its ID, its time in seconds, and its signatures.
 pub const HEADERS: [HeaderName; 3] =
     [HeaderName::from_static("webhook-id"), HeaderName::from_static("webhook-timestamp"), HeaderName::from_static("webhook-signature")];
-/// Difference of clocks and time on the way that is tolerated.
-const AGE_S_MAX: i64 = 300;
+/// Difference of clocks and time on the way that is tolerated, in seconds.
+pub const AGE_S_MAX: i64 = 300;
 /// Maximum number of signatures of one webhook that are tried.
-const SIGNATURES_MAX: usize = 4;
+pub const SIGNATURES_MAX: usize = 4;
 
 /// Checks the signature of a body before any of it is parsed. `now` is wall
 /// time.

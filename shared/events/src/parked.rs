@@ -30,7 +30,7 @@ pub(crate) const REFUSED: &str = "jetstream";
 /// Maximum number of parked events of one subscription. At this number
 /// something is wrong with the handler rather than with an event, and the
 /// subscription stops.
-const EVENTS_PARKED_MAX: u64 = 10_000;
+pub const EVENTS_PARKED_MAX: u64 = 10_000;
 
 /// The outcome of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::arrival;
 const DOMAIN: &str = "stoa";
 /// Maximum number of fields that one answer names. Clients limit the size of
 /// headers.
-const FIELDS_MAX: usize = 50;
+pub const FIELDS_MAX: usize = 50;
 /// Maximum length of an answer's message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 2000;
 

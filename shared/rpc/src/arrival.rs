@@ -9,7 +9,8 @@ use tonic::body::Body;
 use crate::deadline::Due;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const ID_BYTES_MAX: usize = 100;
+/// Maximum length of a request ID in bytes. A longer one is replaced.
+pub const ID_BYTES_MAX: usize = 100;
 
 tokio::task_local! {
     static CURRENT: String;

@@ -28,7 +28,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn files_that_documents_name_exist() -> Result<()> {
-    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "LIMITS.md", "README.md"] {
         let text = std::fs::read_to_string(root().join(document))?;
         let is_place =
             |word: &&str| ["services/", "shared/", "proto/", "tests/", "deploy/", "helm/"].iter().any(|top| word.starts_with(top));

@@ -10,7 +10,7 @@ use stoa_proto::onboard::v1::PartnerType;
 use crate::frame::Frame;
 
 /// Maximum number of terms in a filter.
-const TERMS_MAX: usize = 100;
+pub const TERMS_MAX: usize = 100;
 
 /// What a filter is applied to: a partner in one of its enrollments.
 #[derive(Debug, Clone, Copy, Default)]

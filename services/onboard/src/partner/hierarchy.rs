@@ -5,7 +5,7 @@ use stoa_kernel::{Error, Result, names};
 use stoa_proto::onboard::v1::{ErrorReason, Partner};
 
 /// Maximum number of levels of a hierarchy, including the topmost.
-const LEVELS_MAX: usize = 8;
+pub const LEVELS_MAX: usize = 8;
 
 /// Returns the ancestors of a partner directly below `parent`, the topmost
 /// first.

@@ -8,7 +8,7 @@ use stoa::{
     data_dir,
     demo::{Demo, simulate},
     import::{self, Mapping},
-    report,
+    limits, report,
     suite::{Options, Suite},
 };
 use stoa_auth::{LocalKey, TokenRequest};
@@ -68,6 +68,10 @@ pub(super) async fn run(cli: Cli) -> Result<()> {
         }
         Command::Config { default: false } => {
             output::answer(&serve::settings(file, None, None, &[])?.redacted());
+            Ok(())
+        }
+        Command::Limits => {
+            output::answer(&limits::page());
             Ok(())
         }
     }

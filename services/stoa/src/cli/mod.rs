@@ -118,6 +118,8 @@ enum Command {
         #[arg(long)]
         default: bool,
     },
+    /// Print what the API accepts: settings, fixed limits, and limits of fields.
+    Limits,
 }
 
 #[derive(Subcommand)]

@@ -35,6 +35,7 @@ pub use rates::RateState;
 use rates::Rates;
 pub(crate) use rates::{LEFT, POLICY};
 use shares::{Share, Shares};
+pub use shares::{WAITING_PER_CALLER_MAX, WAITING_PER_TENANT_MAX};
 pub use visitor::{Origin, Refusal, Rows, Visitor};
 pub(crate) use visitor::{Turn, Who};
 
@@ -49,7 +50,7 @@ const ARRIVAL_WAIT: Duration = Duration::from_secs(2);
 const SHARE_WAIT: Duration = Duration::from_secs(1);
 /// Time that a group of rows waits for its share: a stream that fails has to be sent
 /// again.
-const ROWS_SHARE_WAIT: Duration = Duration::from_secs(10);
+pub const ROWS_SHARE_WAIT: Duration = Duration::from_secs(10);
 /// Time without progress after which a process that accepts nothing is not ready.
 const STUCK_MAX: Duration = Duration::from_secs(10);
 /// How many times the streams of one caller all callers of a tenant may open.

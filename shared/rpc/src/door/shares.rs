@@ -15,9 +15,9 @@ use tokio::{sync::oneshot, time::Instant};
 use super::Who;
 
 /// Maximum number of requests of one tenant that wait for a place.
-const WAITING_PER_TENANT_MAX: usize = 256;
+pub const WAITING_PER_TENANT_MAX: usize = 256;
 /// Maximum number of requests of one caller that wait for a place.
-const WAITING_PER_CALLER_MAX: usize = 128;
+pub const WAITING_PER_CALLER_MAX: usize = 128;
 
 /// Places for requests in progress. Clones are the same places.
 #[derive(Clone)]
