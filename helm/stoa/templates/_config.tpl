@@ -29,8 +29,7 @@ that the chart decides. Takes root, name and service (its merged values).
 {{- $settings := mergeOverwrite (deepCopy $root.Values.config) (deepCopy .service.config) $fixed -}}
 {{- if and (eq .name "gateway") $root.Values.ingress.enabled -}}
 {{- /* All callers have the address of the ingress controller. */ -}}
-{{- $connections := int (dig "limits" "connections_max" 2000 $settings) -}}
-{{- $settings = merge $settings (dict "limits" (dict "connections_per_address_max" $connections)) -}}
+{{- $settings = merge $settings (dict "limits" (dict "proxies" (list "0.0.0.0/0" "::/0"))) -}}
 {{- end -}}
 {{- $settings | toJson -}}
 {{- end -}}
