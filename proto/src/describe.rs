@@ -183,3 +183,17 @@ fn flag(message: &DynamicMessage, field: &str) -> bool {
 fn text(message: &DynamicMessage, field: &str) -> String {
     message.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::paragraphs;
+
+    #[test]
+    fn lists_and_paragraphs_stay_separate() {
+        assert_eq!(
+            paragraphs(" A state\n of a deal.\n\n - A -> B: by\n - B -> C: by\n"),
+            "A state of a deal.\n\n- A -> B: by\n- B -> C: by"
+        );
+        assert_eq!(paragraphs(" One\n line.\n\n Another\n one."), "One line.\n\nAnother one.");
+    }
+}

@@ -89,13 +89,15 @@ impl Transcoder {
         }
         let bytes_max = self.door.message_bytes_max(visitor);
         let read = self.door.read(visitor, body, bytes_max, None, || body::too_large("body", bytes_max)).await;
-        let (bytes, _charge) = match read {
+        let (bytes, charge) = match read {
             Ok(read) => read,
             Err(error) if error.kind() == Kind::DeadlineExceeded => return Ok(failure::late(&status(error))),
             Err(error) => return Err(status(error)),
         };
         let query = parts.uri.query().unwrap_or_default();
         let mut message = request::build(route, variables, query, &bytes).map_err(status)?;
+        // From here on, the message counts where it is worked on.
+        drop((bytes, charge));
         headers::fill(&mut message, route, &parts.headers).map_err(status)?;
         let path = route.path.parse().map_err(|e| status(Error::internal(e)))?;
         let codec = DynamicCodec(route.method.output());

@@ -21,8 +21,8 @@ mod stack;
 
 pub use answer::{FIELDS_MAX, answer, enter, error, status};
 pub use arrival::ID_BYTES_MAX as REQUEST_ID_BYTES_MAX;
+pub use door::{ANSWER_READ_MAX, ROW_BYTES_MAX, ROWS_SHARE_WAIT, STRANGER_MAX, WAITING_PER_CALLER_MAX, WAITING_PER_TENANT_MAX};
 pub use door::{Charge, Door, Origin, RateState, Refusal, Rows, Visitor, Whole};
-pub use door::{ROW_BYTES_MAX, ROWS_SHARE_WAIT, WAITING_PER_CALLER_MAX, WAITING_PER_TENANT_MAX};
 pub use limits::Limits;
 pub use management::{Check, management};
 pub use pass_through::pass_through;

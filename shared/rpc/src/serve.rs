@@ -39,6 +39,10 @@ const EXPOSED: [HeaderName; 9] = [
     LEFT,
 ];
 
+/// Bytes of a request that are on their way before it is read.
+const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+/// Bytes of all requests of a connection that are on their way before they are read.
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Health checks in progress.
 const HEALTH_CHECKS_MAX: usize = 256;
 /// Open streams that watch health.
@@ -77,6 +81,9 @@ pub async fn serve(listener: TcpListener, stack: Channel, config: ServeConfig, s
         // gRPC-Web and the gateway speak HTTP/1.1.
         .accept_http1(true)
         .max_concurrent_streams(limits.streams_per_connection_max)
+        // What a client may send before anybody has decided to read it.
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)));
     if limits.connection_age_s_max > 0 {

@@ -145,7 +145,7 @@ async fn hold_for_what_a_caller_may_not_do() -> Result<()> {
 /// stops neither those whose tokens are known nor those elsewhere.
 #[tokio::test]
 async fn of_strangers_belong_to_their_address() -> Result<()> {
-    let target = Target::start(&[(REFUSALS, 5)]).await?;
+    let target = Target::start(&[(REFUSALS, 1)]).await?;
     let (shared, elsewhere) = (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 10)));
     let ask = async |line: &mut Line, token: &str| -> Result<Option<Answer>> {
         line.send(target.head("GET", PATH, token, 0, &[]));

@@ -203,17 +203,3 @@ fn rule(field: &FieldDescriptor, path: &[&str]) -> Option<Value> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::paragraphs;
-
-    #[test]
-    fn lists_and_paragraphs_stay_separate() {
-        assert_eq!(
-            paragraphs(" A state\n of a deal.\n\n - A -> B: by\n - B -> C: by\n"),
-            "A state of a deal.\n\n- A -> B: by\n- B -> C: by"
-        );
-        assert_eq!(paragraphs(" One\n line.\n\n Another\n one."), "One line.\n\nAnother one.");
-    }
-}

@@ -58,6 +58,9 @@ fn process() -> Rows {
         ),
         ("Requests of one caller that wait for their turn", stoa_rpc::WAITING_PER_CALLER_MAX.to_string()),
         ("Requests of one tenant that wait for their turn", stoa_rpc::WAITING_PER_TENANT_MAX.to_string()),
+        ("One message of a stream that a caller sends", bytes(stoa_rpc::ROW_BYTES_MAX as u64)),
+        ("Time in which a caller has to read a large answer", seconds(stoa_rpc::ANSWER_READ_MAX)),
+        ("Time after which a connection ends over which no valid token has come", seconds(stoa_rpc::STRANGER_MAX)),
         ("Wait of the rows of an open stream for their turn", seconds(stoa_rpc::ROWS_SHARE_WAIT)),
         ("Parked events of one subscription; it stops there", stoa_events::parked::EVENTS_PARKED_MAX.to_string()),
     ]

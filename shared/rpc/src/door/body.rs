@@ -2,10 +2,8 @@
 //! message if they are streams.
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,19 +14,16 @@ use http_body_util::{BodyExt, Full};
 use stoa_kernel::{Error, Kind, Result};
 use stoa_proto::common::v1::ErrorReason;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 
 use super::{overloaded, quota::Charge};
 use crate::{answer::status, size::Limited};
 
 /// Size of a body in bytes above which it counts more than its size.
-const LARGE_BYTES: usize = 64 * 1024;
+pub(super) const LARGE_BYTES: usize = 64 * 1024;
 /// How many times its size it then counts: a message in memory is larger than its
 /// encoding.
 const LARGE_FACTOR: usize = 16;
-/// Time in which a caller has to take a large answer.
-const ANSWER_READ_MAX: Duration = Duration::from_secs(120);
 
 /// Reads a whole body of at most `bytes_max` bytes, which must arrive before `until`,
 /// and charges for its bytes.
@@ -47,6 +42,10 @@ pub(crate) async fn whole<B>(
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
+    // A body whose length is announced is refused before it arrives.
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     loop {
         let frame = match timeout_at(until, body.frame()).await {
@@ -89,10 +88,13 @@ fn late() -> Error {
     Error::new(Kind::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)
 }
 
+/// Our own refusal of a body, or the end of a connection, which is the caller's and no
+/// fault of ours.
 fn broken(error: BoxError) -> Error {
     match error.downcast::<Status>() {
-        Ok(status) => crate::error(&status),
-        Err(error) => Error::unavailable(format!("the request broke off: {error}")),
+        Ok(status) if status.code() == Code::ResourceExhausted => crate::error(&status),
+        Ok(status) => Error::invalid("body", format!("broke off: {}. Send the request again.", status.message())),
+        Err(error) => Error::invalid("body", format!("broke off: {error}. Send the request again.")),
     }
 }
 
@@ -158,86 +160,6 @@ impl http_body::Body for Messages {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-/// A whole answer, of which its reader takes one frame after the other. If the
-/// reader takes too long for a large one, the rest is dropped.
-pub struct Whole {
-    frames: Arc<Mutex<Frames>>,
-    is_exact: bool,
-    limit: Option<AbortOnDropHandle<()>>,
-}
-
-struct Frames {
-    left: VecDeque<Result<Frame<Bytes>, Status>>,
-    charge: Option<Charge>,
-}
-
-impl Whole {
-    /// The answer of a service.
-    pub(crate) async fn of(mut body: Body, charge: Option<Charge>) -> Self {
-        let mut left = VecDeque::new();
-        while let Some(frame) = body.frame().await {
-            left.push_back(frame);
-        }
-        // No size: gRPC-Web appends the trailers.
-        Self::limited(left, charge, false)
-    }
-
-    pub(crate) fn text(bytes: Bytes, charge: Option<Charge>) -> Self {
-        Self::limited(VecDeque::from([Ok(Frame::data(bytes))]), charge, true)
-    }
-
-    fn limited(left: VecDeque<Result<Frame<Bytes>, Status>>, mut charge: Option<Charge>, is_exact: bool) -> Self {
-        let bytes: usize = left.iter().filter_map(|frame| frame.as_ref().ok()?.data_ref()).map(Bytes::len).sum();
-        if let Some(charge) = &mut charge {
-            charge.force(bytes);
-        }
-        let frames = Arc::new(Mutex::new(Frames { left, charge }));
-        let limit = (bytes > LARGE_BYTES).then(|| AbortOnDropHandle::new(tokio::spawn(drop_late(frames.clone()))));
-        Self { frames, is_exact, limit }
-    }
-
-    fn frames(&self) -> MutexGuard<'_, Frames> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn drop_late(frames: Arc<Mutex<Frames>>) {
-    sleep_until(Instant::now() + ANSWER_READ_MAX).await;
-    let mut frames = frames.lock().unwrap_or_else(PoisonError::into_inner);
-    let message = "the answer was not read in time. Read it at once, or ask for a smaller page.";
-    frames.left = VecDeque::from([Err(status(Error::new(Kind::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)))]);
-    frames.charge = None;
-}
-
-impl http_body::Body for Whole {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let (frame, is_last) = {
-            let mut frames = self.frames();
-            (frames.left.pop_front(), frames.left.is_empty())
-        };
-        if is_last {
-            self.limit = None;
-            self.frames().charge = None;
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.frames().left.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        if !self.is_exact {
-            return SizeHint::default();
-        }
-        let bytes = |frame: &Result<Frame<Bytes>, Status>| frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
-        SizeHint::with_exact(self.frames().left.iter().map(bytes).sum::<usize>() as u64)
     }
 }
 
@@ -369,18 +291,6 @@ mod tests {
         let limited = Box::new(|| Err(overloaded("enough")));
         let counted = Messages::new(slow(vec![message; 3]), idle_max, Some(limited));
         assert_eq!(end(counted).await, (0, 50, "OVERLOADED"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_large_answer_is_read_in_time_or_dropped() {
-        let quota = Quota::new(BUDGET);
-        let answer = || Whole::text(Bytes::from(vec![7; 100_000]), Some(charge(&quota)));
-        assert_eq!(answer().collect().await.unwrap().to_bytes().len(), 100_000);
-        let mut unread = answer();
-        assert!(!charge(&quota).add(1_100_001), "it counts");
-        tokio::time::timeout(ANSWER_READ_MAX + Duration::from_secs(1), std::future::pending::<()>()).await.ok();
-        assert!(charge(&quota).add(1_100_001), "it no longer does");
-        assert_eq!(crate::error(&unread.frame().await.unwrap().unwrap_err()).reason(), "DEADLINE_EXCEEDED");
     }
 
     #[tokio::test]

@@ -32,7 +32,7 @@ static OPEN: LazyLock<Gauge<u64>> =
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time after which a connection ends over which no valid token has come, whatever
 /// is in progress on it.
-const STRANGER_MAX: Duration = Duration::from_secs(60);
+pub const STRANGER_MAX: Duration = Duration::from_secs(60);
 /// Idle time if three quarters of the connections are in use.
 const IDLE_MAX_IF_SCARCE: Duration = Duration::from_secs(10);
 /// Pause after the system could not accept a connection, for example because the

@@ -11,6 +11,7 @@ mod quota;
 mod rates;
 mod shares;
 mod signed;
+mod unread;
 mod visitor;
 
 use std::{sync::Arc, time::Duration};
@@ -22,12 +23,12 @@ use stoa_kernel::{Error, Kind, Result, ids};
 use stoa_proto::common::v1::ErrorReason;
 use tokio::{
     sync::Semaphore,
-    time::{Instant, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tonic::{Status, body::Body};
 
-pub use body::Whole;
 pub(crate) use body::{Holding, Messages, full};
+pub use connection::STRANGER_MAX;
 pub(crate) use connection::{Connection, Connections};
 pub use quota::Charge;
 pub(crate) use quota::{Most, Quota};
@@ -36,6 +37,7 @@ use rates::Rates;
 pub(crate) use rates::{LEFT, POLICY};
 use shares::{Share, Shares};
 pub use shares::{WAITING_PER_CALLER_MAX, WAITING_PER_TENANT_MAX};
+pub use unread::{ANSWER_READ_MAX, Whole};
 pub use visitor::{Origin, Refusal, Rows, Visitor};
 pub(crate) use visitor::{Turn, Who};
 
@@ -51,6 +53,10 @@ const SHARE_WAIT: Duration = Duration::from_secs(1);
 /// Time that a group of rows waits for its share: a stream that fails has to be sent
 /// again.
 pub const ROWS_SHARE_WAIT: Duration = Duration::from_secs(10);
+/// Time for which the refusal of a request that exceeds a rate is held back.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(200);
+/// Refusals that are held back at once. Further ones are answered at once.
+const SLOWED_MAX: usize = 2000;
 /// Time without progress after which a process that accepts nothing is not ready.
 const STUCK_MAX: Duration = Duration::from_secs(10);
 /// How many times the streams of one caller all callers of a tenant may open.
@@ -81,6 +87,8 @@ struct Inner {
     /// otherwise wait for the request that they are a part of.
     internal: Arc<Semaphore>,
     connections: Connections,
+    /// Refused requests whose answers wait for a moment.
+    slowed: Semaphore,
     meters: Meters,
 }
 
@@ -104,6 +112,7 @@ impl Door {
             shares: Shares::new(limits.concurrency_max),
             internal: Arc::new(Semaphore::new(limits.concurrency_max)),
             connections: Connections::new(&limits),
+            slowed: Semaphore::new(SLOWED_MAX),
             meters: Meters::new(),
             access,
             limits,
@@ -166,9 +175,21 @@ impl Door {
             _ => (None, Ok(())),
         };
         // What a caller may not do counts as well.
-        match taken.and_then(|()| self.0.access.judge(method, known)) {
+        if let Err(error) = taken {
+            self.slow_down().await;
+            return Err(Refusal { error, rate });
+        }
+        match self.0.access.judge(method, known) {
             Ok(()) => Ok(Visitor { identity, rate, who }),
             Err(error) => Err(Refusal { error, rate }),
+        }
+    }
+
+    /// Keeps whoever asks too much waiting for a moment: a client that does not heed
+    /// refusals would otherwise be refused as fast as it can ask.
+    async fn slow_down(&self) {
+        if let Ok(_place) = self.0.slowed.try_acquire() {
+            sleep_until(Instant::now() + REFUSAL_PAUSE).await;
         }
     }
 
@@ -180,6 +201,7 @@ impl Door {
             && !self.0.access.knows(headers)
         {
             connection.end_without_caller();
+            self.slow_down().await;
             let text = "too many tokens from this address were refused. Wait a second, and retry with a valid token.";
             return Err(Error::new(Kind::ResourceExhausted, ErrorReason::RateLimited, text).retry_after_ms(1000));
         }
@@ -188,7 +210,9 @@ impl Door {
         let identity = self.0.access.authenticate(method, headers).await;
         match &identity {
             Ok(Some(_)) => connection.into_iter().for_each(Connection::has_caller),
-            Err(error) if error.kind() != Kind::Unavailable => address.into_iter().for_each(|address| self.0.rates.refused(address)),
+            Err(error) if error.kind() != Kind::Unavailable && address.is_some_and(|address| self.0.rates.refused(address)) => {
+                self.slow_down().await;
+            }
             _ => {}
         }
         identity

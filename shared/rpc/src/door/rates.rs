@@ -148,10 +148,12 @@ impl Rates {
         }
     }
 
-    /// Counts a token from an address that was refused.
-    pub(crate) fn refused(&self, address: IpAddr) {
+    /// Counts a refused token from an address. Returns whether there were many lately.
+    pub(crate) fn refused(&self, address: IpAddr) -> bool {
         self.forget_sometimes();
-        if self.refusals.take(&address).is_err() {
+        let taken = self.refusals.take(&address);
+        let few = self.refusals.quota.burst_size().get() / 2;
+        if taken.is_err() {
             let now = Instant::now();
             let mut shut_out = self.shut_out();
             if shut_out.len() >= SHUT_OUT_MAX {
@@ -161,6 +163,7 @@ impl Rates {
                 shut_out.insert(address, now + SHUT_OUT);
             }
         }
+        !taken.is_ok_and(|left| left.remaining_burst_capacity() >= few)
     }
 
     /// Whether too many tokens from an address were refused lately.
