@@ -230,8 +230,11 @@ fn a_demo_is_embedded_and_exits() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = stoa(dir.path(), &["demo", "--partners", "10", "--months", "2", "--exit", "--json"]);
     command.env("STOA_STORE__BACKEND", "postgres").env("STOA_STORE__URL", "postgres://nobody@127.0.0.1:1/{service}");
-    let report: Value = serde_json::from_str(&stdout(&command.output().unwrap())).expect("nothing but JSON on stdout");
+    let output = command.output().unwrap();
+    let report: Value = serde_json::from_str(&stdout(&output)).expect("nothing but JSON on stdout");
     assert!(report["headline"]["enrolledCount"].as_str().is_some(), "{report}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("WARN"), "a demo warns of nothing: {said}");
     std::fs::write(dir.path().join("mine"), "").unwrap();
     let refused = refusal(&run(dir.path(), &["demo", "--data", "."]));
     assert!(refused.contains("not empty"), "{refused}");

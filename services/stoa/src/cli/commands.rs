@@ -164,9 +164,15 @@ async fn allocation(file: Option<&PathBuf>, question: &Question, cam_hours: i64,
     Ok(())
 }
 
+/// A temporary folder for its owner alone.
+fn private_folder() -> Result<tempfile::TempDir> {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+    Ok(tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir()?)
+}
+
 async fn demo(file: Option<&PathBuf>, demo: Demo, data: Option<PathBuf>, exit: bool, json: bool, listen: Option<String>) -> Result<()> {
     // A temporary folder is removed with the process. The user's own folder stays.
-    let temporary = if data.is_none() { Some(tempfile::tempdir()?) } else { None };
+    let temporary = if data.is_none() { Some(private_folder()?) } else { None };
     let dir = data.unwrap_or_else(|| temporary.as_ref().map(|t| t.path().to_owned()).unwrap_or_default());
     if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         bail!("{} is not empty. Choose an empty folder for the demo.", dir.display());

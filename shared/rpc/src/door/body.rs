@@ -42,11 +42,16 @@ pub(crate) async fn whole<B>(
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    // A body whose length is announced is refused before it arrives.
-    if body.size_hint().lower() > bytes_max as u64 {
+    // A body whose length is announced is refused before any of it arrives.
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > bytes_max {
         return Err(too_large());
     }
-    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    let no_bytes_left = || overloaded("too many bytes of requests are being read");
+    if !charge.add(announced) {
+        return Err(no_bytes_left());
+    }
+    let (mut first, mut rest, mut charged) = (Bytes::new(), BytesMut::new(), announced);
     loop {
         let frame = match timeout_at(until, body.frame()).await {
             Err(_) => return Err(late()),
@@ -55,16 +60,20 @@ where
             Ok(Some(Ok(frame))) => frame,
         };
         let Ok(data) = frame.into_data() else { continue };
-        if first.len().max(rest.len()) + data.len() > bytes_max {
+        let arrived = first.len().max(rest.len()) + data.len();
+        if arrived > bytes_max {
             return Err(too_large());
         }
-        if !charge.add(data.len()) {
-            return Err(overloaded("too many bytes of requests are being read"));
+        if !charge.add(arrived.saturating_sub(charged)) {
+            return Err(no_bytes_left());
         }
+        charged = charged.max(arrived);
         // Most bodies are one chunk, which is not copied.
         if first.is_empty() && rest.is_empty() {
             first = data;
         } else {
+            // One allocation if the length is known.
+            rest.reserve(announced.saturating_sub(rest.len()).max(data.len()));
             rest.extend_from_slice(&std::mem::take(&mut first));
             rest.extend_from_slice(&data);
         }
@@ -237,6 +246,20 @@ mod tests {
         let mut large = charge(&quota);
         assert_eq!(read(chunks(&[40_000, 30_000]), &mut large).await.unwrap().len(), 70_000);
         assert_eq!(read(chunks(&[40_000, 30_000]), &mut charge(&quota)).await.unwrap_err().reason(), "OVERLOADED");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_announces_too_much_is_refused_before_it_arrives() {
+        let quota = Quota::new(BUDGET);
+        let announced = |bytes: usize| Body::new(http_body_util::Full::new(Bytes::from(vec![7; bytes])).map_err(|never| match never {}));
+        assert_eq!(read(announced(100_001), &mut charge(&quota)).await.unwrap_err().fields()[0].field, "body");
+        let mut all = charge(&quota);
+        assert!(all.add(1_200_000 - 50));
+        assert_eq!(read(announced(60), &mut charge(&quota)).await.unwrap_err().reason(), "OVERLOADED");
+        let mut last = charge(&quota);
+        assert_eq!(read(announced(50), &mut last).await.unwrap().len(), 50);
+        drop((all, last));
+        assert!(charge(&quota).add(1_200_000), "everything is given back");
     }
 
     #[tokio::test]
