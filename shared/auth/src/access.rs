@@ -1,14 +1,10 @@
 //! Access: no request reaches a service unless the rules allow it.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::future::BoxFuture;
-use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
-use stoa_kernel::{Caller, Clock, Cx, Reach, Result, clock::wall_now, ids};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, request::Parts};
+use stoa_kernel::{Caller, Clock, Cx, Reach, Result, clock::wall_now};
 use stoa_proto::common::v1::ErrorReason;
 
 use crate::{
@@ -110,7 +106,8 @@ impl Access {
     }
 
     /// Admits a caller to a method: the request loses its token, and gets a
-    /// [`Cx`] and the [`Identity`] in its extensions unless the method is public.
+    /// [`Cx`] and the [`Identity`] in its extensions unless the method is public. The
+    /// server adds the request's ID and deadline to the context.
     ///
     /// # Errors
     /// PERMISSION_DENIED `PARTNER_SUSPENDED`, or the error of a failed check.
@@ -122,7 +119,7 @@ impl Access {
         let rule = self.0.rule(parts.uri.path())?;
         identity.caller.assigned_only = self.0.only_as_cam(rule, &identity);
         logged(parts.uri.path(), self.0.refuse_suspended(&identity).await)?;
-        let cx = self.0.context(&parts.headers, &identity);
+        let cx = self.0.context(&identity);
         let span = tracing::Span::current();
         span.record("tenant", cx.tenant.as_str()).record("caller", cx.caller.subject.as_str());
         parts.extensions.insert(cx);
@@ -153,7 +150,7 @@ impl Inner {
             _ => {}
         }
         let authorization =
-            headers.get(AUTHORIZATION).ok_or_else(|| invalid("the request has no token. Send `authorization: Bearer …`."))?;
+            only(headers, AUTHORIZATION.as_str())?.ok_or_else(|| invalid("the request has no token. Send `authorization: Bearer …`."))?;
         let token = bearer(authorization.as_bytes()).ok_or_else(|| invalid("the authorization must be `Bearer`, a space and the token"))?;
         let identity = self.verifier.verify(token, wall_now()).await?;
         require_target(&identity.caller, method)?;
@@ -162,7 +159,7 @@ impl Inner {
 
     /// The caller of a request with a link.
     fn of_link(&self, permission: &str, headers: &HeaderMap) -> Result<Identity> {
-        let text = headers.get(LINK_HEADER).and_then(|value| value.to_str().ok());
+        let text = only(headers, LINK_HEADER)?.and_then(|value| value.to_str().ok());
         let text = text.ok_or_else(|| link::invalid("the request has no signed link. Use the whole address that you were given."))?;
         let key = self.links.as_ref().ok_or_else(|| {
             denied(ErrorReason::NoAccessRule, "signed links open nothing in this process. Use the address that you were given.")
@@ -216,14 +213,14 @@ impl Inner {
         Ok(())
     }
 
-    fn context(&self, headers: &HeaderMap, identity: &Identity) -> Cx {
+    fn context(&self, identity: &Identity) -> Cx {
         Cx {
             tenant: identity.tenant.clone(),
             caller: identity.caller.clone(),
             now: self.clock.now(),
-            request_id: request_id(headers).unwrap_or_else(ids::new_id),
+            request_id: String::new(),
             causation: String::new(),
-            deadline: timeout(headers).and_then(|left| Instant::now().checked_add(left)),
+            deadline: None,
         }
     }
 }
@@ -242,28 +239,12 @@ fn bearer(authorization: &[u8]) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token.trim())
 }
 
-/// The caller's request ID, if it is safe to log.
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("x-request-id")?.to_str().ok()?;
-    crate::verify::is_id(id).then(|| id.to_owned())
-}
-
-/// `grpc-timeout`: at most eight digits and a unit.
-fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let amount: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => Some(Duration::from_secs(amount * 3600)),
-        "M" => Some(Duration::from_secs(amount * 60)),
-        "S" => Some(Duration::from_secs(amount)),
-        "m" => Some(Duration::from_millis(amount)),
-        "u" => Some(Duration::from_micros(amount)),
-        "n" => Some(Duration::from_nanos(amount)),
-        _ => None,
+/// The only value of a header. Two readers of a request could choose different ones.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a HeaderValue>> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(invalid(format!("the request has the header {name} twice. Send it once."))),
+        (value, None) => Ok(value),
     }
 }
 
